@@ -1,0 +1,50 @@
+# What people type. Everything runs in .venv, which is made when it is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
+
+.PHONY: help demo test lint bench clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'  # the first with --group
+
+# An editable build, redone when a kernel changes. It uses the build tools of .venv, so that the extensions can be
+# rebuilt in place, incrementally.
+$(VENV)/built: $(BIN)/python $(SOURCES)
+	$(PIP) install --group test
+	$(PIP) install --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/%-group: $(BIN)/python pyproject.toml
+	$(PIP) install --group $*
+	touch $@
+
+$(VENV)/demo-extra: $(VENV)/built
+	$(PIP) install --no-build-isolation --editable '.[demo]'
+	touch $@
+
+demo: $(VENV)/demo-extra  ## a first AlexNet layer on a photograph, normalized; writes lrn_demo.png
+	$(BIN)/python examples/alexnet_first_layer.py
+
+test: $(VENV)/built  ## the whole default test suite
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --quiet --doctest-modules lrncore
+
+lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cython-lint lrncore
+
+bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
+	cd asv_bench && ../$(BIN)/asv run --environment existing:../$(BIN)/python --show-stderr
+
+clean:  ## remove everything that was built
+	rm -rf $(VENV) build dist lrn_demo.png lrncore/kernels/*.so *.egg-info

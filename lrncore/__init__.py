@@ -1,0 +1,29 @@
+"""Local Response Normalization on the CPU: fast, right, and in every framework's dialect.
+
+One formula, with the squares summed over the channels around ``c``::
+
+    y[c] = x[c] * (k + scale * sum(x[c - before : c + after + 1] ** 2)) ** -beta
+
+`LRNSpec` holds the parameters and has a constructor for each convention; `lrn` and `lrn_backward`
+compute it and its gradient for any array, any channel axis.
+"""
+
+from lrncore._config import show_config
+from lrncore._threads import get_num_threads, set_num_threads
+from lrncore.functional import local_response_norm, local_response_normalization, lrn, lrn_backward
+from lrncore.module import LocalResponseNorm
+from lrncore.spec import LRNSpec
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LRNSpec",
+    "LocalResponseNorm",
+    "get_num_threads",
+    "local_response_norm",
+    "local_response_normalization",
+    "lrn",
+    "lrn_backward",
+    "set_num_threads",
+    "show_config",
+]

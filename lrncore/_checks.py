@@ -1,0 +1,90 @@
+"""Arguments of the public functions: the only place that raises for users."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lrncore import kernels
+
+Array = NDArray[Any]
+
+_KERNELS = kernels.load(kernels.isa)
+
+#: dtype -> its kernels and whether its bytes are swapped
+KERNELS_BY_DTYPE = {np.dtype(character): (found, False) for character, found in _KERNELS.items()} | {
+    np.dtype(character).newbyteorder("S"): (found, True) for character, found in _KERNELS.items()
+}
+
+
+def check_int(value: object, name: str, lowest: int) -> int:
+    """Return `value` as an int of at least `lowest`."""
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})")
+    number = int(value.__index__())
+    if number < lowest:
+        raise ValueError(f"{name} must be an int >= {lowest}, got {number}")
+    return number
+
+
+def check_real(value: object, name: str) -> float:
+    """Return `value` as a finite float."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return number
+
+
+def check_array(x: ArrayLike, name: str) -> tuple[Array, kernels.Kernels, bool]:
+    """Return `x` as a base-class array, its kernels, and whether its bytes are swapped."""
+    array = x if type(x) is np.ndarray else np.asarray(x)
+    found = KERNELS_BY_DTYPE.get(array.dtype)
+    if found is None:
+        raise TypeError(
+            f"{name} must be float32 or float64, got {array.dtype}; cast it first, e.g. {name}.astype(np.float32)"
+        )
+    if array.ndim == 0:
+        raise ValueError(f"{name} must have at least 1 dimension, got 0")
+    return array, *found
+
+
+def check_axis(axis: object, ndim: int) -> int:
+    """Return `axis` as an index from 0 to ndim - 1."""
+    if isinstance(axis, bool | np.bool_) or not hasattr(axis, "__index__"):
+        raise TypeError(f"axis must be an int, got {axis!r} ({type(axis).__name__})")
+    index = int(axis.__index__())
+    if not -ndim <= index < ndim:
+        raise np.exceptions.AxisError(
+            f"axis must be in [{-ndim}, {ndim}) for an array of {ndim} dimensions, got {index}"
+        )
+    return index % ndim
+
+
+def check_same(g: Array, x: Array) -> None:
+    """Check that the incoming gradient fits the input."""
+    if g.shape != x.shape:
+        raise ValueError(f"g must have the shape of x, {x.shape}, got {g.shape}")
+    if g.dtype.type is not x.dtype.type:
+        raise TypeError(f"g must have the dtype of x, {x.dtype.name}, got {g.dtype.name}")
+
+
+def check_out(out: object, x: Array) -> tuple[Array, bool]:
+    """Return `out` and whether its bytes are swapped."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy.ndarray or None, got {type(out).__name__}")
+    if out.shape != x.shape:
+        raise ValueError(f"out must have the shape of x, {x.shape}, got {out.shape}")
+    if out.dtype.type is not x.dtype.type:
+        raise TypeError(f"out must have the dtype of x, {x.dtype.name}, got {out.dtype.name}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+    return out, not out.dtype.isnative

@@ -1,0 +1,56 @@
+"""What lrncore runs on."""
+
+from __future__ import annotations
+
+import platform
+from typing import Literal
+
+import numpy as np
+
+from lrncore import _threads, kernels
+from lrncore.kernels import _platform
+
+
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, object] | None:
+    """Show lrncore's version, instruction sets and threads.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}, optional
+        Print it, or return it as a dict.
+
+    Returns
+    -------
+    dict or None
+        With ``mode="dicts"``, the same as a dict.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is neither.
+
+    Examples
+    --------
+    >>> import lrncore
+    >>> sorted(lrncore.show_config(mode="dicts"))
+    ['available', 'instruction_set', 'lrncore', 'numpy', 'openmp', 'processor', 'python', 'threads']
+    """
+    from lrncore import __version__  # noqa: PLC0415  (the package imports this module)
+
+    config: dict[str, object] = {
+        "lrncore": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "processor": platform.machine(),
+        "instruction_set": kernels.isa,
+        "available": list(kernels.available()),
+        "openmp": _platform.openmp() or None,
+        "threads": _threads.get_num_threads(),
+    }
+    if mode == "dicts":
+        return config
+    if mode != "stdout":
+        raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
+    for name, value in config.items():
+        print(f"{name:16} {', '.join(value) if isinstance(value, list) else value}")
+    return None

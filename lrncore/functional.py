@@ -1,0 +1,247 @@
+"""The functions: lrn, lrn_backward, and their twins in PyTorch's and TensorFlow's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lrncore._checks import check_array, check_axis, check_out, check_same
+from lrncore._threads import resolve
+from lrncore.spec import LRNSpec, check_spec
+
+
+def lrn(
+    x: ArrayLike,
+    spec: LRNSpec,
+    axis: int = 1,
+    out: NDArray[Any] | None = None,
+    num_threads: int | None = None,
+) -> NDArray[Any]:
+    """Normalize each element by the squares of its neighbours along the channel axis.
+
+    Parameters
+    ----------
+    x : array_like, float32 or float64
+        Any shape of at least one dimension, any strides, any byte order.
+    spec : LRNSpec
+        The window and the parameters.
+    axis : int, optional
+        The channel axis; negative counts from the end.
+    out : ndarray, optional
+        Where to put the result: an array of x's shape and dtype, strided or not. `x` itself is allowed, and
+        gives the same bits; an array that overlaps `x` otherwise is handled as NumPy's functions do.
+    num_threads : int, optional
+        Threads to use, at least 1. By default what OpenMP allows, and 1 for a small array.
+
+    Returns
+    -------
+    ndarray
+        `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not float32 or float64, or an argument has the wrong type.
+    ValueError
+        If `axis`, `out` or `num_threads` does not fit.
+
+    See Also
+    --------
+    lrn_backward : the gradient with respect to `x`.
+
+    Notes
+    -----
+    ::
+
+        y[c] = x[c] * (k + scale * sum(x[c - before : c + after + 1] ** 2)) ** -beta
+
+    as in Krizhevsky et al. (2012), section 3.3. Where k is 0 and the whole window is zero, this is 0 / 0: NaN.
+    A NaN or an Inf changes the outputs whose window holds it, and no other bit.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> x = np.array([[3.0, 4.0, 0.0]])
+    >>> lrncore.lrn(x, lrncore.LRNSpec(before=1, after=1, scale=1.0, beta=0.5, k=0.0))
+    array([[0.6, 0.8, 0. ]])
+    """
+    x, kernels, swapped = check_array(x, "x")
+    return _apply(kernels.forward, (x,), int(swapped), spec, axis, out, num_threads)
+
+
+def lrn_backward(
+    g: ArrayLike,
+    x: ArrayLike,
+    spec: LRNSpec,
+    axis: int = 1,
+    out: NDArray[Any] | None = None,
+    num_threads: int | None = None,
+) -> NDArray[Any]:
+    """Turn the gradient with respect to the output of `lrn` into the one with respect to its input.
+
+    Parameters
+    ----------
+    g : array_like
+        The incoming gradient dL/dy, of x's shape and dtype.
+    x : array_like, float32 or float64
+        The input of the forward; nothing else of it is needed.
+    spec : LRNSpec
+        The window and the parameters of the forward.
+    axis : int, optional
+        The channel axis; negative counts from the end.
+    out : ndarray, optional
+        Where to put the result, as in `lrn`; `g` or `x` itself is allowed.
+    num_threads : int, optional
+        Threads to use, as in `lrn`.
+
+    Returns
+    -------
+    ndarray
+        dL/dx: `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not float32 or float64, `g` differs from it, or an argument has the wrong type.
+    ValueError
+        If the shape of `g`, `axis`, `out` or `num_threads` does not fit.
+
+    Notes
+    -----
+    With ``s`` the sum under the power, derived from the formula of `lrn`::
+
+        t[j]  = g[j] * x[j] * s[j] ** (-beta - 1)
+        dx[c] = g[c] * s[c] ** -beta - 2 * scale * beta * x[c] * sum(t[c - after : c + before + 1])
+
+    The last window is the reflected one: every j whose own window holds c.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> spec = lrncore.LRNSpec(before=0, after=0, scale=1.0, beta=1.0, k=1.0)  # y = x / (1 + x**2)
+    >>> lrncore.lrn_backward(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
+    array([[ 1.  , -0.12]])
+    """
+    x, kernels, swapped = check_array(x, "x")
+    g, _, g_swapped = check_array(g, "g")
+    check_same(g, x)
+    return _apply(kernels.backward, (g, x), swapped | g_swapped << 1, spec, axis, out, num_threads)
+
+
+def local_response_norm(
+    x: ArrayLike,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+    *,
+    axis: int = 1,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Call `lrn` with the arguments and defaults of `torch.nn.functional.local_response_norm`.
+
+    Parameters
+    ----------
+    x : array_like, float32 or float64
+        Any shape of at least one dimension.
+    size : int
+        Channels in the window, at least 1. An even window reaches one channel further back than ahead.
+    alpha, beta, k : float, optional
+        As in PyTorch, which divides alpha by `size`.
+    axis : int, optional
+        The channel axis.
+    out : ndarray, optional
+        Where to put the result, as in `lrn`.
+
+    Returns
+    -------
+    ndarray
+        The normalized array, of x's shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `lrn` and `LRNSpec.torch` do.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> x = np.array([-0.7747, 0.4657, -0.3479]).reshape(1, 3, 1)
+    >>> lrncore.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=2.0).ravel().round(3)
+    array([-0.461,  0.277, -0.207])
+    """
+    return lrn(x, LRNSpec.torch(size, alpha, beta, k), axis, out)
+
+
+def local_response_normalization(
+    x: ArrayLike,
+    depth_radius: int = 5,
+    bias: float = 1.0,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+    *,
+    axis: int = -1,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Call `lrn` with the arguments and defaults of `tf.nn.local_response_normalization`.
+
+    Parameters
+    ----------
+    x : array_like, float32 or float64
+        Any shape of at least one dimension, channels last.
+    depth_radius : int, optional
+        Channels on each side of the window, at least 0.
+    bias, alpha, beta : float, optional
+        As in TensorFlow, which does not divide alpha.
+    axis : int, optional
+        The channel axis.
+    out : ndarray, optional
+        Where to put the result, as in `lrn`.
+
+    Returns
+    -------
+    ndarray
+        The normalized array, of x's shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `lrn` and `LRNSpec.tensorflow` do.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> x = np.full((2, 2, 2, 3), 2.0, dtype=np.float32)
+    >>> lrncore.local_response_normalization(x, 1, bias=0.0, alpha=1.0, beta=1.0)[0, 0, 0]
+    array([0.25      , 0.16666667, 0.25      ], dtype=float32)
+    """
+    return lrn(x, LRNSpec.tensorflow(depth_radius, bias, alpha, beta), axis, out)
+
+
+def _apply(
+    compute: Callable[..., bool],
+    inputs: tuple[NDArray[Any], ...],
+    swapped: int,
+    spec: LRNSpec,
+    axis: int,
+    out: NDArray[Any] | None,
+    num_threads: int | None,
+) -> NDArray[Any]:
+    """Run a pass of the kernels on checked `inputs`, x the last of them, bit i of `swapped` for operand i."""
+    x = inputs[-1]
+    check_spec(spec)
+    axis = check_axis(axis, x.ndim)
+    if out is None:
+        y, y_swapped = np.empty_like(x, dtype=x.dtype.type, subok=False), False
+    else:
+        y, y_swapped = check_out(out, x)
+    threads = resolve(num_threads, x.size)
+    if not compute(*inputs, y, axis, *spec._arguments, threads, swapped | y_swapped << 2):
+        # `out` overlaps an input in other places than its own
+        apart = np.empty_like(x, dtype=x.dtype.type, subok=False)
+        compute(*inputs, apart, axis, *spec._arguments, threads, swapped)
+        np.copyto(y, apart)
+    return y

@@ -1,0 +1,27 @@
+# cython: language_level=3, freethreading_compatible=True
+"""What the processor and the OpenMP runtime offer; built without any instruction-set flag."""
+
+cdef extern from "platform.h":
+    bint supports_avx2()
+    bint supports_avx512()
+    int openmp_version()
+    int openmp_max_threads()
+
+
+def supports(str isa not None):
+    """True if the processor and the operating system can run the kernels of `isa`."""
+    if isa == "avx512":
+        return supports_avx512()
+    if isa == "avx2":
+        return supports_avx2()
+    return isa == "baseline"
+
+
+def max_threads():
+    """Threads that the caller's OpenMP allows now; 1 in a build without OpenMP."""
+    return openmp_max_threads()
+
+
+def openmp():
+    """The date (yyyymm) of the OpenMP standard this build uses, or 0."""
+    return openmp_version()

@@ -1,0 +1,137 @@
+# From three strided arrays to slabs: which axis is `inner`, which schedule fits, which operand has to be staged,
+# and in what order the slabs are visited.
+
+cdef enum:
+    MAX_DIMS = 64
+    X = 0
+    G = 1
+    Y = 2
+    OPERANDS = 3
+    # A shorter inner axis is streamed together with the channels, if they lie together.
+    SHORT_INNER = 64
+    # Fewer packed channels than this are walked as rows of pixels.
+    FEW_CHANNELS = 16
+    # Room for what a tile keeps: in the first-level cache, and at most in scratch when rows are long.
+    TILE_BYTES = 24576
+    CHUNK_BYTES = 8192
+
+
+cdef struct Axis:
+    Py_ssize_t length
+    Py_ssize_t stride[OPERANDS]
+
+
+cdef struct Grid:
+    int dims                # outer axes, the last one visited fastest
+    Axis axes[MAX_DIMS]
+    Axis channel
+    Axis inner
+    bint streamed
+    Py_ssize_t slabs
+    Py_ssize_t tiles        # of a slab (rows only)
+
+
+cdef inline Py_ssize_t farthest(const Axis* axis) noexcept nogil:
+    cdef Py_ssize_t reach = 0, i
+    for i in range(OPERANDS):
+        reach = max(reach, axis.stride[i], -axis.stride[i])
+    return reach
+
+
+cdef inline bint adjacent(const Axis* axis, Py_ssize_t apart) noexcept nogil:
+    return axis.stride[X] == apart and axis.stride[G] == apart and axis.stride[Y] == apart
+
+
+# Sorts the outer axes from the farthest strides to the nearest and joins those that make one.
+cdef void fold(Grid* grid) noexcept nogil:
+    cdef Axis axis
+    cdef int i, j, kept = 0
+    cdef Axis* outer
+    cdef Axis* last
+    for i in range(1, grid.dims):
+        axis = grid.axes[i]
+        j = i
+        while j > 0 and farthest(&grid.axes[j - 1]) < farthest(&axis):
+            grid.axes[j] = grid.axes[j - 1]
+            j -= 1
+        grid.axes[j] = axis
+    for i in range(grid.dims):
+        last = &grid.axes[i]
+        if kept:
+            outer = &grid.axes[kept - 1]
+            if (outer.stride[X] == last.stride[X] * last.length and outer.stride[G] == last.stride[G] * last.length
+                    and outer.stride[Y] == last.stride[Y] * last.length):
+                outer.length *= last.length
+                outer.stride[X] = last.stride[X]
+                outer.stride[G] = last.stride[G]
+                outer.stride[Y] = last.stride[Y]
+                continue
+        grid.axes[kept] = last[0]
+        kept += 1
+    grid.dims = kept
+
+
+# Decides between rows and stream. Streams want the whole slab adjacent in every operand, or a unit channel
+# stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
+cdef void choose(Grid* grid) noexcept nogil:
+    cdef Py_ssize_t item = sizeof(real), i
+    cdef Axis* last = &grid.axes[grid.dims - 1]
+    cdef bint rows
+    grid.inner.length = 1
+    for i in range(OPERANDS):
+        grid.inner.stride[i] = item
+    if grid.dims == 0:
+        rows = False
+    elif grid.channel.length == 1:
+        rows = True
+    elif adjacent(last, item):
+        rows = last.length >= SHORT_INNER or not adjacent(&grid.channel, last.length * item)
+    elif adjacent(&grid.channel, item):
+        rows = grid.channel.length < FEW_CHANNELS
+    else:
+        rows = farthest(last) <= farthest(&grid.channel) or grid.channel.length < FEW_CHANNELS
+    grid.streamed = not rows
+    if rows or (grid.dims and adjacent(last, item) and adjacent(&grid.channel, last.length * item)):
+        grid.inner = last[0]
+        grid.dims -= 1
+
+
+cdef void set_operand(Operand* operand, const Grid* grid, int which, bint swapped) noexcept nogil:
+    cdef Py_ssize_t item = sizeof(real)
+    operand.channel = grid.channel.stride[which]
+    operand.swapped = swapped
+    # in a stream, the elements of a slab that is not adjacent are single channels
+    operand.inner = grid.inner.stride[which]
+    if grid.streamed and grid.inner.length == 1:
+        operand.inner = operand.channel
+    operand.staged = swapped or operand.inner != item
+
+
+# The bytes that `which` moves to reach slab `index`; `coordinate` receives the place on the last outer axis.
+cdef Py_ssize_t slab_offset(const Grid* grid, int which, Py_ssize_t index) noexcept nogil:
+    cdef Py_ssize_t offset = 0
+    cdef int i
+    for i in range(grid.dims - 1, -1, -1):
+        offset += index % grid.axes[i].length * grid.axes[i].stride[which]
+        index //= grid.axes[i].length
+    return offset
+
+
+# Tiles as wide as fit the first-level cache, all about equally wide, their number a multiple of `threads` when
+# there would be fewer slabs than threads.
+cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
+    cdef Py_ssize_t item = sizeof(real), rows, width
+    grid.tiles = 1
+    if grid.streamed:
+        job.width = CHUNK_BYTES // item
+        return
+    job.width = 1
+    rows = rows_scratch(job) + job.after + 3
+    if job.backward:
+        rows += job.before + 2
+    width = max(TILE_BYTES // item // rows, <Py_ssize_t>8 * LANES)
+    grid.tiles = (job.inner + width - 1) // width
+    if job.slabs % threads and job.inner >= 4 * LANES * threads:
+        grid.tiles = round_up(grid.tiles, threads)
+    job.width = round_up((job.inner + grid.tiles - 1) // grid.tiles, LANES)
+    grid.tiles = (job.inner + job.width - 1) // job.width

@@ -1,0 +1,58 @@
+# The LRN kernels, written once. Each `<instruction set>_<dtype>.pyx` includes this file and nothing else; the
+# build gives it the element type and the instruction set (see setup.py and simd.h).
+#
+# With channel c, its window W(c) = [c - before, c + after] inside [0, C), and p = s^-beta:
+#
+#     s[c]  = k + scale * sum of x[j]^2 over W(c)
+#     y[c]  = x[c] * p[c]                                                                            forward
+#     t[c]  = g[c] * x[c] * p[c] / s[c]
+#     dx[c] = g[c] * p[c] - 2 scale beta x[c] * sum of t[j] over [c - after, c + before]             backward
+#
+# The backward's window is the reflected one: all j with c in W(j).
+#
+# Phases. `window` turns a window into a few taps on trailing sums; nothing is ever subtracted. `stages` has the
+# loops over one line of elements: square, climb, normalize, gains, combine. Two schedules feed them:
+# `rows` walks channel by channel along a tile of the inner axis (planar data), `stream` walks positions in
+# memory order, where the next channel is a fixed stride away (packed data, and planar data with a short inner
+# axis). `grid` finds which one fits the strides, and `entry` holds the calls and the parallel loop.
+
+from cython.parallel cimport prange
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdlib cimport free, malloc
+from libc.string cimport memmove, memset
+
+
+cdef extern from "power.h" nogil:
+    ctypedef float real     # double in the builds for float64
+    ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
+    int LANES
+    int VECTOR_BYTES
+
+    ctypedef struct Exponent:
+        double beta
+
+    real load_element(const char* at, bint swapped) noexcept
+    void store_element(char* at, real a, bint swapped) noexcept
+    vec load(const real* at) noexcept
+    void store(real* at, vec v) noexcept
+    vec load_part(const real* at, Py_ssize_t count) noexcept
+    void store_part(real* at, vec v, Py_ssize_t count) noexcept
+    vec splat(real a) noexcept
+    vec muladd(vec a, vec b, vec c) noexcept
+    vec reciprocal(vec s) noexcept
+    vec power_half(vec s) noexcept
+    vec power_three_quarters(vec s) noexcept
+    vec power_any(vec s, Exponent x) noexcept
+    vec careful_power(vec s, double exponent, vec fast) noexcept
+    bint ordinary(vec s) noexcept
+    bint UNLIKELY(bint condition) noexcept
+    Exponent exponent_of(double beta) noexcept
+
+
+include "window.pxi"
+include "stages.pxi"
+include "job.pxi"
+include "rows.pxi"
+include "stream.pxi"
+include "grid.pxi"
+include "entry.pxi"

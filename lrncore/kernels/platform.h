@@ -1,0 +1,31 @@
+/* The processor's features and OpenMP's thread count, behind names that always exist. */
+#ifndef LRNCORE_PLATFORM_H
+#define LRNCORE_PLATFORM_H
+
+#if defined(_OPENMP)
+#include <omp.h>
+static int openmp_version(void) { return _OPENMP; }
+static int openmp_max_threads(void) { return omp_get_max_threads(); }
+#else
+static int openmp_version(void) { return 0; }
+static int openmp_max_threads(void) { return 1; }
+#endif
+
+/* __builtin_cpu_supports asks the processor and also whether the operating system saves the registers. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+static int supports_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+static int supports_avx512(void)
+{
+    return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+           && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#else
+static int supports_avx2(void) { return 0; }
+static int supports_avx512(void) { return 0; }
+#endif
+
+#endif

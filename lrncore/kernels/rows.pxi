@@ -1,0 +1,136 @@
+# The schedule for planar data: a tile of the inner axis, walked channel by channel.
+#
+# Step r squares row r and sums the window of row c = r - after, the newest whose window is complete; rows of
+# zeros stand for the channels outside. The backward runs the reflected window one delay further: row c's t is
+# the newest of the window of row o = c - before. What has to be remembered lies in rings of rows, one for each
+# level of trailing sums, that stay in the first-level cache; x is read a second time for the product, while its
+# row is still there.
+
+# A ring of rows: row r lies at r modulo its depth.
+cdef struct Ring:
+    real* rows
+    Py_ssize_t depth
+    Py_ssize_t width
+
+
+cdef inline real* ring_row(const Ring* ring, Py_ssize_t r) noexcept nogil:
+    # r may be as low as 1 - depth: the rows before the first
+    return ring.rows + (r + ring.depth) % ring.depth * ring.width
+
+
+# Hands out the next `depth` rows of scratch, zeroed.
+cdef Ring take_ring(real** scratch, Py_ssize_t depth, Py_ssize_t width) noexcept nogil:
+    cdef Ring ring
+    ring.rows = scratch[0]
+    ring.depth = depth
+    ring.width = width
+    clear(ring.rows, depth * width)
+    scratch[0] += depth * width
+    return ring
+
+
+cdef void take_levels(const Window* window, Ring* levels, real** scratch, Py_ssize_t width) noexcept nogil:
+    cdef int level
+    for level in range(window.levels):
+        levels[level] = take_ring(scratch, window.depth[level], width)
+
+
+cdef void climb_rows(const Window* window, const Ring* levels, Py_ssize_t r, Py_ssize_t length) noexcept nogil:
+    cdef int level
+    for level in range(window.levels - 1):
+        climb(ring_row(&levels[level], r), ring_row(&levels[level], r - (<Py_ssize_t>1 << level)),
+              ring_row(&levels[level + 1], r), 0, length, 1)
+
+
+cdef inline void aim_at_rows(const Window* window, const Ring* levels, Py_ssize_t r, Lines* lines) noexcept nogil:
+    cdef int j
+    lines.taps = window.taps
+    for j in range(window.taps):
+        lines.tap[j] = ring_row(&levels[window.level[j]], r - window.lag[j])
+
+
+cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
+    cdef Py_ssize_t rows = job.window.rows + 1
+    if job.backward:
+        rows += job.window.rows + job.before + 1
+        if job.x.staged:
+            rows += job.before
+        if job.g.staged:
+            rows += 1
+    if job.x.staged:
+        rows += job.after + 1
+    if job.y.staged:
+        rows += 1
+    return rows * job.width
+
+
+# One tile: `length` elements of the inner axis from x, g and y on, all channels.
+cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ssize_t length,
+                    real* scratch) noexcept nogil:
+    cdef const Window* window = &job.window
+    cdef const Formula* formula = &job.formula
+    cdef bint fused = window.levels == 1
+    cdef Py_ssize_t r, c, o, width = round_up(length, LANES), behind = job.before if job.backward else 0
+    cdef Ring squares[MAX_LEVELS]
+    cdef Ring reflected[MAX_LEVELS]
+    cdef Ring gain, x_rows, zeros
+    cdef real* g_row = NULL
+    cdef real* y_row = NULL
+    cdef const real* fresh
+    cdef Lines lines
+    lines.count = 1
+    lines.length = length
+    lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
+    take_levels(window, squares, &scratch, width)
+    zeros = take_ring(&scratch, 1, width)
+    if job.backward:
+        take_levels(window, reflected, &scratch, width)
+        gain = take_ring(&scratch, job.before + 1, width)
+    x_rows = take_ring(&scratch, job.after + behind + 1, width if job.x.staged else 0)
+    if job.g.staged:
+        g_row = scratch
+        scratch += width
+    if job.y.staged:
+        y_row = scratch
+
+    for r in range(job.channels + job.after + behind):
+        c = r - job.after
+        o = c - behind
+        fresh = zeros.rows
+        if r < job.channels:
+            if job.x.staged:
+                gather(x + r * job.x.channel, job.x.inner, job.x.swapped, ring_row(&x_rows, r), length)
+            fresh = source(&job.x, ring_row(&x_rows, r), x + r * job.x.channel)
+        if not fused or c < 0:
+            square(fresh, 0, ring_row(&squares[0], r), 0, length, 1)
+            climb_rows(window, squares, r, length)
+        if o >= 0:
+            lines.y = target(&job.y, y_row, y + o * job.y.channel)
+        if 0 <= c < job.channels:
+            aim_at_rows(window, squares, r, &lines)
+            lines.x = source(&job.x, ring_row(&x_rows, c), x + c * job.x.channel)
+            if job.backward:
+                if job.g.staged:
+                    gather(g + c * job.g.channel, job.g.inner, job.g.swapped, g_row, length)
+                lines.g = source(&job.g, g_row, g + c * job.g.channel)
+                lines.t = ring_row(&reflected[0], c)
+                lines.gp = ring_row(&gain, c)
+                if fused:
+                    square_and_gains(formula, fresh, &lines)
+                else:
+                    gains(formula, &lines)
+            elif fused:
+                square_and_normalize(formula, fresh, &lines)
+            else:
+                normalize(formula, &lines)
+        elif job.backward and c >= 0:
+            clear(ring_row(&reflected[0], c), length)
+        if job.backward and c >= 0:
+            climb_rows(window, reflected, c, length)
+            if o >= 0:
+                aim_at_rows(window, reflected, c, &lines)
+                lines.x = source(&job.x, ring_row(&x_rows, o), x + o * job.x.channel)
+                lines.gp = ring_row(&gain, o)
+                combine(formula, &lines)
+        if o >= 0 and job.y.staged:
+            scatter(y_row, y + o * job.y.channel, job.y.inner, job.y.swapped, length)

@@ -1,0 +1,253 @@
+/* Vector primitives of the LRN kernels: memory and arithmetic, for one element type and one instruction set.
+ *
+ * The build chooses both: LRN_DOUBLE makes `real` a double (float otherwise), and the compiler's own
+ * instruction-set flags set the width of `vec`:
+ *
+ *     AVX-512   64 bytes   fused multiply-add, masked tails
+ *     AVX2+FMA  32 bytes   fused multiply-add, masked tails
+ *     SSE2      16 bytes   products and sums rounded apart
+ *     NEON      16 bytes   fused multiply-add
+ *     none      one lane   plain C, for any other compiler (LRN_SCALAR asks for it)
+ *
+ * `vec` is a GCC/Clang vector type, so `+`, `-` and `*` on it are vector instructions, in C and in the
+ * Cython above. Numeric policy: no contraction is left to the compiler (-ffp-contract=off), `muladd` is
+ * spelled out, and a vector and its tail go through the same operations, so that a result never depends
+ * on where an element lies. Nothing here allocates, branches on data (but for the rare careful path), or
+ * has state.
+ */
+#ifndef LRNCORE_SIMD_H
+#define LRNCORE_SIMD_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(LRN_DOUBLE)
+typedef double real;
+typedef uint64_t bits_t;
+#define REAL(c) c
+#define FRACTION_BITS 52
+#define EXPONENT_BIAS 1023
+#else
+typedef float real;
+typedef uint32_t bits_t;
+#define REAL(c) c##f
+#define FRACTION_BITS 23
+#define EXPONENT_BIAS 127
+#endif
+
+#if defined(_MSC_VER)
+#define swap_bytes(b) (sizeof(b) == 8 ? _byteswap_uint64(b) : _byteswap_ulong((unsigned long)(b)))
+#define INLINE static __forceinline
+#define COLD static __declspec(noinline)
+#define UNLIKELY(c) (c)
+#else
+#define swap_bytes(b) ((bits_t)(sizeof(b) == 8 ? __builtin_bswap64(b) : __builtin_bswap32((uint32_t)(b))))
+#define INLINE static inline __attribute__((always_inline, unused))
+#define COLD static __attribute__((noinline, cold, unused))
+#define UNLIKELY(c) __builtin_expect(!!(c), 0)
+#endif
+
+#if defined(LRN_SCALAR) || !defined(__GNUC__)
+#define VECTOR_BYTES 0 /* none: every test of a width below fails */
+#define LANES 1
+typedef real vec;
+typedef bits_t ivec;
+#else
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+#define LANES ((int)(VECTOR_BYTES / sizeof(real)))
+#define LRN_VECTORS 1
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef bits_t ivec __attribute__((vector_size(VECTOR_BYTES)));
+#endif
+
+#if defined(LRN_VECTORS) && (defined(__x86_64__) || defined(__i386__))
+#include <immintrin.h>
+#define LRN_X86 1
+#elif defined(LRN_VECTORS) && defined(__aarch64__)
+#include <arm_neon.h>
+#define LRN_NEON 1
+#endif
+
+/* The intrinsics of this width and type: X86(mul) is _mm512_mul_ps, _mm_mul_pd, ... */
+#if defined(LRN_X86)
+#if VECTOR_BYTES == 64
+#define X86_PREFIX _mm512_
+#elif VECTOR_BYTES == 32
+#define X86_PREFIX _mm256_
+#else
+#define X86_PREFIX _mm_
+#endif
+#if defined(LRN_DOUBLE)
+#define X86_SUFFIX _pd
+#else
+#define X86_SUFFIX _ps
+#endif
+#define X86_PASTE_(prefix, name, suffix) prefix##name##suffix
+#define X86_PASTE(prefix, name, suffix) X86_PASTE_(prefix, name, suffix)
+#define X86(name) X86_PASTE(X86_PREFIX, name, X86_SUFFIX)
+#endif
+
+/* ---- memory: any alignment, and tails of 1 to LANES - 1 elements ------------------------------------ */
+
+INLINE vec load(const real *from)
+{
+    vec v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+INLINE void store(real *to, vec v)
+{
+    memcpy(to, &v, sizeof v);
+}
+
+INLINE vec splat(real a)
+{
+#if defined(LRN_X86)
+    return (vec)X86(set1)(a);
+#elif defined(LRN_VECTORS)
+    vec v;
+    for (int i = 0; i < LANES; i++)
+        v[i] = a;
+    return v;
+#else
+    return a;
+#endif
+}
+
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(LRN_DOUBLE)
+#define X86_ALL_LANES 0xff
+#define X86_CMP_MASK(mask, a, b, how) _mm512_mask_cmp_pd_mask((__mmask8)(mask), a, b, how)
+#define TAIL_MASK(count) ((__mmask8)((1u << (count)) - 1u))
+#else
+#define X86_ALL_LANES 0xffff
+#define X86_CMP_MASK(mask, a, b, how) _mm512_mask_cmp_ps_mask((__mmask16)(mask), a, b, how)
+#define TAIL_MASK(count) ((__mmask16)((1u << (count)) - 1u))
+#endif
+#elif defined(LRN_X86) && VECTOR_BYTES == 32
+INLINE __m256i tail_mask(ptrdiff_t count)
+{
+    static const int32_t edge[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(edge + 8 - count * (ptrdiff_t)(sizeof(real) / 4)));
+}
+#endif
+
+INLINE vec load_part(const real *from, ptrdiff_t count)
+{
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    return (vec)X86(maskz_loadu)(TAIL_MASK(count), from);
+#elif defined(LRN_X86) && VECTOR_BYTES == 32
+    return (vec)X86(maskload)(from, tail_mask(count));
+#else
+    real lanes[LANES] = {0};
+    for (ptrdiff_t i = 0; i < count; i++)
+        lanes[i] = from[i];
+    return load(lanes);
+#endif
+}
+
+INLINE void store_part(real *to, vec v, ptrdiff_t count)
+{
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    X86(mask_storeu)(to, TAIL_MASK(count), v);
+#elif defined(LRN_X86) && VECTOR_BYTES == 32
+    X86(maskstore)(to, tail_mask(count), v);
+#else
+    real lanes[LANES];
+    store(lanes, v);
+    for (ptrdiff_t i = 0; i < count; i++)
+        to[i] = lanes[i];
+#endif
+}
+
+/* One element of an array in either byte order */
+INLINE real load_element(const char *from, int swapped)
+{
+    bits_t b;
+    real a;
+    memcpy(&b, from, sizeof b);
+    if (swapped)
+        b = swap_bytes(b);
+    memcpy(&a, &b, sizeof a);
+    return a;
+}
+
+INLINE void store_element(char *to, real a, int swapped)
+{
+    bits_t b;
+    memcpy(&b, &a, sizeof b);
+    if (swapped)
+        b = swap_bytes(b);
+    memcpy(to, &b, sizeof b);
+}
+
+/* ---- arithmetic -------------------------------------------------------------------------------------- */
+
+/* a*b + c, in one rounding where the instruction set has it */
+INLINE vec muladd(vec a, vec b, vec c)
+{
+#if defined(LRN_X86) && defined(__FMA__)
+    return (vec)X86(fmadd)(a, b, c);
+#elif defined(LRN_NEON) && defined(LRN_DOUBLE)
+    return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(LRN_NEON)
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+#if defined(LRN_VECTORS)
+INLINE ivec as_bits(vec v) { return (ivec)v; }
+INLINE vec from_bits(ivec b) { return (vec)b; }
+#else
+INLINE ivec as_bits(vec v) { ivec b; memcpy(&b, &v, sizeof b); return b; }
+INLINE vec from_bits(ivec b) { vec v; memcpy(&v, &b, sizeof v); return v; }
+#endif
+
+INLINE ivec splat_bits(bits_t a)
+{
+    real r;
+    memcpy(&r, &a, sizeof r);
+    return as_bits(splat(r));
+}
+
+/* 1 - a*b */
+INLINE vec one_minus(vec a, vec b)
+{
+#if defined(LRN_X86) && defined(__FMA__)
+    return (vec)X86(fnmadd)(a, b, splat(1));
+#else
+    return muladd(splat(0) - a, b, splat(1));
+#endif
+}
+
+/* low <= v < high in every lane (a NaN is nowhere inside) */
+INLINE int inside(vec v, vec low, vec high)
+{
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    return X86_CMP_MASK(X86_CMP_MASK(-1, v, low, _CMP_GE_OQ), v, high, _CMP_LT_OQ) == X86_ALL_LANES;
+#elif defined(LRN_X86)
+    return X86(movemask)((vec)((v >= low) & (v < high))) == (1 << LANES) - 1;
+#else
+    real lanes[3][LANES];
+    int all = 1;
+    store(lanes[0], v);
+    store(lanes[1], low);
+    store(lanes[2], high);
+    for (int i = 0; i < LANES; i++)
+        all &= lanes[0][i] >= lanes[1][i] && lanes[0][i] < lanes[2][i];
+    return all;
+#endif
+}
+
+#endif

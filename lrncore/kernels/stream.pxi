@@ -1,0 +1,182 @@
+# The schedule for packed data, and for planar data whose inner axis is short: positions in memory order.
+#
+# A slab is the channels of one pixel (packed) or of one image (a short inner axis); in it the next channel is
+# `inner` positions on, so a lag of d channels is a lag of d * inner positions whatever the layout. A slab is cut
+# into chunks of positions, or several short slabs share a chunk as so many lines. Each stage runs along the whole
+# chunk: squares go to scratch behind the `lead` positions that the windows still reach back to, each level of
+# trailing sums likewise, and the outputs lag behind by `after` channels (in the backward, `before` more).
+# Positions outside the slab hold zeros.
+
+cdef struct Stream:
+    Py_ssize_t lead         # positions kept before a chunk
+    Py_ssize_t pitch        # of the lines of a chunk, `lead` included
+    Py_ssize_t lines        # slabs in a chunk
+    Py_ssize_t step         # positions by which a chunk advances
+    Py_ssize_t span         # positions of a slab and of what follows it until the last output
+
+
+cdef Stream plan_stream(const Job* job) noexcept nogil:
+    cdef Stream plan
+    cdef Py_ssize_t slab = job.channels * job.inner
+    plan.span = slab + (job.after + (job.before if job.backward else 0)) * job.inner
+    plan.lead = round_up((job.before + job.after) * job.inner, LANES)
+    plan.lines = 1
+    if plan.span <= job.width:
+        plan.step = plan.span
+        plan.lines = min(max(<Py_ssize_t>1, job.width // plan.span), job.slabs)
+    else:
+        plan.step = max(job.width, plan.lead)
+    plan.pitch = plan.lead + round_up(plan.step, LANES) + LANES
+    return plan
+
+
+cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
+    cdef Stream plan = plan_stream(job)
+    cdef Py_ssize_t buffers = job.window.levels
+    if job.backward:
+        buffers += job.window.levels + 1
+    buffers += job.x.staged + job.g.staged + job.y.staged
+    return buffers * plan.lines * plan.pitch
+
+
+# Shifts the lines of a buffer so that the last `lead` positions of the chunk stand before the next one.
+cdef inline void carry(real* buffer, const Stream* plan) noexcept nogil:
+    memmove(buffer, buffer + plan.step, plan.lead * sizeof(real))
+
+
+cdef void climb_stream(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
+                       Py_ssize_t lines) noexcept nogil:
+    cdef int i
+    cdef real* at
+    for i in range(window.levels - 1):
+        at = level[i] + plan.lead
+        climb(at, at - (inner << i), level[i + 1] + plan.lead, plan.pitch, plan.step, lines)
+
+
+cdef inline void aim_at_positions(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
+                                  Py_ssize_t offset, Lines* lines) noexcept nogil:
+    cdef int j
+    lines.taps = window.taps
+    for j in range(window.taps):
+        lines.tap[j] = level[window.level[j]] + plan.lead + offset - window.lag[j] * inner
+
+
+# `count` slabs from x, g and y on, their elements `pitch` bytes apart in each.
+cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const char* g, Py_ssize_t g_pitch,
+                      char* y, Py_ssize_t y_pitch, Py_ssize_t count, real* scratch) noexcept nogil:
+    cdef const Window* window = &job.window
+    cdef const Formula* formula = &job.formula
+    cdef Stream plan = plan_stream(job)
+    cdef Py_ssize_t inner = job.inner, slab = job.channels * inner, size = plan.lines * plan.pitch
+    cdef Py_ssize_t ahead = job.after * inner, behind = job.before * inner if job.backward else 0
+    cdef Py_ssize_t item = sizeof(real), first, done, p, end, q, q_end, o, o_end, line
+    cdef real* squares[MAX_LEVELS]
+    cdef real* reflected[MAX_LEVELS]
+    cdef real* gain = NULL
+    cdef real* x_line = NULL
+    cdef real* g_line = NULL
+    cdef real* y_line = NULL
+    cdef real* at
+    cdef Lines lines
+    cdef int i
+    clear(scratch, stream_scratch(job))
+    for i in range(window.levels):
+        squares[i] = scratch
+        scratch += size
+    if job.backward:
+        for i in range(window.levels):
+            reflected[i] = scratch
+            scratch += size
+        gain = scratch
+        scratch += size
+    if job.x.staged:
+        x_line = scratch
+        scratch += size
+    if job.g.staged:
+        g_line = scratch
+        scratch += size
+    if job.y.staged:
+        y_line = scratch
+    lines.pitch = plan.pitch
+    lines.x_pitch = plan.pitch if job.x.staged else x_pitch // item
+    lines.g_pitch = plan.pitch if job.g.staged else g_pitch // item
+    lines.y_pitch = plan.pitch if job.y.staged else y_pitch // item
+
+    first = 0
+    while first < count:
+        lines.count = min(plan.lines, count - first)
+        if plan.step < plan.span:
+            for i in range(window.levels):
+                clear(squares[i], plan.lead)
+                if job.backward:
+                    clear(reflected[i], plan.lead + ahead)
+        p = 0
+        while p < plan.span:
+            # squares of positions [p, end), weights of [q, q_end), outputs of the backward of [o, o_end)
+            end = p + plan.step
+            done = min(end, slab) - p
+            if done > 0:
+                if job.x.staged:
+                    for line in range(lines.count):
+                        gather(x + line * x_pitch + p * job.x.inner, job.x.inner, job.x.swapped,
+                               x_line + line * plan.pitch + plan.lead, done)
+                square(source(&job.x, x_line + plan.lead, x + p * item), lines.x_pitch, squares[0] + plan.lead,
+                       plan.pitch, done, lines.count)
+            if plan.step < plan.span:
+                done = max(<Py_ssize_t>0, done)
+                clear(squares[0] + plan.lead + done, plan.step - done)
+            climb_stream(window, squares, &plan, inner, lines.count)
+
+            q = max(<Py_ssize_t>0, p - ahead)
+            q_end = min(slab, end - ahead)
+            lines.length = q_end - q
+            at = y_line
+            if q < q_end:
+                aim_at_positions(window, squares, &plan, inner, q - p + ahead, &lines)
+                lines.x = source(&job.x, x_line + plan.lead + (q - p), x + q * item)
+                if job.backward:
+                    if job.g.staged:
+                        for line in range(lines.count):
+                            gather(g + line * g_pitch + q * job.g.inner, job.g.inner, job.g.swapped,
+                                   g_line + line * plan.pitch, lines.length)
+                    lines.g = source(&job.g, g_line, g + q * item)
+                    lines.t = reflected[0] + plan.lead + (q - p + ahead)
+                    lines.gp = gain + plan.lead + (q - p + ahead)
+                    gains(formula, &lines)
+                else:
+                    lines.y = target(&job.y, y_line, y + q * item)
+                    normalize(formula, &lines)
+            o = q
+            o_end = q_end
+            if job.backward:
+                if plan.step < plan.span:
+                    done = min(max(<Py_ssize_t>0, q_end - p + ahead), plan.step)
+                    clear(reflected[0] + plan.lead + done, plan.step - done)
+                climb_stream(window, reflected, &plan, inner, lines.count)
+                o = max(<Py_ssize_t>0, p - ahead - behind)
+                o_end = min(slab, end - ahead - behind)
+                if o < o_end:
+                    lines.length = o_end - o
+                    aim_at_positions(window, reflected, &plan, inner, o - p + ahead + behind, &lines)
+                    lines.x = source(&job.x, x_line + plan.lead + (o - p), x + o * item)
+                    lines.y = target(&job.y, y_line, y + o * item)
+                    lines.gp = gain + plan.lead + (o - p + ahead)
+                    combine(formula, &lines)
+            if job.y.staged and o < o_end:
+                for line in range(lines.count):
+                    scatter(y_line + line * plan.pitch, y + line * y_pitch + o * job.y.inner, job.y.inner,
+                            job.y.swapped, o_end - o)
+            if plan.step < plan.span:
+                for i in range(window.levels):
+                    carry(squares[i], &plan)
+                    if job.backward:
+                        carry(reflected[i], &plan)
+                if job.backward:
+                    carry(gain, &plan)
+                if job.x.staged:
+                    carry(x_line, &plan)
+            p = end
+        x += lines.count * x_pitch
+        g += lines.count * g_pitch
+        y += lines.count * y_pitch
+        first += lines.count

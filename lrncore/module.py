@@ -1,0 +1,71 @@
+"""LocalResponseNorm: a layer object in PyTorch's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from lrncore.functional import lrn, lrn_backward
+from lrncore.spec import LRNSpec
+
+
+class LocalResponseNorm:
+    """Local Response Normalization as a layer, with the arguments and defaults of `torch.nn.LocalResponseNorm`.
+
+    Parameters
+    ----------
+    size : int
+        Channels in the window, at least 1.
+    alpha, beta, k : float, optional
+        As in PyTorch, which divides alpha by `size`.
+    axis : int, optional
+        The channel axis.
+
+    Attributes
+    ----------
+    spec : LRNSpec
+        The same parameters, independent of any framework.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `LRNSpec.torch` does.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> layer = lrncore.LocalResponseNorm(size=5, alpha=1e-4, beta=0.75, k=2.0)
+    >>> layer
+    LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=2.0)
+    >>> x = np.ones((1, 8, 2, 2), dtype=np.float32)
+    >>> y = layer(x)
+    >>> dx = layer.backward(np.ones_like(y), x)
+    """
+
+    def __init__(
+        self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, axis: int = 1
+    ) -> None:
+        self.spec = LRNSpec.torch(size, alpha, beta, k)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+        self.axis = axis
+
+    def forward(
+        self, x: ArrayLike, *, out: NDArray[Any] | None = None, num_threads: int | None = None
+    ) -> NDArray[Any]:
+        """Return the normalized `x`; the arguments are those of `lrn`."""
+        return lrn(x, self.spec, self.axis, out, num_threads)
+
+    __call__ = forward
+
+    def backward(
+        self, g: ArrayLike, x: ArrayLike, *, out: NDArray[Any] | None = None, num_threads: int | None = None
+    ) -> NDArray[Any]:
+        """Return dL/dx from ``g = dL/dy`` and the input; the arguments are those of `lrn_backward`."""
+        return lrn_backward(g, x, self.spec, self.axis, out, num_threads)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k})"

@@ -1,0 +1,90 @@
+"""The extensions: one for each instruction set and element type, all from lrncore/kernels/kernel.pxi."""
+
+import os
+import shlex
+import subprocess
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+KERNELS = Path("lrncore/kernels")
+
+# -ffp-contract=off: the header says where a product and a sum are fused, so that every inlined copy of a stage
+# gives the same bits. No -ffast-math: it would remove the handling of NaN and Inf.
+GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden", "-g0"]
+
+X86_64 = {
+    "baseline": [],
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": [
+        "-mavx2",
+        "-mfma",
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mprefer-vector-width=512",
+    ],
+}
+ELSEWHERE = {"baseline": []}
+DTYPES = {"f32": [], "f64": [("LRN_DOUBLE", "1")]}
+
+# A stage is one loop over constants of its caller, so it has to be inlined whatever its size.
+MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")]
+
+
+class BuildExt(build_ext):
+    """build_ext with the flags that the compiler at hand understands."""
+
+    def build_extensions(self):
+        if self.compiler.compiler_type != "msvc":
+            openmp = ["-fopenmp"] if self.compiles("-fopenmp") else []
+            for extension in self.extensions:
+                extension.define_macros += MACROS
+                extension.extra_compile_args = [*GNU_FLAGS, *openmp, *extension.extra_compile_args]
+                extension.extra_link_args = [*openmp]
+        super().build_extensions()
+
+    def compiles(self, flag):
+        """Whether an OpenMP program compiles and links with `flag` (LRNCORE_OPENMP=0 says no)."""
+        if os.environ.get("LRNCORE_OPENMP") == "0":
+            return False
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            command = [*compiler, flag, str(source), "-o", str(source.with_suffix(""))]
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def extensions():
+    """Every extension module of the target platform, which a cross-build names in _PYTHON_HOST_PLATFORM."""
+    platform = sysconfig.get_platform()
+    x86_64 = platform.endswith(("x86_64", "amd64")) and not platform.startswith("win")
+    depends = [str(path) for pattern in ("*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
+    found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], depends=depends)]
+    for isa, flags in (X86_64 if x86_64 else ELSEWHERE).items():
+        for dtype, macros in DTYPES.items():
+            name = f"_{isa}_{dtype}"
+            found.append(
+                Extension(
+                    f"lrncore.kernels.{name}",
+                    [str(KERNELS / f"{name}.pyx")],
+                    define_macros=list(macros),
+                    extra_compile_args=list(flags),
+                    include_dirs=[str(KERNELS)],
+                    depends=depends,
+                )
+            )
+    return found
+
+
+setup(
+    ext_modules=cythonize(extensions(), build_dir="build/cython"),
+    cmdclass={"build_ext": BuildExt},
+    options={"build_ext": {"parallel": os.cpu_count()}},
+)
