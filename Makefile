@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ASV := cd asv_bench && ../$(BIN)/asv
+BASE ?= main
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-compare clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -44,7 +46,13 @@ lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/cython-lint lrncore
 
 bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
-	cd asv_bench && ../$(BIN)/asv run --environment existing:../$(BIN)/python --show-stderr
+	$(ASV) machine --yes
+	$(ASV) run --environment existing:../$(BIN)/python --set-commit-hash HEAD --show-stderr
+
+# Without the gigabytes per second: to asv, a larger figure is a worse one.
+bench-compare: $(VENV)/bench-group  ## the asv suite on this commit and on main (or BASE=...); fails if slower
+	$(ASV) machine --yes
+	$(ASV) continuous --show-stderr --bench '^(?!.*per_second)' $(BASE) HEAD
 
 clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist lrn_demo.png lrncore/kernels/*.so *.egg-info

@@ -11,9 +11,11 @@ cdef enum:
     SHORT_INNER = 64
     # Fewer packed channels than this are walked as rows of pixels.
     FEW_CHANNELS = 16
-    # Room for what a tile keeps: in the first-level cache, and at most in scratch when rows are long.
-    TILE_BYTES = 24576
-    CHUNK_BYTES = 8192
+    # What a tile or a chunk keeps should about fit the first-level cache, but rows shorter than this defeat the
+    # prefetcher.
+    CACHE_BYTES = 32768
+    TILE_ROW_BYTES = 1536
+    SCRATCH_BYTES = 1 << 20
 
 
 cdef struct Axis:
@@ -107,7 +109,7 @@ cdef void set_operand(Operand* operand, const Grid* grid, int which, bint swappe
     operand.staged = swapped or operand.inner != item
 
 
-# The bytes that `which` moves to reach slab `index`; `coordinate` receives the place on the last outer axis.
+# The bytes from an operand's first slab to slab `index`
 cdef Py_ssize_t slab_offset(const Grid* grid, int which, Py_ssize_t index) noexcept nogil:
     cdef Py_ssize_t offset = 0
     cdef int i
@@ -117,19 +119,20 @@ cdef Py_ssize_t slab_offset(const Grid* grid, int which, Py_ssize_t index) noexc
     return offset
 
 
-# Tiles as wide as fit the first-level cache, all about equally wide, their number a multiple of `threads` when
-# there would be fewer slabs than threads.
+# Chunks, and tiles, as wide as fit the first-level cache; tiles all about equally wide, and as many as keep the
+# threads equally busy.
 cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), rows, width
     grid.tiles = 1
     if grid.streamed:
-        job.width = CHUNK_BYTES // item
+        rows = job.window.levels * (2 if job.backward else 1) + 3
+        job.width = round_up(CACHE_BYTES // item // rows, LANES)
         return
     job.width = 1
-    rows = rows_scratch(job) + job.after + 3
+    rows = rows_scratch(job) // row_pitch(1) + job.after + 3
     if job.backward:
         rows += job.before + 2
-    width = max(TILE_BYTES // item // rows, <Py_ssize_t>8 * LANES)
+    width = min(max(CACHE_BYTES // rows, TILE_ROW_BYTES), max(SCRATCH_BYTES // rows, VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width
     if job.slabs % threads and job.inner >= 4 * LANES * threads:
         grid.tiles = round_up(grid.tiles, threads)

@@ -18,6 +18,13 @@ cdef inline real* ring_row(const Ring* ring, Py_ssize_t r) noexcept nogil:
     return ring.rows + (r + ring.depth) % ring.depth * ring.width
 
 
+# The distance between the rows of a ring: an odd number of cache lines, since rows a power of two apart would
+# otherwise share the last bits of their addresses, and a load would wait for the store to the other row.
+cdef inline Py_ssize_t row_pitch(Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t line = 64 // sizeof(real)
+    return ((length + line - 1) // line | 1) * line
+
+
 # Hands out the next `depth` rows of scratch, zeroed.
 cdef Ring take_ring(real** scratch, Py_ssize_t depth, Py_ssize_t width) noexcept nogil:
     cdef Ring ring
@@ -35,18 +42,21 @@ cdef void take_levels(const Window* window, Ring* levels, real** scratch, Py_ssi
         levels[level] = take_ring(scratch, window.depth[level], width)
 
 
-cdef void climb_rows(const Window* window, const Ring* levels, Py_ssize_t r, Py_ssize_t length) noexcept nogil:
-    cdef int level
-    for level in range(window.levels - 1):
-        climb(ring_row(&levels[level], r), ring_row(&levels[level], r - (<Py_ssize_t>1 << level)),
-              ring_row(&levels[level + 1], r), 0, length, 1)
-
-
+# Aims at row r of every level, for the climb and for the taps of the window that ends there.
 cdef inline void aim_at_rows(const Window* window, const Ring* levels, Py_ssize_t r, Lines* lines) noexcept nogil:
-    cdef int j
-    lines.taps = window.taps
-    for j in range(window.taps):
-        lines.tap[j] = ring_row(&levels[window.level[j]], r - window.lag[j])
+    cdef int i
+    for i in range(window.taps):
+        lines.tap[i] = ring_row(&levels[window.level[i]], r - window.lag[i])
+    lines.level[0] = ring_row(&levels[0], r)
+    for i in range(1, window.levels):
+        lines.level[i] = ring_row(&levels[i], r)
+        lines.earlier[i] = ring_row(&levels[i - 1], r - (<Py_ssize_t>1 << (i - 1)))
+
+
+cdef void climb_rows(const Lines* lines) noexcept nogil:
+    cdef int i
+    for i in range(1, lines.levels):
+        climb(lines.level[i - 1], lines.earlier[i], lines.level[i], 0, lines.length, 1)
 
 
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
@@ -61,7 +71,7 @@ cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
         rows += job.after + 1
     if job.y.staged:
         rows += 1
-    return rows * job.width
+    return rows * row_pitch(job.width)
 
 
 # One tile: `length` elements of the inner axis from x, g and y on, all channels.
@@ -69,17 +79,17 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
                     real* scratch) noexcept nogil:
     cdef const Window* window = &job.window
     cdef const Formula* formula = &job.formula
-    cdef bint fused = window.levels == 1
-    cdef Py_ssize_t r, c, o, width = round_up(length, LANES), behind = job.before if job.backward else 0
+    cdef Py_ssize_t r, c, o, width = row_pitch(length), behind = job.before if job.backward else 0
     cdef Ring squares[MAX_LEVELS]
     cdef Ring reflected[MAX_LEVELS]
     cdef Ring gain, x_rows, zeros
     cdef real* g_row = NULL
     cdef real* y_row = NULL
-    cdef const real* fresh
     cdef Lines lines
     lines.count = 1
     lines.length = length
+    lines.levels = window.levels
+    lines.taps = window.taps
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
     take_levels(window, squares, &scratch, width)
     zeros = take_ring(&scratch, 1, width)
@@ -96,39 +106,36 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     for r in range(job.channels + job.after + behind):
         c = r - job.after
         o = c - behind
-        fresh = zeros.rows
+        lines.fresh = zeros.rows
         if r < job.channels:
             if job.x.staged:
                 gather(x + r * job.x.channel, job.x.inner, job.x.swapped, ring_row(&x_rows, r), length)
-            fresh = source(&job.x, ring_row(&x_rows, r), x + r * job.x.channel)
-        if not fused or c < 0:
-            square(fresh, 0, ring_row(&squares[0], r), 0, length, 1)
-            climb_rows(window, squares, r, length)
+            lines.fresh = source(&job.x, ring_row(&x_rows, r), x + r * job.x.channel)
         if o >= 0:
             lines.y = target(&job.y, y_row, y + o * job.y.channel)
-        if 0 <= c < job.channels:
+        if c < job.channels:
             aim_at_rows(window, squares, r, &lines)
-            lines.x = source(&job.x, ring_row(&x_rows, c), x + c * job.x.channel)
-            if job.backward:
-                if job.g.staged:
-                    gather(g + c * job.g.channel, job.g.inner, job.g.swapped, g_row, length)
-                lines.g = source(&job.g, g_row, g + c * job.g.channel)
-                lines.t = ring_row(&reflected[0], c)
-                lines.gp = ring_row(&gain, c)
-                if fused:
-                    square_and_gains(formula, fresh, &lines)
-                else:
-                    gains(formula, &lines)
-            elif fused:
-                square_and_normalize(formula, fresh, &lines)
+            if c < 0:
+                square(lines.fresh, 0, lines.level[0], 0, length, 1)
+                climb_rows(&lines)
             else:
-                normalize(formula, &lines)
-        elif job.backward and c >= 0:
-            clear(ring_row(&reflected[0], c), length)
+                lines.x = source(&job.x, ring_row(&x_rows, c), x + c * job.x.channel)
+                if job.backward:
+                    if job.g.staged:
+                        gather(g + c * job.g.channel, job.g.inner, job.g.swapped, g_row, length)
+                    lines.g = source(&job.g, g_row, g + c * job.g.channel)
+                    lines.t = ring_row(&reflected[0], c)
+                    lines.gp = ring_row(&gain, c)
+                    square_and_gains(formula, &lines)
+                else:
+                    square_and_normalize(formula, &lines)
         if job.backward and c >= 0:
-            climb_rows(window, reflected, c, length)
-            if o >= 0:
-                aim_at_rows(window, reflected, c, &lines)
+            aim_at_rows(window, reflected, c, &lines)
+            if c >= job.channels:
+                clear(lines.level[0], length)
+            if o < 0:
+                climb_rows(&lines)
+            else:
                 lines.x = source(&job.x, ring_row(&x_rows, o), x + o * job.x.channel)
                 lines.gp = ring_row(&gain, o)
                 combine(formula, &lines)

@@ -26,12 +26,14 @@
 #if defined(LRN_DOUBLE)
 typedef double real;
 typedef uint64_t bits_t;
+typedef int64_t signed_bits_t;
 #define REAL(c) c
 #define FRACTION_BITS 52
 #define EXPONENT_BIAS 1023
 #else
 typedef float real;
 typedef uint32_t bits_t;
+typedef int32_t signed_bits_t;
 #define REAL(c) c##f
 #define FRACTION_BITS 23
 #define EXPONENT_BIAS 127
@@ -66,6 +68,7 @@ typedef bits_t ivec;
 #define LRN_VECTORS 1
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef bits_t ivec __attribute__((vector_size(VECTOR_BYTES)));
+typedef signed_bits_t sivec __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 
 #if defined(LRN_VECTORS) && (defined(__x86_64__) || defined(__i386__))
@@ -93,6 +96,7 @@ typedef bits_t ivec __attribute__((vector_size(VECTOR_BYTES)));
 #define X86_PASTE_(prefix, name, suffix) prefix##name##suffix
 #define X86_PASTE(prefix, name, suffix) X86_PASTE_(prefix, name, suffix)
 #define X86(name) X86_PASTE(X86_PREFIX, name, X86_SUFFIX)
+#define X86_ALL_LANES ((1 << LANES) - 1)
 #endif
 
 /* ---- memory: any alignment, and tails of 1 to LANES - 1 elements ------------------------------------ */
@@ -125,12 +129,12 @@ INLINE vec splat(real a)
 
 #if defined(LRN_X86) && VECTOR_BYTES == 64
 #if defined(LRN_DOUBLE)
-#define X86_ALL_LANES 0xff
 #define X86_CMP_MASK(mask, a, b, how) _mm512_mask_cmp_pd_mask((__mmask8)(mask), a, b, how)
+#define X86_CLASS_MASK(a, classes) _mm512_fpclass_pd_mask(a, classes)
 #define TAIL_MASK(count) ((__mmask8)((1u << (count)) - 1u))
 #else
-#define X86_ALL_LANES 0xffff
 #define X86_CMP_MASK(mask, a, b, how) _mm512_mask_cmp_ps_mask((__mmask16)(mask), a, b, how)
+#define X86_CLASS_MASK(a, classes) _mm512_fpclass_ps_mask(a, classes)
 #define TAIL_MASK(count) ((__mmask16)((1u << (count)) - 1u))
 #endif
 #elif defined(LRN_X86) && VECTOR_BYTES == 32
@@ -237,7 +241,7 @@ INLINE int inside(vec v, vec low, vec high)
 #if defined(LRN_X86) && VECTOR_BYTES == 64
     return X86_CMP_MASK(X86_CMP_MASK(-1, v, low, _CMP_GE_OQ), v, high, _CMP_LT_OQ) == X86_ALL_LANES;
 #elif defined(LRN_X86)
-    return X86(movemask)((vec)((v >= low) & (v < high))) == (1 << LANES) - 1;
+    return X86(movemask)((vec)((v >= low) & (v < high))) == X86_ALL_LANES;
 #else
     real lanes[3][LANES];
     int all = 1;

@@ -24,17 +24,23 @@ cdef struct Formula:
 cdef struct Lines:
     Py_ssize_t count
     Py_ssize_t length
+    Py_ssize_t x_pitch
+    Py_ssize_t g_pitch
+    Py_ssize_t y_pitch
+    Py_ssize_t pitch        # of everything in scratch: taps, t, gp
     const real* x
     const real* g
     real* y
     real* t
     real* gp
-    real* tap[MAX_TAPS]
     int taps
-    Py_ssize_t x_pitch
-    Py_ssize_t g_pitch
-    Py_ssize_t y_pitch
-    Py_ssize_t pitch        # of everything in scratch: taps, t, gp
+    real* tap[MAX_TAPS]
+    # A fused stage also makes the newest line of every level: level[0] from `fresh` (or it is there already), and
+    # each other from the one below and the line at `earlier`.
+    const real* fresh
+    int levels
+    real* level[MAX_LEVELS]
+    real* earlier[MAX_LEVELS]
 
 
 cdef inline vec fetch(const real* at, Py_ssize_t part) noexcept nogil:
@@ -78,108 +84,113 @@ cdef inline vec power(vec s, Kind kind, Exponent exponent) noexcept nogil:
     return p
 
 
-# One vector of a pass. The newest square is made on the way from `fresh`, unless that is NULL.
-cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, vec scale, vec k,
-                              const real* fresh, Lines* at, int taps, Py_ssize_t i, Py_ssize_t part) noexcept nogil:
+cdef inline void climb_vector(vec newest, const Lines* lines, int levels, Py_ssize_t i) noexcept nogil:
+    cdef int level
+    for level in range(1, levels):
+        newest = newest + load(lines.earlier[level] + i)
+        store(lines.level[level] + i, newest)
+
+
+# One vector of a pass, at `i` from the pointers in `at` and at `j` from those of scratch.
+cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, bint fused, vec scale, vec k, const Lines* at,
+                              int levels, int taps, Py_ssize_t i, Py_ssize_t j, Py_ssize_t part) noexcept nogil:
     cdef vec newest, s, p, q, gain
-    if fresh != NULL:
-        newest = fetch(fresh + i, part)
+    if fused:
+        newest = fetch(at.fresh + i, part)
         newest = newest * newest
-        store(at.tap[0] + i, newest)
-    else:
-        newest = load(at.tap[0] + i)
-    s = muladd(scale, window_sum(newest, at.tap, i, taps), k)
+        store(at.level[0] + i, newest)
+        climb_vector(newest, at, levels, i)
+    if not fused or levels > 1:
+        newest = load(at.tap[0] + j)
+    s = muladd(scale, window_sum(newest, at.tap, j, taps), k)
     p = power(s, kind, exponent)
+    if backward:
+        q = reciprocal(s)
     if UNLIKELY(not ordinary(s)):
         p = careful_power(s, -exponent.beta, p)
-    if not backward:
+        if backward:
+            q = careful_power(s, -1, q)
+    if backward:
+        gain = fetch(at.g + i, part) * p
+        put(at.gp + j, gain, part)
+        put(at.t + j, gain * q * fetch(at.x + i, part), part)
+    else:
         put(at.y + i, fetch(at.x + i, part) * p, part)
-        return
-    q = reciprocal(s)
-    if UNLIKELY(not ordinary(s)):
-        q = careful_power(s, -1, q)
-    gain = fetch(at.g + i, part) * p
-    put(at.gp + i, gain, part)
-    put(at.t + i, gain * q * fetch(at.x + i, part), part)
 
 
-cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, const real* fresh, const Lines* lines,
+cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, bint fused, const Lines* lines, int levels,
                              int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Exponent exponent = f.exponent
     cdef Lines at = lines[0]        # a copy, so that its pointers live in registers
-    cdef Py_ssize_t line, i, part = at.length % LANES, whole = at.length - part
-    cdef int j
+    cdef Py_ssize_t line, i, part = at.length % LANES, whole = at.length - part, shift = 0
     for line in range(at.count):
         i = 0
         while i < whole:
-            weigh_vector(kind, exponent, backward, scale, k, fresh, &at, taps, i, 0)
+            weigh_vector(kind, exponent, backward, fused, scale, k, &at, levels, taps, i, i + shift, 0)
             i += LANES
         if part:
-            weigh_vector(kind, exponent, backward, scale, k, fresh, &at, taps, whole, part)
+            weigh_vector(kind, exponent, backward, fused, scale, k, &at, levels, taps, i, i + shift, part)
         at.x += at.x_pitch
         if backward:
             at.g += at.g_pitch
-            at.t += at.pitch
-            at.gp += at.pitch
         else:
             at.y += at.y_pitch
-        for j in range(taps):
-            at.tap[j] += at.pitch
+        shift += at.pitch
 
 
-cdef inline void weigh_taps(const Formula* f, Kind kind, bint backward, const real* fresh,
-                            const Lines* lines) noexcept nogil:
-    if lines.taps == 5:
-        weigh_lines(f, kind, backward, fresh, lines, 5)
-    elif lines.taps == 3:
-        weigh_lines(f, kind, backward, fresh, lines, 3)
-    elif lines.taps == 7:
-        weigh_lines(f, kind, backward, fresh, lines, 7)
-    elif lines.taps == 9:
-        weigh_lines(f, kind, backward, fresh, lines, 9)
-    elif lines.taps == 1:
-        weigh_lines(f, kind, backward, fresh, lines, 1)
-    elif lines.taps == 2:
-        weigh_lines(f, kind, backward, fresh, lines, 2)
-    elif lines.taps == 4:
-        weigh_lines(f, kind, backward, fresh, lines, 4)
+# The loops for the usual windows have constant numbers of levels and taps.
+cdef inline void weigh_window(const Formula* f, Kind kind, bint backward, bint fused,
+                              const Lines* lines) noexcept nogil:
+    cdef int levels = lines.levels if fused else 1, taps = lines.taps
+    if levels == 1 and taps == 5:
+        weigh_lines(f, kind, backward, fused, lines, 1, 5)
+    elif levels == 1 and taps == 3:
+        weigh_lines(f, kind, backward, fused, lines, 1, 3)
+    elif levels == 1 and taps == 7:
+        weigh_lines(f, kind, backward, fused, lines, 1, 7)
+    elif levels == 1 and taps == 9:
+        weigh_lines(f, kind, backward, fused, lines, 1, 9)
+    elif levels == 1 and taps == 1:
+        weigh_lines(f, kind, backward, fused, lines, 1, 1)
+    elif levels == 1:
+        weigh_lines(f, kind, backward, fused, lines, 1, taps)
+    elif levels == 5 and taps == 5:
+        weigh_lines(f, kind, backward, fused, lines, 5, 5)
     else:
-        weigh_lines(f, kind, backward, fresh, lines, lines.taps)
+        weigh_lines(f, kind, backward, fused, lines, levels, taps)
 
 
-cdef inline void weigh_kinds(const Formula* f, bint backward, const real* fresh, const Lines* lines) noexcept nogil:
+cdef inline void weigh(const Formula* f, bint backward, bint fused, const Lines* lines) noexcept nogil:
     if f.kind == THREE_QUARTERS:
-        weigh_taps(f, THREE_QUARTERS, backward, fresh, lines)
+        weigh_window(f, THREE_QUARTERS, backward, fused, lines)
     elif f.kind == HALF:
-        weigh_taps(f, HALF, backward, fresh, lines)
+        weigh_window(f, HALF, backward, fused, lines)
     elif f.kind == ONE:
-        weigh_taps(f, ONE, backward, fresh, lines)
+        weigh_window(f, ONE, backward, fused, lines)
     elif f.kind == TWO:
-        weigh_taps(f, TWO, backward, fresh, lines)
+        weigh_window(f, TWO, backward, fused, lines)
     else:
-        weigh_taps(f, ANY, backward, fresh, lines)
+        weigh_window(f, ANY, backward, fused, lines)
 
 
 # y = x * p from the taps on the squares
 cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
-    weigh_kinds(f, False, NULL, lines)
+    weigh(f, False, False, lines)
 
 
-# The same for one line whose newest squares, tap 0, are still to be made from `fresh`
-cdef void square_and_normalize(const Formula* f, const real* fresh, const Lines* lines) noexcept nogil:
-    if fresh != NULL:
-        weigh_kinds(f, False, fresh, lines)
+# The same for one line whose newest squares are still to be made
+cdef void square_and_normalize(const Formula* f, const Lines* lines) noexcept nogil:
+    weigh(f, False, True, lines)
 
 
 # gp = g * p and t = gp * x / s
 cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
-    weigh_kinds(f, True, NULL, lines)
+    weigh(f, True, False, lines)
 
 
-cdef void square_and_gains(const Formula* f, const real* fresh, const Lines* lines) noexcept nogil:
-    if fresh != NULL:
-        weigh_kinds(f, True, fresh, lines)
+cdef void square_and_gains(const Formula* f, const Lines* lines) noexcept nogil:
+    weigh(f, True, True, lines)
 
 
 cdef void square(const real* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pitch, Py_ssize_t length,
@@ -213,38 +224,42 @@ cdef void climb(const real* level, const real* earlier, real* doubled, Py_ssize_
         doubled += pitch
 
 
-cdef inline void combine_lines(const Formula* f, const Lines* lines, int taps) noexcept nogil:
+cdef inline void combine_vector(vec slope, const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
+                                Py_ssize_t part) noexcept nogil:
+    cdef vec sum
+    if levels > 1:
+        climb_vector(load(at.level[0] + j), at, levels, j)
+    sum = window_sum(load(at.tap[0] + j), at.tap, j, taps)
+    put(at.y + i, muladd(slope * fetch(at.x + i, part), sum, load(at.gp + j)), part)
+
+
+cdef inline void combine_lines(const Formula* f, const Lines* lines, int levels, int taps) noexcept nogil:
     cdef vec slope = splat(-f.slope)
     cdef Lines at = lines[0]
-    cdef Py_ssize_t line, i, part = at.length % LANES, whole = at.length - part
-    cdef vec v
-    cdef int j
+    cdef Py_ssize_t line, i, part = at.length % LANES, whole = at.length - part, shift = 0
     for line in range(at.count):
         i = 0
         while i < whole:
-            v = window_sum(load(at.tap[0] + i), at.tap, i, taps)
-            store(at.y + i, muladd(slope * load(at.x + i), v, load(at.gp + i)))
+            combine_vector(slope, &at, levels, taps, i, i + shift, 0)
             i += LANES
         if part:
-            v = window_sum(load(at.tap[0] + whole), at.tap, whole, taps)
-            v = muladd(slope * load_part(at.x + whole, part), v, load(at.gp + whole))
-            store_part(at.y + whole, v, part)
+            combine_vector(slope, &at, levels, taps, i, i + shift, part)
         at.x += at.x_pitch
         at.y += at.y_pitch
-        at.gp += at.pitch
-        for j in range(taps):
-            at.tap[j] += at.pitch
+        shift += at.pitch
 
 
-# dx = gp - 2 scale beta x * (sum of the taps on t)
+# dx = gp - 2 scale beta x * (sum of the taps on t), with `levels` above 1 after a climb on t's newest line
 cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
-    if lines.taps == 5:
-        combine_lines(f, lines, 5)
-    elif lines.taps == 3:
-        combine_lines(f, lines, 3)
-    elif lines.taps == 7:
-        combine_lines(f, lines, 7)
-    elif lines.taps == 9:
-        combine_lines(f, lines, 9)
+    if lines.levels == 1 and lines.taps == 5:
+        combine_lines(f, lines, 1, 5)
+    elif lines.levels == 1 and lines.taps == 3:
+        combine_lines(f, lines, 1, 3)
+    elif lines.levels == 1 and lines.taps == 7:
+        combine_lines(f, lines, 1, 7)
+    elif lines.levels == 1 and lines.taps == 9:
+        combine_lines(f, lines, 1, 9)
+    elif lines.levels == 5 and lines.taps == 5:
+        combine_lines(f, lines, 5, 5)
     else:
-        combine_lines(f, lines, lines.taps)
+        combine_lines(f, lines, lines.levels, lines.taps)

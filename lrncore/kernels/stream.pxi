@@ -56,7 +56,6 @@ cdef void climb_stream(const Window* window, real** level, const Stream* plan, P
 cdef inline void aim_at_positions(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
                                   Py_ssize_t offset, Lines* lines) noexcept nogil:
     cdef int j
-    lines.taps = window.taps
     for j in range(window.taps):
         lines.tap[j] = level[window.level[j]] + plan.lead + offset - window.lag[j] * inner
 
@@ -98,6 +97,8 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     if job.y.staged:
         y_line = scratch
     lines.pitch = plan.pitch
+    lines.taps = window.taps
+    lines.levels = 1        # the levels are climbed chunk by chunk, not in the loops over vectors
     lines.x_pitch = plan.pitch if job.x.staged else x_pitch // item
     lines.g_pitch = plan.pitch if job.g.staged else g_pitch // item
     lines.y_pitch = plan.pitch if job.y.staged else y_pitch // item

@@ -11,8 +11,8 @@
 
 cdef enum:
     DIRECT_TAPS = 9
-    MAX_LEVELS = 62
-    MAX_TAPS = 62
+    MAX_LEVELS = 40         # windows of up to 2^40 channels
+    MAX_TAPS = 40
 
 
 cdef struct Window:
