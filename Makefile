@@ -8,7 +8,7 @@ ASV := cd asv_bench && ../$(BIN)/asv
 BASE ?= main
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test lint bench bench-compare clean
+.PHONY: help demo test lint bench bench-compare bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -53,6 +53,10 @@ bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
 bench-compare: $(VENV)/bench-group  ## the asv suite on this commit and on main (or BASE=...); fails if slower
 	$(ASV) machine --yes
 	$(ASV) continuous --show-stderr --bench '^(?!.*per_second)' $(BASE) HEAD
+
+# The peers are optional, each of them: .venv/bin/pip install -e '.[peers]'
+bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv has; writes docs/peers.svg
+	cd asv_bench && ../$(BIN)/python -m peers
 
 clean:  ## remove everything that was built
 	rm -rf $(VENV) build dist lrn_demo.png lrncore/kernels/*.so *.egg-info

@@ -65,7 +65,7 @@ def extensions():
     """Every extension module of the target platform, which a cross-build names in _PYTHON_HOST_PLATFORM."""
     platform = sysconfig.get_platform()
     x86_64 = platform.endswith(("x86_64", "amd64")) and not platform.startswith("win")
-    depends = [str(path) for pattern in ("*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
+    depends = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
     found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], depends=depends)]
     for isa, flags in (X86_64 if x86_64 else ELSEWHERE).items():
         for dtype, macros in DTYPES.items():

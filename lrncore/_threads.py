@@ -1,6 +1,6 @@
 """The one door to OpenMP: how many threads a call takes.
 
-1. `num_threads` of the call, if given, is taken as it is.
+1. `num_threads` of the call, if given, is taken as it is, up to `MOST_THREADS`.
 2. Otherwise the number set with `set_num_threads`, or else what the caller's OpenMP allows at that moment
    (OMP_NUM_THREADS, threadpoolctl, omp_set_num_threads), in both cases
 3. at most the processors this process may use (affinity, and the CPU quota of its control group), and
@@ -23,6 +23,9 @@ from lrncore.kernels._platform import max_threads
 
 #: Below this many elements for each thread, the time to wake a second one exceeds what it saves (measured).
 WORK_PER_THREAD = 32768
+
+#: More would gain nothing, and OpenMP ends the process when the system refuses it a thread.
+MOST_THREADS = max(64, os.cpu_count() or 1)
 
 _default: int | None = None
 _forked = False
@@ -76,14 +79,14 @@ def get_num_threads() -> int:
     """
     if _forked:
         return 1
-    return min(_default or max_threads(), usable_processors())
+    return min(_default or max_threads(), usable_processors(), MOST_THREADS)
 
 
 def resolve(num_threads: int | None, elements: int) -> int:
     """Return the threads for a call on so many elements."""
     if num_threads is not None:
         wanted = check_int(num_threads, "num_threads", 1)
-        return 1 if _forked else wanted
+        return 1 if _forked else min(wanted, MOST_THREADS)
     if elements < 2 * WORK_PER_THREAD:
         return 1
     return min(get_num_threads(), elements // WORK_PER_THREAD)

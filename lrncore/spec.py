@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from lrncore._checks import check_int, check_real
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LRNSpec:
     """The parameters of a Local Response Normalization, independent of any framework.
 
@@ -67,16 +68,17 @@ class LRNSpec:
     scale: float
     beta: float
     k: float
-    #: the parameters as the kernels take them
-    _arguments: tuple[int, int, float, float, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("before", "after"):
             object.__setattr__(self, name, check_int(getattr(self, name), name, 0))
         for name in ("scale", "beta", "k"):
             object.__setattr__(self, name, check_real(getattr(self, name), name))
-        reach = min(self.before, sys.maxsize), min(self.after, sys.maxsize)
-        object.__setattr__(self, "_arguments", (*reach, self.scale, self.beta, self.k))
+
+    @cached_property
+    def _arguments(self) -> tuple[int, int, float, float, float]:
+        """The parameters as the kernels take them."""
+        return min(self.before, sys.maxsize), min(self.after, sys.maxsize), self.scale, self.beta, self.k
 
     @property
     def size(self) -> int:
@@ -219,6 +221,6 @@ def check_spec(spec: object) -> None:
 
 
 def _divided(alpha: float, n: int) -> float:
-    """Alpha / n, exact to the last bit also for an n beyond the range of floats."""
+    """Return alpha / n, for an n beyond the range of floats too."""
     value = check_real(alpha, "alpha")
     return value / n if n < sys.float_info.max else math.copysign(0.0, value)

@@ -36,6 +36,8 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, real* scratc
             walk_rows(job, call.data[X] + at[X], call.data[G] + at[G], call.data[Y] + at[Y],
                       min(job.width, job.inner - begin), scratch)
             task += 1
+    if job.far:
+        fence_stores()
 
 
 # The bytes [low, high) that a buffer touches
@@ -113,11 +115,11 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
             grid.dims += 1
     for which in range(OPERANDS):
         call.data[which] = <char*>views[which].buf
-    fold(grid)
-    choose(grid)
     job.channels = grid.channel.length
     job.before = min(before, job.channels - 1)
     job.after = min(after, job.channels - 1)
+    fold(grid)
+    choose(grid, job.before + job.after)
     plan_window(&job.window, job.before + job.after + 1)
     job.inner = grid.inner.length
     job.slabs = 1
@@ -127,6 +129,8 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
     set_operand(&job.g, grid, G, swapped & 2)
     job.g.staged = job.g.staged and job.backward
     set_operand(&job.y, grid, Y, swapped & 4)
+    job.far = (job.slabs * job.channels * job.inner * <Py_ssize_t>sizeof(real) >= FAR_BYTES and not job.y.staged
+               and views[Y].buf != views[X].buf and views[Y].buf != views[G].buf)
     set_width(job, grid, threads)
     call.tasks = job.slabs * grid.tiles
     call.scratch = stream_scratch(job) if grid.streamed else rows_scratch(job)

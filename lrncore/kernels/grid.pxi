@@ -16,6 +16,10 @@ cdef enum:
     CACHE_BYTES = 32768
     TILE_ROW_BYTES = 1536
     SCRATCH_BYTES = 1 << 20
+    REACH_BYTES = 1 << 15
+    # Beyond the last-level cache, where rows are as long as the second level holds them.
+    FAR_BYTES = 1 << 25
+    FAR_ROWS_BYTES = 1 << 18
 
 
 cdef struct Axis:
@@ -75,10 +79,11 @@ cdef void fold(Grid* grid) noexcept nogil:
 
 # Decides between rows and stream. Streams want the whole slab adjacent in every operand, or a unit channel
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
-cdef void choose(Grid* grid) noexcept nogil:
+# A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow.
+cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), i
     cdef Axis* last = &grid.axes[grid.dims - 1]
-    cdef bint rows
+    cdef bint rows, whole_slab = False
     grid.inner.length = 1
     for i in range(OPERANDS):
         grid.inner.stride[i] = item
@@ -87,13 +92,16 @@ cdef void choose(Grid* grid) noexcept nogil:
     elif grid.channel.length == 1:
         rows = True
     elif adjacent(last, item):
-        rows = last.length >= SHORT_INNER or not adjacent(&grid.channel, last.length * item)
+        whole_slab = adjacent(&grid.channel, last.length * item)
+        rows = last.length >= SHORT_INNER or not whole_slab
     elif adjacent(&grid.channel, item):
         rows = grid.channel.length < FEW_CHANNELS
     else:
         rows = farthest(last) <= farthest(&grid.channel) or grid.channel.length < FEW_CHANNELS
+    if reach * (last.length if whole_slab else 1) * item > REACH_BYTES:
+        rows = True
     grid.streamed = not rows
-    if rows or (grid.dims and adjacent(last, item) and adjacent(&grid.channel, last.length * item)):
+    if grid.dims and (rows or whole_slab):
         grid.inner = last[0]
         grid.dims -= 1
 
@@ -132,7 +140,7 @@ cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
     rows = rows_scratch(job) // row_pitch(1) + job.after + 3
     if job.backward:
         rows += job.before + 2
-    width = min(max(CACHE_BYTES // rows, TILE_ROW_BYTES), max(SCRATCH_BYTES // rows, VECTOR_BYTES)) // item
+    width = min(max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows, TILE_ROW_BYTES), max(SCRATCH_BYTES // rows, VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width
     if job.slabs % threads and job.inner >= 4 * LANES * threads:
         grid.tiles = round_up(grid.tiles, threads)

@@ -13,6 +13,7 @@ cdef struct Job:
     Formula formula
     Window window           # of the squares; the reflected window has the same size, hence the same plan
     bint backward
+    bint far                # the arrays exceed the caches
     Py_ssize_t channels
     Py_ssize_t before
     Py_ssize_t after

@@ -37,13 +37,16 @@ cdef extern from "power.h" nogil:
     void store(real* at, vec v) noexcept
     vec load_part(const real* at, Py_ssize_t count) noexcept
     void store_part(real* at, vec v, Py_ssize_t count) noexcept
+    void store_past(real* at, vec v) noexcept
+    void fence_stores() noexcept
+    void prefetch(const real* at) noexcept
     vec splat(real a) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
-    vec reciprocal(vec s) noexcept
-    vec power_half(vec s) noexcept
-    vec power_three_quarters(vec s) noexcept
-    vec power_any(vec s, Exponent x) noexcept
-    vec careful_power(vec s, double exponent, vec fast) noexcept
+    vec quotient(vec x, vec s) noexcept
+    vec times_half(vec x, vec s) noexcept
+    vec times_three_quarters(vec x, vec s) noexcept
+    vec times_any(vec x, vec s, Exponent to) noexcept
+    vec careful_product(vec x, vec s, double exponent, vec fast) noexcept
     bint ordinary(vec s) noexcept
     bint UNLIKELY(bint condition) noexcept
     Exponent exponent_of(double beta) noexcept

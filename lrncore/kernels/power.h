@@ -30,42 +30,60 @@ INLINE int ordinary(vec s)
 #endif
 }
 
-/* `fast` where low <= key < high, s^exponent by the C library in the other lanes */
-COLD vec careful_lanes(vec s, double exponent, vec fast, vec key, vec low, vec high)
+/* `fast` where low <= key < high, x * s^exponent by the C library in the other lanes */
+COLD vec careful_lanes(vec x, vec s, double exponent, vec fast, vec key, vec low, vec high)
 {
-    real from[LANES], powers[LANES], keys[LANES], lows[LANES], highs[LANES];
+    real factors[LANES], from[LANES], products[LANES], keys[LANES], lows[LANES], highs[LANES];
+    store(factors, x);
     store(from, s);
-    store(powers, fast);
+    store(products, fast);
     store(keys, key);
     store(lows, low);
     store(highs, high);
     for (int i = 0; i < LANES; i++)
         if (!(keys[i] >= lows[i] && keys[i] < highs[i]))
-            powers[i] = (real)pow((double)from[i], exponent);
-    return load(powers);
+            products[i] = (real)((double)factors[i] * pow((double)from[i], exponent));
+    return load(products);
 }
 
-COLD vec careful_power(vec s, double exponent, vec fast)
+COLD vec careful_product(vec x, vec s, double exponent, vec fast)
 {
-    return careful_lanes(s, exponent, fast, s, from_bits(splat_bits(SMALLEST_NORMAL)),
+    return careful_lanes(x, s, exponent, fast, s, from_bits(splat_bits(SMALLEST_NORMAL)),
                          from_bits(splat_bits(SMALLEST_NORMAL + NORMAL_SPAN)));
 }
 
-/* p * (1 - e)^-q for a small e, by as many terms of its series as the estimates need: with those of AVX-512 e is
- * at most 2^-11.4, and the second term 1.5 units in the last place of a float, seldom half of one */
-INLINE vec corrected(vec p, vec e, double q)
+/* (1 - e)^-q - 1 with e = 1 - v p, for an estimate p whose error e shows: a series in e, as long as the estimates
+ * need. Those of AVX-512 leave |e| < 2^-11.4, and the second term 1.5 units in the last place of a float, seldom half
+ * of one; there q - q v p is q e without its own multiplication, and for q = 1/2 or 3/4 the multiple of v comes from
+ * an integer operation on its exponent, which does not compete with the multipliers. */
+INLINE vec correction(vec v, vec p, double q)
 {
-    vec h = splat((real)q);
-#if !defined(LRN_X86) || VECTOR_BYTES < 64 || defined(LRN_DOUBLE)
-    vec square = splat((real)(q * (q + 1) / 2));
+#if defined(LRN_X86) && VECTOR_BYTES == 64 && !defined(LRN_DOUBLE)
+    if (q == 0.5)
+        v = from_bits(as_bits(v) - splat_bits((bits_t)1 << FRACTION_BITS));
+    if (q == 0.75)
+        v = v - from_bits(as_bits(v) - splat_bits((bits_t)2 << FRACTION_BITS));
+    return minus_product(splat((real)q), v, p);
+#else
+    vec e = minus_product(splat(1), v, p);
+    vec h = splat((real)(q * (q + 1) / 2));
 #if defined(LRN_DOUBLE)
     vec cube = splat((real)(q * (q + 1) * (q + 2) / 6));
     cube = muladd(splat((real)(q * (q + 1) * (q + 2) * (q + 3) / 24)), e, cube);
-    square = muladd(cube, e, square);
+    h = muladd(cube, e, h);
 #endif
-    h = muladd(square, e, h);
+    return muladd(h, e, splat((real)q)) * e;
 #endif
-    return muladd(p, h * e, p);
+}
+
+/* x * p * (1 + h), its last rounding the only large one where products and sums are fused */
+INLINE vec product(vec x, vec p, vec h)
+{
+#if defined(LRN_FUSED)
+    return muladd(x, p, x * p * h);
+#else
+    return x * muladd(p, h, p);
+#endif
 }
 
 /* s^-1/2 to at least 11 bits */
@@ -92,32 +110,31 @@ INLINE vec rsqrt_estimate(vec s)
 #endif
 }
 
-/* 1/s */
-INLINE vec reciprocal(vec s)
+/* x/s */
+INLINE vec quotient(vec x, vec s)
 {
 #if defined(LRN_X86) && VECTOR_BYTES == 64
     vec r = (vec)X86(rcp14)(s);
-    return corrected(r, one_minus(s, r), 1);
+    return product(x, r, correction(s, r, 1));
 #else
-    return splat(1) / s;
+    return x / s;
 #endif
 }
 
-/* s^-1/2 */
-INLINE vec power_half(vec s)
+/* x * s^-1/2 */
+INLINE vec times_half(vec x, vec s)
 {
     vec r = rsqrt_estimate(s);
-    return corrected(r, one_minus(s * r, r), 0.5);
+    return product(x, r, correction(s * r, r, 0.5));
 }
 
-/* s^-3/4 as the cube of w = s^-1/2 * (s^-1/2)^-1/2 ~ s^-1/4, the error being e = 1 - s w^4;
- * taken from the rounded cube, e corrects its rounding too */
-INLINE vec power_three_quarters(vec s)
+/* x * s^-3/4, the power as the cube of w = s^-1/2 * (s^-1/2)^-1/2 ~ s^-1/4, whose error shows in 1 - s w^4 */
+INLINE vec times_three_quarters(vec x, vec s)
 {
     vec r = rsqrt_estimate(s);
     vec w = r * rsqrt_estimate(r);
     vec p = w * w * w;
-    return corrected(p, one_minus(s * w, p), 0.75);
+    return product(x, p, correction(s * w, p, 0.75));
 }
 
 /* Any other exponent. beta = head + tail, head so short that head times an exponent of two is exact. */
@@ -239,8 +256,8 @@ INLINE vec exp2_sum(ivec i, vec d)
 #endif
 }
 
-/* s^-beta = 2^i * 2^d with i + d = -beta * (exponent of s + log2 of its fraction) */
-INLINE vec power_any(vec s, Exponent x)
+/* x * s^-beta, s^-beta = 2^i * 2^d with i + d = -beta * (exponent of s + log2 of its fraction) */
+INLINE vec times_any(vec x, vec s, Exponent to)
 {
     const bits_t one = (bits_t)EXPONENT_BIAS << FRACTION_BITS;
     const bits_t sqrt_half = FRACTION_BITS == 23 ? (bits_t)0x3f3504f3 : (bits_t)0x3fe6a09e667f3bcdULL;
@@ -254,14 +271,14 @@ INLINE vec power_any(vec s, Exponent x)
     vec m = from_bits(b + splat_bits(one) - (biased << FRACTION_BITS));
     vec e = from_bits(as_bits(whole) + biased) - (whole + splat((real)EXPONENT_BIAS));
     vec l = log2_fraction(m, above >> (FRACTION_BITS - 4));
-    vec y = splat((real)-x.beta) * (e + l);
+    vec y = splat((real)-to.beta) * (e + l);
     vec nearest = y + steps;
-    vec d = muladd(splat(-x.head), e, steps - nearest);
-    d = muladd(splat(-x.tail), e, d);
-    d = muladd(splat((real)-x.beta), l, d);
-    vec p = exp2_sum(as_bits(nearest), d);
-    if (UNLIKELY(x.steep) && !inside(y, splat(0) - limit, limit))
-        p = careful_lanes(s, -x.beta, p, y, splat(0) - limit, limit);
+    vec d = muladd(splat(-to.head), e, steps - nearest);
+    d = muladd(splat(-to.tail), e, d);
+    d = muladd(splat((real)-to.beta), l, d);
+    vec p = x * exp2_sum(as_bits(nearest), d);
+    if (UNLIKELY(to.steep) && !inside(y, splat(0) - limit, limit))
+        p = careful_lanes(x, s, -to.beta, p, y, splat(0) - limit, limit);
     return p;
 }
 

@@ -85,9 +85,16 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     cdef Ring gain, x_rows, zeros
     cdef real* g_row = NULL
     cdef real* y_row = NULL
+    cdef Squares squares_from = FUSED
     cdef Lines lines
+    cdef int i
+    if job.far and window.levels == 1 and not job.x.staged:
+        squares_from = RECOMPUTED
     lines.count = 1
     lines.length = length
+    lines.far = job.far
+    lines.ahead = job.x.channel // <Py_ssize_t>sizeof(real)
+    lines.g_ahead = job.g.channel // <Py_ssize_t>sizeof(real)
     lines.levels = window.levels
     lines.taps = window.taps
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
@@ -114,8 +121,16 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
         if o >= 0:
             lines.y = target(&job.y, y_row, y + o * job.y.channel)
         if c < job.channels:
-            aim_at_rows(window, squares, r, &lines)
+            if squares_from == RECOMPUTED:
+                for i in range(window.taps):
+                    lines.tap[i] = zeros.rows
+                    if 0 <= r - i < job.channels:
+                        lines.tap[i] = <const real*>(x + (r - i) * job.x.channel)
+            else:
+                aim_at_rows(window, squares, r, &lines)
             if c < 0:
+                if squares_from == RECOMPUTED:
+                    continue
                 square(lines.fresh, 0, lines.level[0], 0, length, 1)
                 climb_rows(&lines)
             else:
@@ -126,9 +141,9 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
                     lines.g = source(&job.g, g_row, g + c * job.g.channel)
                     lines.t = ring_row(&reflected[0], c)
                     lines.gp = ring_row(&gain, c)
-                    square_and_gains(formula, &lines)
+                    gains(formula, squares_from, &lines)
                 else:
-                    square_and_normalize(formula, &lines)
+                    normalize(formula, squares_from, &lines)
         if job.backward and c >= 0:
             aim_at_rows(window, reflected, c, &lines)
             if c >= job.channels:

@@ -79,6 +79,10 @@ typedef signed_bits_t sivec __attribute__((vector_size(VECTOR_BYTES)));
 #define LRN_NEON 1
 #endif
 
+#if defined(LRN_NEON) || (defined(LRN_X86) && defined(__FMA__))
+#define LRN_FUSED 1
+#endif
+
 /* The intrinsics of this width and type: X86(mul) is _mm512_mul_ps, _mm_mul_pd, ... */
 #if defined(LRN_X86)
 #if VECTOR_BYTES == 64
@@ -111,6 +115,36 @@ INLINE vec load(const real *from)
 INLINE void store(real *to, vec v)
 {
     memcpy(to, &v, sizeof v);
+}
+
+/* Stores past the caches; `to` must be a multiple of a vector's size */
+INLINE void store_past(real *to, vec v)
+{
+#if defined(LRN_X86)
+    X86(stream)(to, v);
+#elif defined(LRN_VECTORS) && defined(__clang__)
+    __builtin_nontemporal_store(v, (vec *)to);
+#else
+    store(to, v);
+#endif
+}
+
+/* Makes such stores visible to other threads */
+INLINE void fence_stores(void)
+{
+#if defined(LRN_X86)
+    _mm_sfence();
+#endif
+}
+
+/* Asks for the cache line at `at`, which need not be readable */
+INLINE void prefetch(const real *at)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
 }
 
 INLINE vec splat(real a)
@@ -199,7 +233,7 @@ INLINE void store_element(char *to, real a, int swapped)
 /* a*b + c, in one rounding where the instruction set has it */
 INLINE vec muladd(vec a, vec b, vec c)
 {
-#if defined(LRN_X86) && defined(__FMA__)
+#if defined(LRN_X86) && defined(LRN_FUSED)
     return (vec)X86(fmadd)(a, b, c);
 #elif defined(LRN_NEON) && defined(LRN_DOUBLE)
     return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
@@ -225,13 +259,13 @@ INLINE ivec splat_bits(bits_t a)
     return as_bits(splat(r));
 }
 
-/* 1 - a*b */
-INLINE vec one_minus(vec a, vec b)
+/* c - a*b */
+INLINE vec minus_product(vec c, vec a, vec b)
 {
-#if defined(LRN_X86) && defined(__FMA__)
-    return (vec)X86(fnmadd)(a, b, splat(1));
+#if defined(LRN_X86) && defined(LRN_FUSED)
+    return (vec)X86(fnmadd)(a, b, c);
 #else
-    return muladd(splat(0) - a, b, splat(1));
+    return muladd(splat(0) - a, b, c);
 #endif
 }
 

@@ -10,6 +10,13 @@ cdef enum Kind:
     ANY
 
 
+# Where the squares under a window come from
+cdef enum Squares:
+    STORED      # all are in scratch
+    FUSED       # the newest is made here from `fresh`, for scratch too
+    RECOMPUTED  # the taps lie on x itself
+
+
 cdef struct Formula:
     real scale
     real k
@@ -24,17 +31,21 @@ cdef struct Formula:
 cdef struct Lines:
     Py_ssize_t count
     Py_ssize_t length
-    Py_ssize_t x_pitch
+    Py_ssize_t x_pitch      # bytes, as g's and y's: a field of records need not be a multiple of its elements
     Py_ssize_t g_pitch
     Py_ssize_t y_pitch
-    Py_ssize_t pitch        # of everything in scratch: taps, t, gp
+    Py_ssize_t pitch        # elements, of everything in scratch: taps, t, gp
     const real* x
     const real* g
     real* y
+    # Beyond the caches: y is stored past them, and what lies this far on in x and g is asked for ahead of time.
+    bint far
+    Py_ssize_t ahead
+    Py_ssize_t g_ahead
     real* t
     real* gp
     int taps
-    real* tap[MAX_TAPS]
+    const real* tap[MAX_TAPS]
     # A fused stage also makes the newest line of every level: level[0] from `fresh` (or it is there already), and
     # each other from the one below and the line at `earlier`.
     const real* fresh
@@ -54,34 +65,57 @@ cdef inline void put(real* at, vec v, Py_ssize_t part) noexcept nogil:
         store(at, v)
 
 
-cdef inline vec window_sum(vec newest, real** tap, Py_ssize_t i, int taps) noexcept nogil:
+cdef inline void put_result(const Lines* at, Py_ssize_t i, vec v, Py_ssize_t part) noexcept nogil:
+    if part == 0 and at.far:
+        store_past(at.y + i, v)
+    else:
+        put(at.y + i, v, part)
+
+
+# Elements before the first aligned one of y, where it matters
+cdef inline Py_ssize_t head_of(const Lines* at) noexcept nogil:
+    cdef Py_ssize_t past = <Py_ssize_t>at.y % VECTOR_BYTES // <Py_ssize_t>sizeof(real)
+    return min(at.length, LANES - past) if at.far and past else 0
+
+
+cdef inline vec term(const real* at, bint squared, Py_ssize_t part) noexcept nogil:
+    cdef vec v
+    if not squared:
+        return load(at)
+    v = fetch(at, part)
+    return v * v
+
+
+# The sum of the taps, the newest of which is given; `squared` taps lie on x itself. One order for all schedules.
+cdef inline vec window_sum(vec newest, const real* const* tap, Py_ssize_t i, int taps, bint squared,
+                           Py_ssize_t part) noexcept nogil:
     cdef vec even = newest, odd
     cdef int j
     if taps == 1:
         return even
-    odd = load(tap[1] + i)
+    odd = term(tap[1] + i, squared, part)
     for j in range(2, taps - 1, 2):
-        even = even + load(tap[j] + i)
-        odd = odd + load(tap[j + 1] + i)
+        even = even + term(tap[j] + i, squared, part)
+        odd = odd + term(tap[j + 1] + i, squared, part)
     if taps & 1:
-        even = even + load(tap[taps - 1] + i)
+        even = even + term(tap[taps - 1] + i, squared, part)
     return even + odd
 
 
-cdef inline vec power(vec s, Kind kind, Exponent exponent) noexcept nogil:
-    cdef vec p
+# x * s^-beta
+cdef inline vec times_power(vec x, vec s, Kind kind, Exponent exponent) noexcept nogil:
+    cdef vec v
     if kind == HALF:
-        p = power_half(s)
+        v = times_half(x, s)
     elif kind == THREE_QUARTERS:
-        p = power_three_quarters(s)
+        v = times_three_quarters(x, s)
     elif kind == ONE:
-        p = reciprocal(s)
+        v = quotient(x, s)
     elif kind == TWO:
-        p = reciprocal(s)
-        p = p * p
+        v = quotient(quotient(x, s), s)
     else:
-        p = power_any(s, exponent)
-    return p
+        v = times_any(x, s, exponent)
+    return v
 
 
 cdef inline void climb_vector(vec newest, const Lines* lines, int levels, Py_ssize_t i) noexcept nogil:
@@ -92,105 +126,115 @@ cdef inline void climb_vector(vec newest, const Lines* lines, int levels, Py_ssi
 
 
 # One vector of a pass, at `i` from the pointers in `at` and at `j` from those of scratch.
-cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, bint fused, vec scale, vec k, const Lines* at,
-                              int levels, int taps, Py_ssize_t i, Py_ssize_t j, Py_ssize_t part) noexcept nogil:
-    cdef vec newest, s, p, q, gain
-    if fused:
-        newest = fetch(at.fresh + i, part)
-        newest = newest * newest
+cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, Squares squares, vec scale, vec k,
+                              const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j, Py_ssize_t part) noexcept nogil:
+    cdef vec newest, s, x, v, u, r
+    if squares == FUSED:
+        newest = term(at.fresh + i, True, part)
         store(at.level[0] + i, newest)
         climb_vector(newest, at, levels, i)
-    if not fused or levels > 1:
-        newest = load(at.tap[0] + j)
-    s = muladd(scale, window_sum(newest, at.tap, j, taps), k)
-    p = power(s, kind, exponent)
-    if backward:
-        q = reciprocal(s)
-    if UNLIKELY(not ordinary(s)):
-        p = careful_power(s, -exponent.beta, p)
-        if backward:
-            q = careful_power(s, -1, q)
-    if backward:
-        gain = fetch(at.g + i, part) * p
-        put(at.gp + j, gain, part)
-        put(at.t + j, gain * q * fetch(at.x + i, part), part)
+        if levels > 1:
+            newest = load(at.tap[0] + j)
     else:
-        put(at.y + i, fetch(at.x + i, part) * p, part)
+        newest = term(at.tap[0] + j, squares == RECOMPUTED, part)
+    if at.far:
+        prefetch(at.fresh + i + at.ahead)
+    s = muladd(scale, window_sum(newest, at.tap, j, taps, squares == RECOMPUTED, part), k)
+    x = fetch(at.x + i, part)
+    v = fetch(at.g + i, part) if backward else x
+    u = times_power(v, s, kind, exponent)
+    if backward:
+        r = quotient(x, s)
+    if UNLIKELY(not ordinary(s)):
+        u = careful_product(v, s, -exponent.beta, u)
+        if backward:
+            r = careful_product(x, s, -1, r)
+    if backward:
+        if at.far:
+            prefetch(at.g + i + at.g_ahead)
+        put(at.gp + j, u, part)
+        put(at.t + j, u * r, part)
+    else:
+        put_result(at, i, u, part)
 
 
-cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, bint fused, const Lines* lines, int levels,
+cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, Squares squares, const Lines* lines, int levels,
                              int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Exponent exponent = f.exponent
     cdef Lines at = lines[0]        # a copy, so that its pointers live in registers
-    cdef Py_ssize_t line, i, part = at.length % LANES, whole = at.length - part, shift = 0
+    cdef Py_ssize_t line, i, part, shift = 0
     for line in range(at.count):
-        i = 0
-        while i < whole:
-            weigh_vector(kind, exponent, backward, fused, scale, k, &at, levels, taps, i, i + shift, 0)
+        i = 0 if backward else head_of(&at)
+        if i:
+            weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, 0, shift, i)
+        while i <= at.length - LANES:
+            weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, 0)
             i += LANES
+        part = at.length - i
         if part:
-            weigh_vector(kind, exponent, backward, fused, scale, k, &at, levels, taps, i, i + shift, part)
-        at.x += at.x_pitch
+            weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, part)
+        at.x = <const real*>(<const char*>at.x + at.x_pitch)
         if backward:
-            at.g += at.g_pitch
+            at.g = <const real*>(<const char*>at.g + at.g_pitch)
         else:
-            at.y += at.y_pitch
+            at.y = <real*>(<char*>at.y + at.y_pitch)
         shift += at.pitch
 
 
 # The loops for the usual windows have constant numbers of levels and taps.
-cdef inline void weigh_window(const Formula* f, Kind kind, bint backward, bint fused,
+cdef inline void weigh_window(const Formula* f, Kind kind, bint backward, Squares squares,
                               const Lines* lines) noexcept nogil:
-    cdef int levels = lines.levels if fused else 1, taps = lines.taps
+    cdef int levels = lines.levels if squares == FUSED else 1, taps = lines.taps
     if levels == 1 and taps == 5:
-        weigh_lines(f, kind, backward, fused, lines, 1, 5)
+        weigh_lines(f, kind, backward, squares, lines, 1, 5)
     elif levels == 1 and taps == 3:
-        weigh_lines(f, kind, backward, fused, lines, 1, 3)
+        weigh_lines(f, kind, backward, squares, lines, 1, 3)
     elif levels == 1 and taps == 7:
-        weigh_lines(f, kind, backward, fused, lines, 1, 7)
+        weigh_lines(f, kind, backward, squares, lines, 1, 7)
     elif levels == 1 and taps == 9:
-        weigh_lines(f, kind, backward, fused, lines, 1, 9)
+        weigh_lines(f, kind, backward, squares, lines, 1, 9)
     elif levels == 1 and taps == 1:
-        weigh_lines(f, kind, backward, fused, lines, 1, 1)
+        weigh_lines(f, kind, backward, squares, lines, 1, 1)
     elif levels == 1:
-        weigh_lines(f, kind, backward, fused, lines, 1, taps)
+        weigh_lines(f, kind, backward, squares, lines, 1, taps)
     elif levels == 5 and taps == 5:
-        weigh_lines(f, kind, backward, fused, lines, 5, 5)
+        weigh_lines(f, kind, backward, squares, lines, 5, 5)
     else:
-        weigh_lines(f, kind, backward, fused, lines, levels, taps)
+        weigh_lines(f, kind, backward, squares, lines, levels, taps)
 
 
-cdef inline void weigh(const Formula* f, bint backward, bint fused, const Lines* lines) noexcept nogil:
+cdef inline void weigh(const Formula* f, bint backward, Squares squares, const Lines* lines) noexcept nogil:
     if f.kind == THREE_QUARTERS:
-        weigh_window(f, THREE_QUARTERS, backward, fused, lines)
+        weigh_window(f, THREE_QUARTERS, backward, squares, lines)
     elif f.kind == HALF:
-        weigh_window(f, HALF, backward, fused, lines)
+        weigh_window(f, HALF, backward, squares, lines)
     elif f.kind == ONE:
-        weigh_window(f, ONE, backward, fused, lines)
+        weigh_window(f, ONE, backward, squares, lines)
     elif f.kind == TWO:
-        weigh_window(f, TWO, backward, fused, lines)
+        weigh_window(f, TWO, backward, squares, lines)
     else:
-        weigh_window(f, ANY, backward, fused, lines)
+        weigh_window(f, ANY, backward, squares, lines)
 
 
-# y = x * p from the taps on the squares
-cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
-    weigh(f, False, False, lines)
-
-
-# The same for one line whose newest squares are still to be made
-cdef void square_and_normalize(const Formula* f, const Lines* lines) noexcept nogil:
-    weigh(f, False, True, lines)
+# y = x * p
+cdef void normalize(const Formula* f, Squares squares, const Lines* lines) noexcept nogil:
+    if squares == STORED:
+        weigh(f, False, STORED, lines)
+    elif squares == FUSED:
+        weigh(f, False, FUSED, lines)
+    else:
+        weigh(f, False, RECOMPUTED, lines)
 
 
 # gp = g * p and t = gp * x / s
-cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
-    weigh(f, True, False, lines)
-
-
-cdef void square_and_gains(const Formula* f, const Lines* lines) noexcept nogil:
-    weigh(f, True, True, lines)
+cdef void gains(const Formula* f, Squares squares, const Lines* lines) noexcept nogil:
+    if squares == STORED:
+        weigh(f, True, STORED, lines)
+    elif squares == FUSED:
+        weigh(f, True, FUSED, lines)
+    else:
+        weigh(f, True, RECOMPUTED, lines)
 
 
 cdef void square(const real* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pitch, Py_ssize_t length,
@@ -206,7 +250,7 @@ cdef void square(const real* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pi
         if part:
             v = load_part(x + whole, part)
             store(squares + whole, v * v)
-        x += x_pitch
+        x = <const real*>(<const char*>x + x_pitch)
         squares += pitch
 
 
@@ -229,23 +273,26 @@ cdef inline void combine_vector(vec slope, const Lines* at, int levels, int taps
     cdef vec sum
     if levels > 1:
         climb_vector(load(at.level[0] + j), at, levels, j)
-    sum = window_sum(load(at.tap[0] + j), at.tap, j, taps)
-    put(at.y + i, muladd(slope * fetch(at.x + i, part), sum, load(at.gp + j)), part)
+    sum = window_sum(load(at.tap[0] + j), at.tap, j, taps, False, part)
+    put_result(at, i, muladd(slope * fetch(at.x + i, part), sum, load(at.gp + j)), part)
 
 
 cdef inline void combine_lines(const Formula* f, const Lines* lines, int levels, int taps) noexcept nogil:
     cdef vec slope = splat(-f.slope)
     cdef Lines at = lines[0]
-    cdef Py_ssize_t line, i, part = at.length % LANES, whole = at.length - part, shift = 0
+    cdef Py_ssize_t line, i, part, shift = 0
     for line in range(at.count):
-        i = 0
-        while i < whole:
+        i = head_of(&at)
+        if i:
+            combine_vector(slope, &at, levels, taps, 0, shift, i)
+        while i <= at.length - LANES:
             combine_vector(slope, &at, levels, taps, i, i + shift, 0)
             i += LANES
+        part = at.length - i
         if part:
             combine_vector(slope, &at, levels, taps, i, i + shift, part)
-        at.x += at.x_pitch
-        at.y += at.y_pitch
+        at.x = <const real*>(<const char*>at.x + at.x_pitch)
+        at.y = <real*>(<char*>at.y + at.y_pitch)
         shift += at.pitch
 
 

@@ -7,6 +7,10 @@
 # trailing sums likewise, and the outputs lag behind by `after` channels (in the backward, `before` more).
 # Positions outside the slab hold zeros.
 
+cdef enum:
+    AHEAD = 1024    # elements by which to run ahead of the prefetcher
+
+
 cdef struct Stream:
     Py_ssize_t lead         # positions kept before a chunk
     Py_ssize_t pitch        # of the lines of a chunk, `lead` included
@@ -97,11 +101,13 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     if job.y.staged:
         y_line = scratch
     lines.pitch = plan.pitch
+    lines.far = False
+    lines.ahead = lines.g_ahead = AHEAD
     lines.taps = window.taps
     lines.levels = 1        # the levels are climbed chunk by chunk, not in the loops over vectors
-    lines.x_pitch = plan.pitch if job.x.staged else x_pitch // item
-    lines.g_pitch = plan.pitch if job.g.staged else g_pitch // item
-    lines.y_pitch = plan.pitch if job.y.staged else y_pitch // item
+    lines.x_pitch = plan.pitch * item if job.x.staged else x_pitch
+    lines.g_pitch = plan.pitch * item if job.g.staged else g_pitch
+    lines.y_pitch = plan.pitch * item if job.y.staged else y_pitch
 
     first = 0
     while first < count:
@@ -143,10 +149,10 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                     lines.g = source(&job.g, g_line, g + q * item)
                     lines.t = reflected[0] + plan.lead + (q - p + ahead)
                     lines.gp = gain + plan.lead + (q - p + ahead)
-                    gains(formula, &lines)
+                    gains(formula, STORED, &lines)
                 else:
                     lines.y = target(&job.y, y_line, y + q * item)
-                    normalize(formula, &lines)
+                    normalize(formula, STORED, &lines)
             o = q
             o_end = q_end
             if job.backward:

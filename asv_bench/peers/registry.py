@@ -1,0 +1,37 @@
+"""Who is measured."""
+
+import importlib.util
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A library, or one way to use it: the function `prepare` of the file `source`.
+
+    `prepare` takes a `plan.Problem` and returns a call for each pass that the peer has. A call returns y, or y and
+    dx, as anything that NumPy can read.
+    """
+
+    label: str
+    source: str
+    prepare: str
+    modules: tuple[str, ...] = ()
+    requirement: str = ""
+
+    @property
+    def missing(self) -> bool:
+        return any(importlib.util.find_spec(module) is None for module in self.modules)
+
+
+PEERS = {
+    "lrncore": Peer("lrncore", "with_lrncore", "into_out"),
+    "lrncore-new": Peer("lrncore, new arrays", "with_lrncore", "into_new_arrays"),
+    "numpy": Peer("NumPy, slices", "with_numpy", "prepare"),
+    "numba": Peer("numba", "with_numba", "prepare", ("numba",), "numba"),
+    "torch": Peer("torch, eager", "with_torch", "eager", ("torch",), "torch==2.13.0"),
+    "torch-compiled": Peer("torch, compiled", "with_torch", "compiled", ("torch",), "torch==2.13.0"),
+    "onnxruntime": Peer("onnxruntime", "with_onnxruntime", "prepare", ("onnxruntime", "onnx"), "onnxruntime onnx"),
+    "openvino": Peer("OpenVINO", "with_openvino", "prepare", ("openvino",), "openvino"),
+    "tensorflow": Peer("TensorFlow", "with_tensorflow", "prepare", ("tensorflow",), "tensorflow-cpu"),
+    "jax": Peer("JAX, jit", "with_jax", "prepare", ("jax",), "jax"),
+}

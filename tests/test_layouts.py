@@ -1,0 +1,197 @@
+"""The same values give the same bits, wherever they lie."""
+
+import cases
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from placement import contiguous, place, placements, shapes
+
+import lrncore
+from lrncore import LRNSpec
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+SPECS = (
+    LRNSpec.torch(5, 1.0, 0.75, 0.5),
+    LRNSpec.onnx(4, 3.0, 0.6, 1e-3),
+    LRNSpec(0, 0, 1.0, 0.5, 1.25),
+    LRNSpec(9, 14, 0.2, 1.0, 2.0),
+)
+
+
+@st.composite
+def calls(draw):
+    """Draw a shape, a channel axis, a spec, and the placements of two operands."""
+    shape = draw(shapes())
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    where = placements(len(shape), read_only=True)
+    return shape, axis, draw(st.sampled_from(SPECS)), draw(where), draw(where)
+
+
+@given(call=calls(), dtype=st.sampled_from(cases.DTYPES))
+def test_forward_of_any_placement(call, dtype):
+    shape, axis, spec, where, _ = call
+    values = cases.normal(shape, dtype)
+    x = place(values, where)
+    y = lrncore.lrn(x, spec, axis)
+    assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(values, spec, axis)))
+
+
+@given(call=calls(), dtype=st.sampled_from(cases.DTYPES))
+def test_backward_of_any_placement(call, dtype):
+    shape, axis, spec, x_where, g_where = call
+    x_values = cases.normal(shape, dtype)
+    g_values = cases.normal(shape, dtype, seed=1)
+    dx = lrncore.lrn_backward(place(g_values, g_where), place(x_values, x_where), spec, axis)
+    assert np.array_equal(cases.bits(dx), cases.bits(lrncore.lrn_backward(g_values, x_values, spec, axis)))
+
+
+@given(call=calls())
+def test_operands_are_not_changed(call):
+    shape, axis, spec, x_where, g_where = call
+    x_values = cases.normal(shape)
+    g_values = cases.normal(shape, seed=1)
+    x, g = place(x_values, x_where), place(g_values, g_where)
+    lrncore.lrn(x, spec, axis)
+    lrncore.lrn_backward(g, x, spec, axis)
+    assert np.array_equal(cases.bits(x), cases.bits(x_values))
+    assert np.array_equal(cases.bits(g), cases.bits(g_values))
+
+
+@given(call=calls())
+def test_result_shares_no_memory_with_x(call):
+    shape, axis, spec, where, _ = call
+    x = place(cases.normal(shape), where)
+    assert not np.shares_memory(lrncore.lrn(x, spec, axis), x)
+    assert not np.shares_memory(lrncore.lrn_backward(x, x, spec, axis), x)
+
+
+@given(call=calls())
+def test_result_is_in_native_byte_order(call):
+    shape, axis, spec, where, _ = call
+    assert lrncore.lrn(place(cases.normal(shape), where), spec, axis).dtype.isnative
+
+
+@given(shape=shapes(limit=3000), data=st.data())
+def test_broadcast_operands(shape, data):
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    short = tuple(1 if data.draw(st.booleans()) else length for length in shape)
+    x = np.broadcast_to(cases.normal(short), shape)
+    g = np.broadcast_to(np.float32(1.5), shape)
+    y = lrncore.lrn(x, SPECS[0], axis)
+    dx = lrncore.lrn_backward(g, x, SPECS[0], axis)
+    assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(x.copy(), SPECS[0], axis)))
+    assert np.array_equal(cases.bits(dx), cases.bits(lrncore.lrn_backward(g.copy(), x.copy(), SPECS[0], axis)))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_windows_sliding_over_one_array(axis):
+    x = np.lib.stride_tricks.sliding_window_view(cases.normal(400), 100)
+    y = lrncore.lrn(x, SPECS[0], axis)
+    dx = lrncore.lrn_backward(x, x, SPECS[0], axis)
+    assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(x.copy(), SPECS[0], axis)))
+    assert np.array_equal(cases.bits(dx), cases.bits(lrncore.lrn_backward(x.copy(), x.copy(), SPECS[0], axis)))
+
+
+def rows_of_records(values):
+    """Return the same as a field of a structured array whose other field takes one byte."""
+    records = np.zeros(len(values), [("values", values.dtype, values.shape[1:]), ("flag", np.uint8)])
+    records["values"] = values
+    return records["values"]
+
+
+@pytest.mark.parametrize("shape", [(40, 20), (40, 64), (3, 5000), (40, 20, 3), (5, 20, 80)], ids=str)
+def test_field_of_a_structured_array(shape):
+    values = cases.normal(shape)
+    y = lrncore.lrn(rows_of_records(values), SPECS[0])
+    assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(values, SPECS[0])))
+
+
+@pytest.mark.parametrize("shape", [(40, 20), (40, 64), (3, 5000), (40, 20, 3), (5, 20, 80)], ids=str)
+@pytest.mark.parametrize("which", ["g", "x"])
+def test_gradient_of_a_field_of_a_structured_array(which, shape):
+    operands = {"g": cases.normal(shape, seed=1), "x": cases.normal(shape)}
+    expected = lrncore.lrn_backward(**operands, spec=SPECS[0])
+    operands[which] = rows_of_records(operands[which])
+    dx = lrncore.lrn_backward(**operands, spec=SPECS[0])
+    assert np.array_equal(cases.bits(dx), cases.bits(expected))
+
+
+# Cut into tiles or chunks, which the small shapes above are not
+LARGE = {
+    "planar": cases.Shape((2, 40, 3001), 1),
+    "short_inner": cases.Shape((3, 600, 9), 1),
+    "packed": cases.Shape((3, 5000), 1),
+    "few_channels": cases.Shape((3001, 11), 1),
+}
+
+PLACEMENTS = {
+    "fortran": lambda ndim: contiguous(ndim)._replace(order=tuple(reversed(range(ndim)))),
+    "every_other": lambda ndim: contiguous(ndim)._replace(gaps=(4,) + (0,) * (ndim - 1)),
+    "rows_apart": lambda ndim: contiguous(ndim)._replace(gaps=(0, 12) + (0,) * (ndim - 2)),
+    "records": lambda ndim: contiguous(ndim)._replace(gaps=(0,) * (ndim - 1) + (1,)),
+    "reversed": lambda ndim: contiguous(ndim)._replace(reversed_axes=(True,) * ndim),
+    "misaligned": lambda ndim: contiguous(ndim)._replace(offset=1),
+    "swapped": lambda ndim: contiguous(ndim)._replace(swapped=True),
+    "read_only": lambda ndim: contiguous(ndim)._replace(read_only=True),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_large_array(placement, name, spec):
+    case = LARGE[name]
+    where = PLACEMENTS[placement](len(case.shape))
+    values = cases.normal(case.shape)
+    y = lrncore.lrn(place(values, where), spec, case.axis)
+    assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(values, spec, case.axis)))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_large_gradient(placement, name, spec):
+    case = LARGE[name]
+    where = PLACEMENTS[placement](len(case.shape))
+    values = cases.normal(case.shape)
+    g_values = cases.normal(case.shape, seed=1)
+    dx = lrncore.lrn_backward(place(g_values, where), place(values, where), spec, case.axis)
+    assert np.array_equal(cases.bits(dx), cases.bits(lrncore.lrn_backward(g_values, values, spec, case.axis)))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
+@pytest.mark.parametrize("channels", [1, 3, 15, 16, 17, 100, 2500])
+@pytest.mark.parametrize("pixels", [1, 5, 64, 300])
+def test_planar_and_packed_agree(pixels, channels, spec):
+    planar = cases.normal((2, channels, pixels))
+    packed = np.ascontiguousarray(np.moveaxis(planar, 1, -1))
+    y = lrncore.lrn(packed, spec, -1)
+    assert np.array_equal(cases.bits(y), cases.bits(np.moveaxis(lrncore.lrn(planar, spec, 1), 1, -1)))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
+@pytest.mark.parametrize("channels", [1, 3, 15, 16, 17, 100, 2500])
+@pytest.mark.parametrize("pixels", [1, 5, 64, 300])
+def test_planar_and_packed_gradients_agree(pixels, channels, spec):
+    planar = cases.normal((2, channels, pixels))
+    g = cases.normal(planar.shape, seed=1)
+    dx = lrncore.lrn_backward(*(np.ascontiguousarray(np.moveaxis(a, 1, -1)) for a in (g, planar)), spec, -1)
+    expected = np.moveaxis(lrncore.lrn_backward(g, planar, spec, 1), 1, -1)
+    assert np.array_equal(cases.bits(dx), cases.bits(expected))
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_part_of_an_array_gives_that_part_of_the_result(name):
+    case = LARGE[name]
+    x = cases.normal(case.shape)
+    whole = lrncore.lrn(x, SPECS[0], case.axis)
+    part = tuple(slice(None) if i == case.axis else slice(1, n - (n > 2)) for i, n in enumerate(case.shape))
+    assert np.array_equal(cases.bits(lrncore.lrn(x[part].copy(), SPECS[0], case.axis)), cases.bits(whole[part]))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_result_has_the_memory_order_of_x(order):
+    x = np.asarray(cases.normal((3, 20, 5, 4)), order=order)
+    assert lrncore.lrn(x, SPECS[0]).strides == x.strides

@@ -1,0 +1,170 @@
+"""What is shipped: the sdist builds the wheel, and neither holds too little or too much."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import lrncore
+
+X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    str(path.relative_to(ROOT).as_posix())
+    for pattern in ("lrncore/**/*.py", "lrncore/**/*.pyi", "lrncore/kernels/*.pyx", "lrncore/kernels/*.pxi")
+    for path in ROOT.glob(pattern)
+)
+
+
+def build(kind, source, target):
+    """Build `source` into the folder `target`."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = target.iterdir()
+    return found
+
+
+@pytest.fixture(scope="session")
+def unpacked_sdist(tmp_path_factory):
+    """Make an sdist of this folder, once, and unpack it."""
+    pytest.importorskip("build", reason="build is not installed: `pip install build` runs these tests")
+    folder = tmp_path_factory.mktemp("sdist")
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.so", "*.pyd", "*.egg-info", "__pycache__", "env")
+    shutil.copytree(ROOT, folder / "source", ignore=left_out)
+    with tarfile.open(build("sdist", folder / "source", folder / "dist")) as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    (found,) = (folder / "unpacked").iterdir()
+    return found
+
+
+@pytest.fixture(scope="session")
+def sdist(unpacked_sdist):
+    """Return the names in the sdist, below its own folder."""
+    return {path.relative_to(unpacked_sdist).as_posix() for path in unpacked_sdist.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="session")
+def wheel(unpacked_sdist, sdist, tmp_path_factory):
+    """Make a wheel from the sdist, once, for it compiles everything, and unpack it."""
+    assert sdist  # listed before the build adds to it
+    if shutil.which(os.environ.get("CC", "cc")) is None:
+        pytest.skip("no C compiler is installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    with zipfile.ZipFile(build("wheel", unpacked_sdist, folder / "dist")) as archive:
+        archive.extractall(folder / "unpacked")  # noqa: S202
+    return folder / "unpacked"
+
+
+@pytest.fixture(scope="session")
+def shipped(wheel):
+    """Return the names in the wheel."""
+    return {path.relative_to(wheel).as_posix() for path in wheel.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", [*SOURCES, "lrncore/kernels/simd.h", "lrncore/kernels/power.h"])
+def test_sdist_holds_source(name, sdist):
+    assert name in sdist
+
+
+@pytest.mark.parametrize("name", ["lrncore/kernels/platform.h", "lrncore/py.typed", "pyproject.toml", "setup.py"])
+def test_sdist_holds_what_builds_it(name, sdist):
+    assert name in sdist
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "README.md"])
+def test_sdist_holds_what_a_reader_needs(name, sdist):
+    assert name in sdist
+
+
+def test_sdist_holds_all_of_the_tests_or_none(sdist):
+    tests = {path.name for path in (ROOT / "tests").glob("*.py")}
+    assert {PurePosixPath(name).name for name in sdist if name.startswith("tests/")} in (set(), tests)
+
+
+def test_sdist_holds_nothing_generated(sdist):
+    assert not [name for name in sdist if name.endswith((".c", ".so", ".o", ".pyc"))]
+
+
+def test_wheel_holds_no_sources_of_the_kernels(shipped):
+    assert not [name for name in shipped if name.endswith((".c", ".pyx", ".pxi", ".h"))]
+
+
+def test_wheel_holds_nothing_outside_the_package(shipped):
+    assert {name.split("/")[0].split("-")[0] for name in shipped} == {"lrncore"}
+
+
+def test_wheel_holds_no_tests(shipped):
+    assert not [name for name in shipped if "test" in name]
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.endswith(("py", "pyi"))])
+def test_wheel_holds_module(name, shipped):
+    assert name in shipped
+
+
+def test_wheel_is_typed(shipped):
+    assert "lrncore/py.typed" in shipped
+
+
+def test_wheel_holds_every_extension(shipped):
+    extensions = {name.split("/")[-1].split(".")[0] for name in shipped if name.endswith((".so", ".pyd"))}
+    sources = {path.stem for path in (ROOT / "lrncore" / "kernels").glob("*.pyx")}
+    assert extensions == (sources if X86_64 else {"_platform", "_baseline_f32", "_baseline_f64"})
+
+
+def test_wheel_holds_the_licence(shipped):
+    assert [name for name in shipped if name.endswith("LICENSE")]
+
+
+def test_version_of_the_wheel(wheel):
+    (found,) = metadata.distributions(path=[str(wheel)])
+    assert found.version == lrncore.__version__
+
+
+def test_wheel_needs_numpy_only(wheel):
+    (found,) = metadata.distributions(path=[str(wheel)])
+    required = [line for line in found.requires or [] if "extra ==" not in line]
+    assert [line.split(">")[0] for line in required] == ["numpy"]
+
+
+def test_wheel_computes(wheel, python):
+    program = """
+import lrncore, numpy as np
+print(lrncore.__file__)
+print(lrncore.lrn(np.array([[3.0, 4.0]]), lrncore.LRNSpec(1, 1, 1.0, 0.5, 0.0)).round(6).tolist())
+"""
+    place, result = python(program, PYTHONPATH=str(wheel)).splitlines()
+    assert Path(place).parent == wheel / "lrncore"
+    assert result == "[[0.6, 0.8]]"
+
+
+def test_import_brings_numpy_and_the_standard_library_only(python):
+    program = """
+import sys, numpy
+before = set(sys.modules)
+import lrncore
+new = {name.split(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)
+# every Cython extension module registers its own runtime
+print(sorted(name for name in new - {"lrncore", "numpy"} if not name.lstrip("_").startswith("cython_")))
+"""
+    assert python(program) == "[]"
+
+
+def test_all_names_exist():
+    assert [name for name in lrncore.__all__ if not hasattr(lrncore, name)] == []
+
+
+def test_version_is_that_of_the_installed_package():
+    try:
+        installed = metadata.version("lrncore")
+    except metadata.PackageNotFoundError:
+        pytest.skip("lrncore is not installed, only imported from its folder")
+    assert installed == lrncore.__version__
