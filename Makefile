@@ -28,11 +28,7 @@ $(VENV)/%-group: $(BIN)/python pyproject.toml
 	$(PIP) install --group $*
 	touch $@
 
-$(VENV)/demo-extra: $(VENV)/built
-	$(PIP) install --no-build-isolation --editable '.[demo]'
-	touch $@
-
-demo: $(VENV)/demo-extra  ## a first AlexNet layer on a photograph, normalized; writes lrn_demo.png
+demo: $(VENV)/built $(VENV)/demo-group  ## a first AlexNet layer on a photograph, normalized; writes lrn_demo.png
 	$(BIN)/python examples/alexnet_first_layer.py
 
 test: $(VENV)/built  ## the whole default test suite

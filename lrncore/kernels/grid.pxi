@@ -140,7 +140,8 @@ cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
     rows = rows_scratch(job) // row_pitch(1) + job.after + 3
     if job.backward:
         rows += job.before + 2
-    width = min(max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows, TILE_ROW_BYTES), max(SCRATCH_BYTES // rows, VECTOR_BYTES)) // item
+    width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows, TILE_ROW_BYTES)
+    width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width
     if job.slabs % threads and job.inner >= 4 * LANES * threads:
         grid.tiles = round_up(grid.tiles, threads)

@@ -72,10 +72,13 @@ cdef inline void put_result(const Lines* at, Py_ssize_t i, vec v, Py_ssize_t par
         put(at.y + i, v, part)
 
 
-# Elements before the first aligned one of y, where it matters
-cdef inline Py_ssize_t head_of(const Lines* at) noexcept nogil:
-    cdef Py_ssize_t past = <Py_ssize_t>at.y % VECTOR_BYTES // <Py_ssize_t>sizeof(real)
-    return min(at.length, LANES - past) if at.far and past else 0
+# How many elements come before the first whole vector: those that y, when it is stored past the caches, has before
+# an aligned one, or all of a short line
+cdef inline Py_ssize_t first_part(const Lines* at, bint into_y) noexcept nogil:
+    cdef Py_ssize_t past = <Py_ssize_t>at.y % VECTOR_BYTES // <Py_ssize_t>sizeof(real) if into_y and at.far else 0
+    if past:
+        return min(at.length, LANES - past)
+    return at.length if at.length < LANES else 0
 
 
 cdef inline vec term(const real* at, bint squared, Py_ssize_t part) noexcept nogil:
@@ -127,7 +130,8 @@ cdef inline void climb_vector(vec newest, const Lines* lines, int levels, Py_ssi
 
 # One vector of a pass, at `i` from the pointers in `at` and at `j` from those of scratch.
 cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, Squares squares, vec scale, vec k,
-                              const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j, Py_ssize_t part) noexcept nogil:
+                              const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
+                              Py_ssize_t part) noexcept nogil:
     cdef vec newest, s, x, v, u, r
     if squares == FUSED:
         newest = term(at.fresh + i, True, part)
@@ -158,22 +162,23 @@ cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, Squar
         put_result(at, i, u, part)
 
 
-cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, Squares squares, const Lines* lines, int levels,
-                             int taps) noexcept nogil:
+cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, Squares squares, const Lines* lines,
+                             int levels, int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Exponent exponent = f.exponent
     cdef Lines at = lines[0]        # a copy, so that its pointers live in registers
     cdef Py_ssize_t line, i, part, shift = 0
     for line in range(at.count):
-        i = 0 if backward else head_of(&at)
-        if i:
-            weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, 0, shift, i)
-        while i <= at.length - LANES:
-            weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, 0)
-            i += LANES
-        part = at.length - i
-        if part:
-            weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, part)
+        i = 0
+        part = first_part(&at, not backward)
+        while i < at.length:
+            if part:
+                weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, part)
+                i += part
+            while i <= at.length - LANES:
+                weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, 0)
+                i += LANES
+            part = at.length - i
         at.x = <const real*>(<const char*>at.x + at.x_pitch)
         if backward:
             at.g = <const real*>(<const char*>at.g + at.g_pitch)
@@ -188,19 +193,17 @@ cdef inline void weigh_window(const Formula* f, Kind kind, bint backward, Square
     cdef int levels = lines.levels if squares == FUSED else 1, taps = lines.taps
     if levels == 1 and taps == 5:
         weigh_lines(f, kind, backward, squares, lines, 1, 5)
-    elif levels == 1 and taps == 3:
+    elif squares != RECOMPUTED and levels == 1 and taps == 3:
         weigh_lines(f, kind, backward, squares, lines, 1, 3)
-    elif levels == 1 and taps == 7:
+    elif squares != RECOMPUTED and levels == 1 and taps == 7:
         weigh_lines(f, kind, backward, squares, lines, 1, 7)
-    elif levels == 1 and taps == 9:
+    elif squares != RECOMPUTED and levels == 1 and taps == 9:
         weigh_lines(f, kind, backward, squares, lines, 1, 9)
-    elif levels == 1 and taps == 1:
-        weigh_lines(f, kind, backward, squares, lines, 1, 1)
     elif levels == 1:
         weigh_lines(f, kind, backward, squares, lines, 1, taps)
-    elif levels == 5 and taps == 5:
+    elif squares == FUSED and levels == 5 and taps == 5:
         weigh_lines(f, kind, backward, squares, lines, 5, 5)
-    else:
+    elif squares == FUSED:
         weigh_lines(f, kind, backward, squares, lines, levels, taps)
 
 
@@ -282,15 +285,16 @@ cdef inline void combine_lines(const Formula* f, const Lines* lines, int levels,
     cdef Lines at = lines[0]
     cdef Py_ssize_t line, i, part, shift = 0
     for line in range(at.count):
-        i = head_of(&at)
-        if i:
-            combine_vector(slope, &at, levels, taps, 0, shift, i)
-        while i <= at.length - LANES:
-            combine_vector(slope, &at, levels, taps, i, i + shift, 0)
-            i += LANES
-        part = at.length - i
-        if part:
-            combine_vector(slope, &at, levels, taps, i, i + shift, part)
+        i = 0
+        part = first_part(&at, True)
+        while i < at.length:
+            if part:
+                combine_vector(slope, &at, levels, taps, i, i + shift, part)
+                i += part
+            while i <= at.length - LANES:
+                combine_vector(slope, &at, levels, taps, i, i + shift, 0)
+                i += LANES
+            part = at.length - i
         at.x = <const real*>(<const char*>at.x + at.x_pitch)
         at.y = <real*>(<char*>at.y + at.y_pitch)
         shift += at.pitch
