@@ -122,6 +122,7 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
     choose(grid, job.before + job.after)
     plan_window(&job.window, job.before + job.after + 1)
     job.inner = grid.inner.length
+    job.adjoining = grid.adjoining and not swapped
     job.slabs = 1
     for i in range(grid.dims):
         job.slabs *= grid.axes[i].length

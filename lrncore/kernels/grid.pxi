@@ -9,7 +9,7 @@ cdef enum:
     OPERANDS = 3
     # A shorter inner axis is streamed together with the channels, if they lie together.
     SHORT_INNER = 64
-    # Fewer packed channels than this are walked as rows of pixels.
+    # Fewer packed channels than this are walked as one slab with masks, or else as rows of pixels.
     FEW_CHANNELS = 16
     # What a tile or a chunk keeps should about fit the first-level cache, but rows shorter than this defeat the
     # prefetcher.
@@ -33,6 +33,7 @@ cdef struct Grid:
     Axis channel
     Axis inner
     bint streamed
+    bint adjoining          # see Job
     Py_ssize_t slabs
     Py_ssize_t tiles        # of a slab (rows only)
 
@@ -84,6 +85,7 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), i
     cdef Axis* last = &grid.axes[grid.dims - 1]
     cdef bint rows, whole_slab = False
+    grid.adjoining = False
     grid.inner.length = 1
     for i in range(OPERANDS):
         grid.inner.stride[i] = item
@@ -95,7 +97,9 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         whole_slab = adjacent(&grid.channel, last.length * item)
         rows = last.length >= SHORT_INNER or not whole_slab
     elif adjacent(&grid.channel, item):
-        rows = grid.channel.length < FEW_CHANNELS
+        grid.adjoining = (grid.channel.length < FEW_CHANNELS and reach < DIRECT_TAPS and grid.dims == 1
+                          and adjacent(last, grid.channel.length * item))
+        rows = grid.channel.length < FEW_CHANNELS and not grid.adjoining
     else:
         rows = farthest(last) <= farthest(&grid.channel) or grid.channel.length < FEW_CHANNELS
     if reach * (last.length if whole_slab else 1) * item > REACH_BYTES:

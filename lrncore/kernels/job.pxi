@@ -18,6 +18,7 @@ cdef struct Job:
     Py_ssize_t before
     Py_ssize_t after
     Py_ssize_t inner
+    bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t slabs        # all (channels, inner) blocks of the arrays
     Py_ssize_t width        # rows: elements of a tile, stream: positions of a chunk
     Operand x

@@ -41,6 +41,7 @@ cdef extern from "power.h" nogil:
     void fence_stores() noexcept
     void prefetch(const real* at) noexcept
     vec splat(real a) noexcept
+    vec keep(vec v, vec mask) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
     vec quotient(vec x, vec s) noexcept
     vec times_half(vec x, vec s) noexcept

@@ -92,6 +92,7 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
         squares_from = RECOMPUTED
     lines.count = 1
     lines.length = length
+    lines.period = 0
     lines.far = job.far
     lines.ahead = job.x.channel // <Py_ssize_t>sizeof(real)
     lines.g_ahead = job.g.channel // <Py_ssize_t>sizeof(real)

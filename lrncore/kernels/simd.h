@@ -269,6 +269,12 @@ INLINE vec minus_product(vec c, vec a, vec b)
 #endif
 }
 
+/* v where the bits of `mask` are set, 0 elsewhere */
+INLINE vec keep(vec v, vec mask)
+{
+    return from_bits(as_bits(v) & as_bits(mask));
+}
+
 /* low <= v < high in every lane (a NaN is nowhere inside) */
 INLINE int inside(vec v, vec low, vec high)
 {

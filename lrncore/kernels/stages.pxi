@@ -15,6 +15,7 @@ cdef enum Squares:
     STORED      # all are in scratch
     FUSED       # the newest is made here from `fresh`, for scratch too
     RECOMPUTED  # the taps lie on x itself
+    MASKED      # stored, the slabs adjoining: every tap has a mask, which keeps a window inside its slab
 
 
 cdef struct Formula:
@@ -46,6 +47,8 @@ cdef struct Lines:
     real* gp
     int taps
     const real* tap[MAX_TAPS]
+    Py_ssize_t period               # of the masks, whole vectors; 0 without masks
+    const real* mask[DIRECT_TAPS]
     # A fused stage also makes the newest line of every level: level[0] from `fresh` (or it is there already), and
     # each other from the one below and the line at `earlier`.
     const real* fresh
@@ -81,27 +84,32 @@ cdef inline Py_ssize_t first_part(const Lines* at, bint into_y) noexcept nogil:
     return at.length if at.length < LANES else 0
 
 
-cdef inline vec term(const real* at, bint squared, Py_ssize_t part) noexcept nogil:
+# Tap `j` at `i`, and `m` into its mask
+cdef inline vec term(const Lines* at, int j, Squares squares, Py_ssize_t i, Py_ssize_t m,
+                     Py_ssize_t part) noexcept nogil:
     cdef vec v
-    if not squared:
-        return load(at)
-    v = fetch(at, part)
-    return v * v
+    if squares == RECOMPUTED:
+        v = fetch(at.tap[j] + i, part)
+        return v * v
+    v = load(at.tap[j] + i)
+    if squares == MASKED:
+        v = keep(v, load(at.mask[j] + m))
+    return v
 
 
-# The sum of the taps, the newest of which is given; `squared` taps lie on x itself. One order for all schedules.
-cdef inline vec window_sum(vec newest, const real* const* tap, Py_ssize_t i, int taps, bint squared,
+# The sum of the taps, the newest of which is given. One order for all schedules.
+cdef inline vec window_sum(vec newest, const Lines* at, int taps, Squares squares, Py_ssize_t i, Py_ssize_t m,
                            Py_ssize_t part) noexcept nogil:
     cdef vec even = newest, odd
     cdef int j
     if taps == 1:
         return even
-    odd = term(tap[1] + i, squared, part)
+    odd = term(at, 1, squares, i, m, part)
     for j in range(2, taps - 1, 2):
-        even = even + term(tap[j] + i, squared, part)
-        odd = odd + term(tap[j + 1] + i, squared, part)
+        even = even + term(at, j, squares, i, m, part)
+        odd = odd + term(at, j + 1, squares, i, m, part)
     if taps & 1:
-        even = even + term(tap[taps - 1] + i, squared, part)
+        even = even + term(at, taps - 1, squares, i, m, part)
     return even + odd
 
 
@@ -128,22 +136,25 @@ cdef inline void climb_vector(vec newest, const Lines* lines, int levels, Py_ssi
         store(lines.level[level] + i, newest)
 
 
-# One vector of a pass, at `i` from the pointers in `at` and at `j` from those of scratch.
+cdef inline Py_ssize_t next_mask(const Lines* at, Py_ssize_t m) noexcept nogil:
+    return m + LANES if m + LANES < at.period else 0
+
+
+# One vector of a pass, at `i` from the pointers in `at`, at `j` from those of scratch and at `m` from the masks.
 cdef inline void weigh_vector(Kind kind, Exponent exponent, bint backward, Squares squares, vec scale, vec k,
                               const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
-                              Py_ssize_t part) noexcept nogil:
+                              Py_ssize_t m, Py_ssize_t part) noexcept nogil:
     cdef vec newest, s, x, v, u, r
     if squares == FUSED:
-        newest = term(at.fresh + i, True, part)
+        newest = fetch(at.fresh + i, part)
+        newest = newest * newest
         store(at.level[0] + i, newest)
         climb_vector(newest, at, levels, i)
-        if levels > 1:
-            newest = load(at.tap[0] + j)
-    else:
-        newest = term(at.tap[0] + j, squares == RECOMPUTED, part)
+    if squares != FUSED or levels > 1:
+        newest = term(at, 0, squares, j, m, part)
     if at.far:
         prefetch(at.fresh + i + at.ahead)
-    s = muladd(scale, window_sum(newest, at.tap, j, taps, squares == RECOMPUTED, part), k)
+    s = muladd(scale, window_sum(newest, at, taps, squares, j, m, part), k)
     x = fetch(at.x + i, part)
     v = fetch(at.g + i, part) if backward else x
     u = times_power(v, s, kind, exponent)
@@ -167,17 +178,19 @@ cdef inline void weigh_lines(const Formula* f, Kind kind, bint backward, Squares
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Exponent exponent = f.exponent
     cdef Lines at = lines[0]        # a copy, so that its pointers live in registers
-    cdef Py_ssize_t line, i, part, shift = 0
+    cdef Py_ssize_t line, i, m, part, shift = 0
     for line in range(at.count):
-        i = 0
+        i = m = 0
         part = first_part(&at, not backward)
         while i < at.length:
             if part:
-                weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, part)
+                weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, m, part)
                 i += part
             while i <= at.length - LANES:
-                weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, 0)
+                weigh_vector(kind, exponent, backward, squares, scale, k, &at, levels, taps, i, i + shift, m, 0)
                 i += LANES
+                if squares == MASKED:
+                    m = next_mask(&at, m)
             part = at.length - i
         at.x = <const real*>(<const char*>at.x + at.x_pitch)
         if backward:
@@ -193,11 +206,11 @@ cdef inline void weigh_window(const Formula* f, Kind kind, bint backward, Square
     cdef int levels = lines.levels if squares == FUSED else 1, taps = lines.taps
     if levels == 1 and taps == 5:
         weigh_lines(f, kind, backward, squares, lines, 1, 5)
-    elif squares != RECOMPUTED and levels == 1 and taps == 3:
+    elif squares <= FUSED and levels == 1 and taps == 3:
         weigh_lines(f, kind, backward, squares, lines, 1, 3)
-    elif squares != RECOMPUTED and levels == 1 and taps == 7:
+    elif squares <= FUSED and levels == 1 and taps == 7:
         weigh_lines(f, kind, backward, squares, lines, 1, 7)
-    elif squares != RECOMPUTED and levels == 1 and taps == 9:
+    elif squares <= FUSED and levels == 1 and taps == 9:
         weigh_lines(f, kind, backward, squares, lines, 1, 9)
     elif levels == 1:
         weigh_lines(f, kind, backward, squares, lines, 1, taps)
@@ -226,8 +239,10 @@ cdef void normalize(const Formula* f, Squares squares, const Lines* lines) noexc
         weigh(f, False, STORED, lines)
     elif squares == FUSED:
         weigh(f, False, FUSED, lines)
-    else:
+    elif squares == RECOMPUTED:
         weigh(f, False, RECOMPUTED, lines)
+    else:
+        weigh(f, False, MASKED, lines)
 
 
 # gp = g * p and t = gp * x / s
@@ -236,8 +251,10 @@ cdef void gains(const Formula* f, Squares squares, const Lines* lines) noexcept 
         weigh(f, True, STORED, lines)
     elif squares == FUSED:
         weigh(f, True, FUSED, lines)
-    else:
+    elif squares == RECOMPUTED:
         weigh(f, True, RECOMPUTED, lines)
+    else:
+        weigh(f, True, MASKED, lines)
 
 
 cdef void square(const real* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pitch, Py_ssize_t length,
@@ -271,29 +288,32 @@ cdef void climb(const real* level, const real* earlier, real* doubled, Py_ssize_
         doubled += pitch
 
 
-cdef inline void combine_vector(vec slope, const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
-                                Py_ssize_t part) noexcept nogil:
+cdef inline void combine_vector(vec slope, Squares squares, const Lines* at, int levels, int taps, Py_ssize_t i,
+                                Py_ssize_t j, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
     cdef vec sum
     if levels > 1:
         climb_vector(load(at.level[0] + j), at, levels, j)
-    sum = window_sum(load(at.tap[0] + j), at.tap, j, taps, False, part)
+    sum = window_sum(term(at, 0, squares, j, m, part), at, taps, squares, j, m, part)
     put_result(at, i, muladd(slope * fetch(at.x + i, part), sum, load(at.gp + j)), part)
 
 
-cdef inline void combine_lines(const Formula* f, const Lines* lines, int levels, int taps) noexcept nogil:
+cdef inline void combine_lines(const Formula* f, Squares squares, const Lines* lines, int levels,
+                               int taps) noexcept nogil:
     cdef vec slope = splat(-f.slope)
     cdef Lines at = lines[0]
-    cdef Py_ssize_t line, i, part, shift = 0
+    cdef Py_ssize_t line, i, m, part, shift = 0
     for line in range(at.count):
-        i = 0
+        i = m = 0
         part = first_part(&at, True)
         while i < at.length:
             if part:
-                combine_vector(slope, &at, levels, taps, i, i + shift, part)
+                combine_vector(slope, squares, &at, levels, taps, i, i + shift, m, part)
                 i += part
             while i <= at.length - LANES:
-                combine_vector(slope, &at, levels, taps, i, i + shift, 0)
+                combine_vector(slope, squares, &at, levels, taps, i, i + shift, m, 0)
                 i += LANES
+                if squares == MASKED:
+                    m = next_mask(&at, m)
             part = at.length - i
         at.x = <const real*>(<const char*>at.x + at.x_pitch)
         at.y = <real*>(<char*>at.y + at.y_pitch)
@@ -302,15 +322,17 @@ cdef inline void combine_lines(const Formula* f, const Lines* lines, int levels,
 
 # dx = gp - 2 scale beta x * (sum of the taps on t), with `levels` above 1 after a climb on t's newest line
 cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
-    if lines.levels == 1 and lines.taps == 5:
-        combine_lines(f, lines, 1, 5)
+    if lines.period:
+        combine_lines(f, MASKED, lines, 1, lines.taps)
+    elif lines.levels == 1 and lines.taps == 5:
+        combine_lines(f, STORED, lines, 1, 5)
     elif lines.levels == 1 and lines.taps == 3:
-        combine_lines(f, lines, 1, 3)
+        combine_lines(f, STORED, lines, 1, 3)
     elif lines.levels == 1 and lines.taps == 7:
-        combine_lines(f, lines, 1, 7)
+        combine_lines(f, STORED, lines, 1, 7)
     elif lines.levels == 1 and lines.taps == 9:
-        combine_lines(f, lines, 1, 9)
+        combine_lines(f, STORED, lines, 1, 9)
     elif lines.levels == 5 and lines.taps == 5:
-        combine_lines(f, lines, 5, 5)
+        combine_lines(f, STORED, lines, 5, 5)
     else:
-        combine_lines(f, lines, lines.levels, lines.taps)
+        combine_lines(f, STORED, lines, lines.levels, lines.taps)

@@ -6,6 +6,9 @@
 # chunk: squares go to scratch behind the `lead` positions that the windows still reach back to, each level of
 # trailing sums likewise, and the outputs lag behind by `after` channels (in the backward, `before` more).
 # Positions outside the slab hold zeros.
+#
+# Slabs of few channels would make lines too short for vectors. Where they adjoin in memory, all are walked as one
+# slab, and masks take out of a window what belongs to the neighbouring pixels.
 
 cdef enum:
     AHEAD = 1024    # elements by which to run ahead of the prefetcher
@@ -22,10 +25,12 @@ cdef struct Stream:
 cdef Stream plan_stream(const Job* job) noexcept nogil:
     cdef Stream plan
     cdef Py_ssize_t slab = job.channels * job.inner
+    if job.adjoining:
+        slab *= job.slabs
     plan.span = slab + (job.after + (job.before if job.backward else 0)) * job.inner
     plan.lead = round_up((job.before + job.after) * job.inner, LANES)
     plan.lines = 1
-    if plan.span <= job.width:
+    if plan.span <= job.width and not job.adjoining:
         plan.step = plan.span
         plan.lines = min(max(<Py_ssize_t>1, job.width // plan.span), job.slabs)
     else:
@@ -40,7 +45,28 @@ cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
     if job.backward:
         buffers += job.window.levels + 1
     buffers += job.x.staged + job.g.staged + job.y.staged
-    return buffers * plan.lines * plan.pitch
+    return buffers * plan.lines * plan.pitch + 2 * DIRECT_TAPS * mask_pitch(job)
+
+
+# A mask is read in whole vectors from any channel on, for as many vectors as there are channels.
+cdef Py_ssize_t mask_pitch(const Job* job) noexcept nogil:
+    return LANES * (job.channels + 1) + job.channels if job.adjoining else 0
+
+
+# Writes the masks of all taps: bits set where tap `j` of a window that reaches `ahead` channels on is inside the slab.
+cdef void write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept nogil:
+    cdef Py_ssize_t i, j, pitch = mask_pitch(job)
+    for j in range(job.window.taps):
+        for i in range(pitch):
+            if 0 <= i % job.channels + ahead - j < job.channels:
+                memset(masks + j * pitch + i, 0xff, sizeof(real))
+
+
+cdef inline void aim_at_masks(const Job* job, const real* masks, Py_ssize_t position, Lines* lines) noexcept nogil:
+    cdef int j
+    if job.adjoining:
+        for j in range(job.window.taps):
+            lines.mask[j] = masks + j * mask_pitch(job) + position % job.channels
 
 
 # Shifts the lines of a buffer so that the last `lead` positions of the chunk stand before the next one.
@@ -80,6 +106,9 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     cdef real* g_line = NULL
     cdef real* y_line = NULL
     cdef real* at
+    cdef real* masks = NULL
+    cdef real* reflected_masks = NULL
+    cdef Squares squares_from = STORED
     cdef Lines lines
     cdef int i
     clear(scratch, stream_scratch(job))
@@ -100,6 +129,18 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
         scratch += size
     if job.y.staged:
         y_line = scratch
+        scratch += size
+    lines.period = 0
+    if job.adjoining:
+        slab *= count
+        plan.span += slab - job.channels * job.slabs
+        count = 1
+        lines.period = LANES * job.channels
+        squares_from = MASKED
+        masks = scratch
+        write_masks(job, job.after, masks)
+        reflected_masks = masks + DIRECT_TAPS * mask_pitch(job)
+        write_masks(job, job.before, reflected_masks)
     lines.pitch = plan.pitch
     lines.far = False
     lines.ahead = lines.g_ahead = AHEAD
@@ -140,6 +181,7 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
             at = y_line
             if q < q_end:
                 aim_at_positions(window, squares, &plan, inner, q - p + ahead, &lines)
+                aim_at_masks(job, masks, q, &lines)
                 lines.x = source(&job.x, x_line + plan.lead + (q - p), x + q * item)
                 if job.backward:
                     if job.g.staged:
@@ -149,10 +191,10 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                     lines.g = source(&job.g, g_line, g + q * item)
                     lines.t = reflected[0] + plan.lead + (q - p + ahead)
                     lines.gp = gain + plan.lead + (q - p + ahead)
-                    gains(formula, STORED, &lines)
+                    gains(formula, squares_from, &lines)
                 else:
                     lines.y = target(&job.y, y_line, y + q * item)
-                    normalize(formula, STORED, &lines)
+                    normalize(formula, squares_from, &lines)
             o = q
             o_end = q_end
             if job.backward:
@@ -165,6 +207,7 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                 if o < o_end:
                     lines.length = o_end - o
                     aim_at_positions(window, reflected, &plan, inner, o - p + ahead + behind, &lines)
+                    aim_at_masks(job, reflected_masks, o, &lines)
                     lines.x = source(&job.x, x_line + plan.lead + (o - p), x + o * item)
                     lines.y = target(&job.y, y_line, y + o * item)
                     lines.gp = gain + plan.lead + (o - p + ahead)
