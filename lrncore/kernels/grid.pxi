@@ -19,7 +19,7 @@ cdef enum:
     REACH_BYTES = 1 << 15
     # Beyond the last-level cache, where rows are as long as the second level holds them.
     FAR_BYTES = 1 << 25
-    FAR_ROWS_BYTES = 1 << 18
+    FAR_ROWS_BYTES = 1 << 19
 
 
 cdef struct Axis:

@@ -10,10 +10,6 @@
 # Slabs of few channels would make lines too short for vectors. Where they adjoin in memory, all are walked as one
 # slab, and masks take out of a window what belongs to the neighbouring pixels.
 
-cdef enum:
-    AHEAD = 1024    # elements by which to run ahead of the prefetcher
-
-
 cdef struct Stream:
     Py_ssize_t lead         # positions kept before a chunk
     Py_ssize_t pitch        # of the lines of a chunk, `lead` included
@@ -142,8 +138,8 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
         reflected_masks = masks + DIRECT_TAPS * mask_pitch(job)
         write_masks(job, job.before, reflected_masks)
     lines.pitch = plan.pitch
-    lines.far = False
-    lines.ahead = lines.g_ahead = AHEAD
+    lines.far = False       # a stream is foreseen without help, and its lines are short for stores past the caches
+    lines.ahead = lines.g_ahead = 0
     lines.taps = window.taps
     lines.levels = 1        # the levels are climbed chunk by chunk, not in the loops over vectors
     lines.x_pitch = plan.pitch * item if job.x.staged else x_pitch
