@@ -39,7 +39,7 @@ lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint lrncore
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint lrncore  # it runs pycodestyle
 
 bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
 	$(ASV) machine --yes
