@@ -14,8 +14,7 @@ cdef struct Ring:
 
 
 cdef inline real* ring_row(const Ring* ring, Py_ssize_t r) noexcept nogil:
-    # r may be as low as 1 - depth: the rows before the first
-    return ring.rows + (r + ring.depth) % ring.depth * ring.width
+    return ring.rows + r % ring.depth * ring.width
 
 
 # The distance between the rows of a ring: an odd number of cache lines, since rows a power of two apart would
@@ -25,13 +24,12 @@ cdef inline Py_ssize_t row_pitch(Py_ssize_t length) noexcept nogil:
     return ((length + line - 1) // line | 1) * line
 
 
-# Hands out the next `depth` rows of scratch, zeroed.
+# Hands out the next `depth` rows of scratch.
 cdef Ring take_ring(real** scratch, Py_ssize_t depth, Py_ssize_t width) noexcept nogil:
     cdef Ring ring
     ring.rows = scratch[0]
     ring.depth = depth
     ring.width = width
-    clear(ring.rows, depth * width)
     scratch[0] += depth * width
     return ring
 
@@ -42,15 +40,24 @@ cdef void take_levels(const Window* window, Ring* levels, real** scratch, Py_ssi
         levels[level] = take_ring(scratch, window.depth[level], width)
 
 
-# Aims at row r of every level, for the climb and for the taps of the window that ends there.
-cdef inline void aim_at_rows(const Window* window, const Ring* levels, Py_ssize_t r, Lines* lines) noexcept nogil:
+# Aims at row r of every level, for the climb and for the taps of the window that ends there. Rows before the first
+# are zero.
+cdef inline void aim_at_rows(const Window* window, const Ring* levels, const real* zeros, Py_ssize_t r,
+                             Lines* lines) noexcept nogil:
+    cdef Py_ssize_t lag
     cdef int i
     for i in range(window.taps):
-        lines.tap[i] = ring_row(&levels[window.level[i]], r - window.lag[i])
+        lag = window.lag[i]
+        lines.tap[i] = zeros
+        if r >= lag:
+            lines.tap[i] = ring_row(&levels[window.level[i]], r - lag)
     lines.level[0] = ring_row(&levels[0], r)
     for i in range(1, window.levels):
+        lag = <Py_ssize_t>1 << (i - 1)
         lines.level[i] = ring_row(&levels[i], r)
-        lines.earlier[i] = ring_row(&levels[i - 1], r - (<Py_ssize_t>1 << (i - 1)))
+        lines.earlier[i] = zeros
+        if r >= lag:
+            lines.earlier[i] = ring_row(&levels[i - 1], r - lag)
 
 
 cdef void climb_rows(const Lines* lines) noexcept nogil:
@@ -82,7 +89,8 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     cdef Py_ssize_t r, c, o, width = row_pitch(length), behind = job.before if job.backward else 0
     cdef Ring squares[MAX_LEVELS]
     cdef Ring reflected[MAX_LEVELS]
-    cdef Ring gain, x_rows, zeros
+    cdef Ring gain, x_rows
+    cdef real* zeros
     cdef real* g_row = NULL
     cdef real* y_row = NULL
     cdef Squares squares_from = FUSED
@@ -100,7 +108,8 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     lines.taps = window.taps
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
     take_levels(window, squares, &scratch, width)
-    zeros = take_ring(&scratch, 1, width)
+    zeros = take_ring(&scratch, 1, width).rows
+    clear(zeros, width)
     if job.backward:
         take_levels(window, reflected, &scratch, width)
         gain = take_ring(&scratch, job.before + 1, width)
@@ -114,7 +123,7 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     for r in range(job.channels + job.after + behind):
         c = r - job.after
         o = c - behind
-        lines.fresh = zeros.rows
+        lines.fresh = zeros
         if r < job.channels:
             if job.x.staged:
                 gather(x + r * job.x.channel, job.x.inner, job.x.swapped, ring_row(&x_rows, r), length)
@@ -124,11 +133,11 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
         if c < job.channels:
             if squares_from == RECOMPUTED:
                 for i in range(window.taps):
-                    lines.tap[i] = zeros.rows
+                    lines.tap[i] = zeros
                     if 0 <= r - i < job.channels:
                         lines.tap[i] = <const real*>(x + (r - i) * job.x.channel)
             else:
-                aim_at_rows(window, squares, r, &lines)
+                aim_at_rows(window, squares, zeros, r, &lines)
             if c < 0:
                 if squares_from == RECOMPUTED:
                     continue
@@ -146,7 +155,7 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
                 else:
                     normalize(formula, squares_from, &lines)
         if job.backward and c >= 0:
-            aim_at_rows(window, reflected, c, &lines)
+            aim_at_rows(window, reflected, zeros, c, &lines)
             if c >= job.channels:
                 clear(lines.level[0], length)
             if o < 0:

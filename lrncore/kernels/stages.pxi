@@ -54,7 +54,7 @@ cdef struct Lines:
     const real* fresh
     int levels
     real* level[MAX_LEVELS]
-    real* earlier[MAX_LEVELS]
+    const real* earlier[MAX_LEVELS]
 
 
 cdef inline vec fetch(const real* at, Py_ssize_t part) noexcept nogil:
