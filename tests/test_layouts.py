@@ -195,3 +195,15 @@ def test_part_of_an_array_gives_that_part_of_the_result(name):
 def test_result_has_the_memory_order_of_x(order):
     x = np.asarray(cases.normal((3, 20, 5, 4)), order=order)
     assert lrncore.lrn(x, SPECS[0]).strides == x.strides
+
+
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[3]], ids=["direct", "climbing"])
+def test_an_array_beyond_the_caches_gives_the_bits_of_its_images(spec):
+    x = cases.normal((12, 96, 87, 87))
+    g = cases.normal(x.shape, seed=1)
+    assert x.nbytes > 1 << 25
+    y, dx = lrncore.lrn(x, spec), lrncore.lrn_backward(g, x, spec)
+    for i in (0, 5, 11):
+        image = slice(i, i + 1)
+        assert np.array_equal(cases.bits(y[image]), cases.bits(lrncore.lrn(x[image], spec)))
+        assert np.array_equal(cases.bits(dx[image]), cases.bits(lrncore.lrn_backward(g[image], x[image], spec)))
