@@ -17,11 +17,12 @@ cdef inline real* ring_row(const Ring* ring, Py_ssize_t r) noexcept nogil:
     return ring.rows + r % ring.depth * ring.width
 
 
-# The distance between the rows of a ring: an odd number of cache lines, since rows a power of two apart would
-# otherwise share the last bits of their addresses, and a load would wait for the store to the other row.
+# The distance between the rows of a ring, with room for a last vector that need not begin at a multiple of its size:
+# an odd number of cache lines, since rows a power of two apart would otherwise share the last bits of their
+# addresses, and a load would wait for the store to the other row.
 cdef inline Py_ssize_t row_pitch(Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t line = 64 // sizeof(real)
-    return ((length + line - 1) // line | 1) * line
+    return ((length + LANES + line - 1) // line | 1) * line
 
 
 # Hands out the next `depth` rows of scratch.
