@@ -207,3 +207,9 @@ def test_an_array_beyond_the_caches_gives_the_bits_of_its_images(spec):
         image = slice(i, i + 1)
         assert np.array_equal(cases.bits(y[image]), cases.bits(lrncore.lrn(x[image], spec)))
         assert np.array_equal(cases.bits(dx[image]), cases.bits(lrncore.lrn_backward(g[image], x[image], spec)))
+
+
+def test_a_misaligned_result_beyond_the_caches():
+    x = cases.normal((12, 96, 87, 87))
+    out = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    assert np.array_equal(cases.bits(lrncore.lrn(x, SPECS[0], out=out).copy()), cases.bits(lrncore.lrn(x, SPECS[0])))

@@ -72,6 +72,15 @@ cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept:
     return True
 
 
+# Does every element lie at a multiple of its size? Stores past the caches need that.
+cdef bint aligned(const Py_buffer* y) noexcept:
+    cdef Py_ssize_t places = <Py_ssize_t>y.buf
+    cdef int i
+    for i in range(y.ndim):
+        places |= y.strides[i]
+    return places % <Py_ssize_t>sizeof(real) == 0
+
+
 cdef bint repeats(const Py_buffer* y) noexcept:
     cdef int i
     for i in range(y.ndim):
@@ -131,7 +140,7 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
     job.g.staged = job.g.staged and job.backward
     set_operand(&job.y, grid, Y, swapped & 4)
     job.far = (job.slabs * job.channels * job.inner * <Py_ssize_t>sizeof(real) >= FAR_BYTES and not job.y.staged
-               and views[Y].buf != views[X].buf and views[Y].buf != views[G].buf)
+               and aligned(views[Y]) and views[Y].buf != views[X].buf and views[Y].buf != views[G].buf)
     set_width(job, grid, threads)
     call.tasks = job.slabs * grid.tiles
     call.scratch = stream_scratch(job) if grid.streamed else rows_scratch(job)

@@ -101,7 +101,6 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     cdef real* x_line = NULL
     cdef real* g_line = NULL
     cdef real* y_line = NULL
-    cdef real* at
     cdef real* masks = NULL
     cdef real* reflected_masks = NULL
     cdef Squares squares_from = STORED
@@ -174,7 +173,6 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
             q = max(<Py_ssize_t>0, p - ahead)
             q_end = min(slab, end - ahead)
             lines.length = q_end - q
-            at = y_line
             if q < q_end:
                 aim_at_positions(window, squares, &plan, inner, q - p + ahead, &lines)
                 aim_at_masks(job, masks, q, &lines)
