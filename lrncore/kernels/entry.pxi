@@ -36,7 +36,7 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, real* scratc
             walk_rows(job, call.data[X] + at[X], call.data[G] + at[G], call.data[Y] + at[Y],
                       min(job.width, job.inner - begin), scratch)
             task += 1
-    if job.far:
+    if job.past:
         fence_stores()
 
 
@@ -139,8 +139,9 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
     set_operand(&job.g, grid, G, swapped & 2)
     job.g.staged = job.g.staged and job.backward
     set_operand(&job.y, grid, Y, swapped & 4)
-    job.far = (job.slabs * job.channels * job.inner * <Py_ssize_t>sizeof(real) >= FAR_BYTES and not job.y.staged
-               and aligned(views[Y]) and views[Y].buf != views[X].buf and views[Y].buf != views[G].buf)
+    job.far = job.slabs * job.channels * job.inner * <Py_ssize_t>sizeof(real) >= FAR_BYTES
+    job.past = (job.far and not grid.streamed and job.window.levels == 1 and not job.x.staged and not job.y.staged
+                and aligned(views[Y]) and views[Y].buf != views[X].buf and views[Y].buf != views[G].buf)
     set_width(job, grid, threads)
     call.tasks = job.slabs * grid.tiles
     call.scratch = stream_scratch(job) if grid.streamed else rows_scratch(job)

@@ -7,8 +7,8 @@ cdef enum:
     G = 1
     Y = 2
     OPERANDS = 3
-    # A shorter inner axis is streamed together with the channels, if they lie together.
-    SHORT_INNER = 64
+    # An inner axis of fewer bytes is streamed together with the channels, if they lie together.
+    SHORT_INNER_BYTES = 1024
     # Fewer packed channels than this are walked as one slab with masks, or else as rows of pixels.
     FEW_CHANNELS = 16
     # What a tile or a chunk keeps should about fit the first-level cache, but rows shorter than this defeat the
@@ -16,10 +16,13 @@ cdef enum:
     CACHE_BYTES = 32768
     TILE_ROW_BYTES = 1536
     SCRATCH_BYTES = 1 << 20
-    REACH_BYTES = 1 << 15
-    # Beyond the last-level cache, where rows are as long as the second level holds them.
-    FAR_BYTES = 1 << 25
+    REACH_BYTES = 1 << 13
+    # Beyond the last-level cache rows are as long as the second level holds them, and chunks so short that the loads
+    # of the next one are under way while the arithmetic of the last is finished.
+    FAR_BYTES = 1 << 23
     FAR_ROWS_BYTES = 1 << 19
+    FAR_CHUNK_BYTES = 2560
+    FAR_BACKWARD_CHUNK_BYTES = 1536
 
 
 cdef struct Axis:
@@ -95,7 +98,7 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         rows = True
     elif adjacent(last, item):
         whole_slab = adjacent(&grid.channel, last.length * item)
-        rows = last.length >= SHORT_INNER or not whole_slab
+        rows = last.length * item >= SHORT_INNER_BYTES or not whole_slab
     elif adjacent(&grid.channel, item):
         grid.adjoining = (grid.channel.length < FEW_CHANNELS and reach < DIRECT_TAPS and grid.dims == 1
                           and adjacent(last, grid.channel.length * item))
@@ -138,13 +141,16 @@ cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
     grid.tiles = 1
     if grid.streamed:
         rows = job.window.levels * (2 if job.backward else 1) + 3
-        job.width = round_up(CACHE_BYTES // item // rows, LANES)
+        width = CACHE_BYTES // rows
+        if job.far:
+            width = min(width, FAR_BACKWARD_CHUNK_BYTES if job.backward else FAR_CHUNK_BYTES)
+        job.width = round_up(width // item, LANES)
         return
     job.width = 1
     rows = rows_scratch(job) // row_pitch(1) + job.after + 3
     if job.backward:
         rows += job.before + 2
-    width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows, TILE_ROW_BYTES)
+    width = max((FAR_ROWS_BYTES if job.past else CACHE_BYTES) // rows, TILE_ROW_BYTES)
     width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width
     if job.slabs % threads and job.inner >= 4 * LANES * threads:

@@ -14,6 +14,7 @@ cdef struct Job:
     Window window           # of the squares; the reflected window has the same size, hence the same plan
     bint backward
     bint far                # the arrays exceed the caches
+    bint past               # rows: so the result is stored past them, and squares are not kept
     Py_ssize_t channels
     Py_ssize_t before
     Py_ssize_t after

@@ -54,6 +54,7 @@ cdef extern from "power.h" nogil:
 
 
 include "window.pxi"
+include "lines.pxi"
 include "stages.pxi"
 include "job.pxi"
 include "rows.pxi"

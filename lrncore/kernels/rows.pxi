@@ -6,15 +6,26 @@
 # level of trailing sums, that stay in the first-level cache; x is read a second time for the product, while its
 # row is still there.
 
-# A ring of rows: row r lies at r modulo its depth.
+# A ring of rows, the newest of which takes the place of the oldest
 cdef struct Ring:
     real* rows
     Py_ssize_t depth
     Py_ssize_t width
+    Py_ssize_t newest
 
 
-cdef inline real* ring_row(const Ring* ring, Py_ssize_t r) noexcept nogil:
-    return ring.rows + r % ring.depth * ring.width
+cdef inline void advance(Ring* ring) noexcept nogil:
+    ring.newest += 1
+    if ring.newest == ring.depth:
+        ring.newest = 0
+
+
+# The row `lag` rows before the newest
+cdef inline real* ring_row(const Ring* ring, Py_ssize_t lag) noexcept nogil:
+    cdef Py_ssize_t place = ring.newest - lag
+    if place < 0:
+        place += ring.depth
+    return ring.rows + place * ring.width
 
 
 # The distance between the rows of a ring, with room for a last vector that need not begin at a multiple of its size:
@@ -31,6 +42,7 @@ cdef Ring take_ring(real** scratch, Py_ssize_t depth, Py_ssize_t width) noexcept
     ring.rows = scratch[0]
     ring.depth = depth
     ring.width = width
+    ring.newest = -1
     scratch[0] += depth * width
     return ring
 
@@ -41,30 +53,37 @@ cdef void take_levels(const Window* window, Ring* levels, real** scratch, Py_ssi
         levels[level] = take_ring(scratch, window.depth[level], width)
 
 
-# Aims at row r of every level, for the climb and for the taps of the window that ends there. Rows before the first
-# are zero.
+cdef inline void advance_levels(const Window* window, Ring* levels) noexcept nogil:
+    cdef int level
+    for level in range(window.levels):
+        advance(&levels[level])
+
+
+# Aims at row r, the newest of every level, for the climb and for the taps of the window that ends there. Rows before
+# the first are zero.
 cdef inline void aim_at_rows(const Window* window, const Ring* levels, const real* zeros, Py_ssize_t r,
-                             Lines* lines) noexcept nogil:
+                             Taps* taps) noexcept nogil:
     cdef Py_ssize_t lag
-    cdef int i
+    cdef int i, j
     for i in range(window.taps):
         lag = window.lag[i]
-        lines.tap[i] = zeros
+        taps.line[i] = zeros
         if r >= lag:
-            lines.tap[i] = ring_row(&levels[window.level[i]], r - lag)
-    lines.level[0] = ring_row(&levels[0], r)
+            taps.line[i] = ring_row(&levels[window.level[i]], lag)
+    taps.level[0] = ring_row(&levels[0], 0)
     for i in range(1, window.levels):
-        lag = <Py_ssize_t>1 << (i - 1)
-        lines.level[i] = ring_row(&levels[i], r)
-        lines.earlier[i] = zeros
-        if r >= lag:
-            lines.earlier[i] = ring_row(&levels[i - 1], r - lag)
+        taps.level[i] = ring_row(&levels[i], 0)
+        for j in range(2):
+            lag = (j + 1) * window.span[i - 1]
+            taps.earlier[i][j] = zeros
+            if r >= lag:
+                taps.earlier[i][j] = ring_row(&levels[i - 1], lag)
 
 
-cdef void climb_rows(const Lines* lines) noexcept nogil:
+cdef void climb_rows(const Taps* taps, Py_ssize_t length) noexcept nogil:
     cdef int i
-    for i in range(1, lines.levels):
-        climb(lines.level[i - 1], lines.earlier[i], lines.level[i], 0, lines.length, 1)
+    for i in range(1, taps.levels):
+        climb(taps.level[i - 1], taps.earlier[i], taps.level[i], 0, length, 1)
 
 
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
@@ -94,19 +113,16 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     cdef real* zeros
     cdef real* g_row = NULL
     cdef real* y_row = NULL
-    cdef Squares squares_from = FUSED
+    cdef Squares squares_from = RECOMPUTED if job.past else FUSED
     cdef Lines lines
     cdef int i
-    if job.far and window.levels == 1 and not job.x.staged:
-        squares_from = RECOMPUTED
     lines.count = 1
     lines.length = length
     lines.period = 0
-    lines.far = job.far
     lines.ahead = job.x.channel // <Py_ssize_t>sizeof(real)
     lines.g_ahead = job.g.channel // <Py_ssize_t>sizeof(real)
-    lines.levels = window.levels
-    lines.taps = window.taps
+    lines.taps.levels = window.levels
+    lines.taps.count = window.taps
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
     take_levels(window, squares, &scratch, width)
     zeros = take_ring(&scratch, 1, width).rows
@@ -124,46 +140,48 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     for r in range(job.channels + job.after + behind):
         c = r - job.after
         o = c - behind
+        advance(&x_rows)
         lines.fresh = zeros
         if r < job.channels:
             if job.x.staged:
-                gather(x + r * job.x.channel, job.x.inner, job.x.swapped, ring_row(&x_rows, r), length)
-            lines.fresh = source(&job.x, ring_row(&x_rows, r), x + r * job.x.channel)
+                gather(x + r * job.x.channel, job.x.inner, job.x.swapped, ring_row(&x_rows, 0), length)
+            lines.fresh = source(&job.x, ring_row(&x_rows, 0), x + r * job.x.channel)
         if o >= 0:
             lines.y = target(&job.y, y_row, y + o * job.y.channel)
-        if c < job.channels:
-            if squares_from == RECOMPUTED:
-                for i in range(window.taps):
-                    lines.tap[i] = zeros
-                    if 0 <= r - i < job.channels:
-                        lines.tap[i] = <const real*>(x + (r - i) * job.x.channel)
+        if squares_from == RECOMPUTED:
+            for i in range(window.taps):
+                lines.taps.line[i] = zeros
+                if 0 <= r - i < job.channels:
+                    lines.taps.line[i] = <const real*>(x + (r - i) * job.x.channel)
+        elif c < job.channels:
+            advance_levels(window, squares)
+            aim_at_rows(window, squares, zeros, r, &lines.taps)
+        if c < 0:
+            if squares_from == FUSED:
+                square(lines.fresh, 0, lines.taps.level[0], 0, length, 1)
+                climb_rows(&lines.taps, length)
+            continue
+        lines.x = source(&job.x, ring_row(&x_rows, job.after), x + c * job.x.channel)
+        if job.backward:
+            advance(&gain)
+            advance_levels(window, reflected)
+            lines.t = ring_row(&reflected[0], 0)
+            lines.gp = ring_row(&gain, 0)
+            if c < job.channels:
+                if job.g.staged:
+                    gather(g + c * job.g.channel, job.g.inner, job.g.swapped, g_row, length)
+                lines.g = source(&job.g, g_row, g + c * job.g.channel)
+                gains(formula, squares_from, &lines)
             else:
-                aim_at_rows(window, squares, zeros, r, &lines)
-            if c < 0:
-                if squares_from == RECOMPUTED:
-                    continue
-                square(lines.fresh, 0, lines.level[0], 0, length, 1)
-                climb_rows(&lines)
-            else:
-                lines.x = source(&job.x, ring_row(&x_rows, c), x + c * job.x.channel)
-                if job.backward:
-                    if job.g.staged:
-                        gather(g + c * job.g.channel, job.g.inner, job.g.swapped, g_row, length)
-                    lines.g = source(&job.g, g_row, g + c * job.g.channel)
-                    lines.t = ring_row(&reflected[0], c)
-                    lines.gp = ring_row(&gain, c)
-                    gains(formula, squares_from, &lines)
-                else:
-                    normalize(formula, squares_from, &lines)
-        if job.backward and c >= 0:
-            aim_at_rows(window, reflected, zeros, c, &lines)
-            if c >= job.channels:
-                clear(lines.level[0], length)
+                clear(lines.t, length)
+            aim_at_rows(window, reflected, zeros, c, &lines.taps)
             if o < 0:
-                climb_rows(&lines)
-            else:
-                lines.x = source(&job.x, ring_row(&x_rows, o), x + o * job.x.channel)
-                lines.gp = ring_row(&gain, o)
-                combine(formula, &lines)
-        if o >= 0 and job.y.staged:
+                climb_rows(&lines.taps, length)
+                continue
+            lines.x = source(&job.x, ring_row(&x_rows, job.after + behind), x + o * job.x.channel)
+            lines.gp = ring_row(&gain, behind)
+            combine(formula, job.past, &lines)
+        else:
+            normalize(formula, squares_from, &lines)
+        if job.y.staged:
             scatter(y_row, y + o * job.y.channel, job.y.inner, job.y.swapped, length)

@@ -20,7 +20,7 @@ cdef struct Stream:
 
 cdef Stream plan_stream(const Job* job) noexcept nogil:
     cdef Stream plan
-    cdef Py_ssize_t slab = job.channels * job.inner
+    cdef Py_ssize_t slab = job.channels * job.inner, chunks
     if job.adjoining:
         slab *= job.slabs
     plan.span = slab + (job.after + (job.before if job.backward else 0)) * job.inner
@@ -30,7 +30,8 @@ cdef Stream plan_stream(const Job* job) noexcept nogil:
         plan.step = plan.span
         plan.lines = min(max(<Py_ssize_t>1, job.width // plan.span), job.slabs)
     else:
-        plan.step = max(job.width, plan.lead)
+        chunks = (plan.span + job.width - 1) // job.width
+        plan.step = max(round_up((plan.span + chunks - 1) // chunks, LANES), plan.lead)
     plan.pitch = plan.lead + round_up(plan.step, LANES) + LANES
     return plan
 
@@ -58,11 +59,11 @@ cdef void write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept no
                 memset(masks + j * pitch + i, 0xff, sizeof(real))
 
 
-cdef inline void aim_at_masks(const Job* job, const real* masks, Py_ssize_t position, Lines* lines) noexcept nogil:
+cdef inline void aim_at_masks(const Job* job, const real* masks, Py_ssize_t position, Taps* taps) noexcept nogil:
     cdef int j
     if job.adjoining:
         for j in range(job.window.taps):
-            lines.mask[j] = masks + j * mask_pitch(job) + position % job.channels
+            taps.mask[j] = masks + j * mask_pitch(job) + position % job.channels
 
 
 # Shifts the lines of a buffer so that the last `lead` positions of the chunk stand before the next one.
@@ -72,18 +73,21 @@ cdef inline void carry(real* buffer, const Stream* plan) noexcept nogil:
 
 cdef void climb_stream(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
                        Py_ssize_t lines) noexcept nogil:
-    cdef int i
+    cdef const real* earlier[2]
     cdef real* at
+    cdef int i, j
     for i in range(window.levels - 1):
         at = level[i] + plan.lead
-        climb(at, at - (inner << i), level[i + 1] + plan.lead, plan.pitch, plan.step, lines)
+        for j in range(2):
+            earlier[j] = at - (j + 1) * window.span[i] * inner
+        climb(at, earlier, level[i + 1] + plan.lead, plan.pitch, plan.step, lines)
 
 
 cdef inline void aim_at_positions(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
-                                  Py_ssize_t offset, Lines* lines) noexcept nogil:
+                                  Py_ssize_t offset, Taps* taps) noexcept nogil:
     cdef int j
     for j in range(window.taps):
-        lines.tap[j] = level[window.level[j]] + plan.lead + offset - window.lag[j] * inner
+        taps.line[j] = level[window.level[j]] + plan.lead + offset - window.lag[j] * inner
 
 
 # `count` slabs from x, g and y on, their elements `pitch` bytes apart in each.
@@ -137,10 +141,9 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
         reflected_masks = masks + DIRECT_TAPS * mask_pitch(job)
         write_masks(job, job.before, reflected_masks)
     lines.pitch = plan.pitch
-    lines.far = False       # a stream is foreseen without help, and its lines are short for stores past the caches
     lines.ahead = lines.g_ahead = 0
-    lines.taps = window.taps
-    lines.levels = 1        # the levels are climbed chunk by chunk, not in the loops over vectors
+    lines.taps.count = window.taps
+    lines.taps.levels = 1   # climbed chunk by chunk, not in the loops over vectors
     lines.x_pitch = plan.pitch * item if job.x.staged else x_pitch
     lines.g_pitch = plan.pitch * item if job.g.staged else g_pitch
     lines.y_pitch = plan.pitch * item if job.y.staged else y_pitch
@@ -174,8 +177,8 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
             q_end = min(slab, end - ahead)
             lines.length = q_end - q
             if q < q_end:
-                aim_at_positions(window, squares, &plan, inner, q - p + ahead, &lines)
-                aim_at_masks(job, masks, q, &lines)
+                aim_at_positions(window, squares, &plan, inner, q - p + ahead, &lines.taps)
+                aim_at_masks(job, masks, q, &lines.taps)
                 lines.x = source(&job.x, x_line + plan.lead + (q - p), x + q * item)
                 if job.backward:
                     if job.g.staged:
@@ -200,12 +203,12 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                 o_end = min(slab, end - ahead - behind)
                 if o < o_end:
                     lines.length = o_end - o
-                    aim_at_positions(window, reflected, &plan, inner, o - p + ahead + behind, &lines)
-                    aim_at_masks(job, reflected_masks, o, &lines)
+                    aim_at_positions(window, reflected, &plan, inner, o - p + ahead + behind, &lines.taps)
+                    aim_at_masks(job, reflected_masks, o, &lines.taps)
                     lines.x = source(&job.x, x_line + plan.lead + (o - p), x + o * item)
                     lines.y = target(&job.y, y_line, y + o * item)
                     lines.gp = gain + plan.lead + (o - p + ahead)
-                    combine(formula, &lines)
+                    combine(formula, False, &lines)
             if job.y.staged and o < o_end:
                 for line in range(lines.count):
                     scatter(y_line + line * plan.pitch, y + line * y_pitch + o * job.y.inner, job.y.inner,

@@ -1,18 +1,18 @@
 # A window of n channels as a sum of taps on trailing sums.
 #
-# T_m[r] is the sum of the m newest squares up to row r; T_1 are the squares themselves, and
-# T_2m[r] = T_m[r] + T_m[r - m] doubles a level by one addition. The window of n rows ending at r is
+# T_m[r] is the sum of the m newest squares up to row r; T_1 are the squares themselves, and each level holds three of
+# the one below: T_3m[r] = T_m[r] + T_m[r - m] + T_m[r - 2m]. The window of n rows ending at r is
 #     n <= 9      T_1[r] + T_1[r - 1] + ... + T_1[r - n + 1]
-#     otherwise   one tap for each binary digit of n, the smallest level nearest: 13 = 1 + 4 + 8 is
-#                 T_1[r] + T_4[r - 1] + T_8[r - 5]
-# so n costs about 2 log2(n) additions, each row enters only the windows that hold it, and the order of the
-# additions depends on n alone. A tap of level T_m lies fewer than m rows back, and so does the other half of
-# a climb (exactly m): a level needs no more than m + 1 rows.
+#     otherwise   as many taps on each level as n has ones there in base 3, the smallest level nearest: 32 = 2 + 3 + 27
+#                 is T_1[r] + T_1[r - 1] + T_3[r - 2] + T_27[r - 5]
+# so n costs at most 4 log3(n) additions and log3(n) stores, each row enters only the windows that hold it, and the
+# order of the additions depends on n alone. A tap on level T_m lies fewer than 2m rows back, and the farthest row of a
+# climb exactly 2m: a level needs no more than 2m + 1 rows.
 
 cdef enum:
     DIRECT_TAPS = 9
-    MAX_LEVELS = 40         # windows of up to 2^40 channels
-    MAX_TAPS = 40
+    MAX_LEVELS = 26         # windows of up to 3^26 channels
+    MAX_TAPS = 52
 
 
 cdef struct Window:
@@ -20,13 +20,14 @@ cdef struct Window:
     int taps
     int level[MAX_TAPS]           # of each tap
     Py_ssize_t lag[MAX_TAPS]      # of each tap, in rows
+    Py_ssize_t span[MAX_LEVELS]   # rows summed in a level
     Py_ssize_t depth[MAX_LEVELS]  # rows a level has to remember, the newest included
     Py_ssize_t rows               # all levels together
 
 
 cdef void plan_window(Window* window, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t lag = 0
-    cdef int level
+    cdef Py_ssize_t lag = 0, span = 1
+    cdef int level = 0, i
     window.levels = 1
     window.taps = 0
     if size <= DIRECT_TAPS:
@@ -38,16 +39,17 @@ cdef void plan_window(Window* window, Py_ssize_t size) noexcept nogil:
         window.rows = size
         return
     window.rows = 0
-    level = 0
-    while size >> level:
-        window.depth[level] = (<Py_ssize_t>1 << level) + 1
-        if (size >> level) & 1:
+    while size >= span:
+        window.span[level] = span
+        window.depth[level] = 2 * span + 1
+        for i in range(size // span % 3):
             window.level[window.taps] = level
             window.lag[window.taps] = lag
             window.taps += 1
-            lag += <Py_ssize_t>1 << level
-            if not size >> (level + 1):
-                window.depth[level] = window.lag[window.taps - 1] + 1
+            lag += span
+        span *= 3
+        if size < span:
+            window.depth[level] = window.lag[window.taps - 1] + 1
         window.rows += window.depth[level]
         level += 1
     window.levels = level
