@@ -244,3 +244,16 @@ def test_subnormal_input(dtype, layout):
     x = (cases.normal(case.shape, np.float64) * 1000).astype(int).astype(dtype) * np.finfo(dtype).smallest_subnormal
     y = lrncore.lrn(x, LRNSpec(2, 2, 1.0, 0.5, 0.25), case.axis)
     assert np.array_equal(y, 2 * x)
+
+
+@each_layout
+@each_dtype
+@each_beta
+def test_zeros_keep_their_sign(beta, dtype, layout):
+    case = LAYOUTS[layout]
+    x = cases.normal(case.shape, dtype)
+    zeros = cases.normal(case.shape, dtype, 1) > 0
+    x[zeros] = np.copysign(0, x[zeros])
+    y = lrncore.lrn(x, LRNSpec(2, 2, 0.3, beta, 1.0), case.axis)
+    assert np.array_equal(np.signbit(y), np.signbit(x))
+    assert (y[zeros] == 0).all()

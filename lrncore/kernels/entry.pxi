@@ -94,7 +94,6 @@ cdef void set_formula(Formula* formula, double scale, double beta, double k) noe
     formula.k = <real>k
     formula.slope = <real>(2 * scale * beta)
     formula.beta = beta
-    formula.exponent = exponent_of(beta)
     if beta == 0.75:
         formula.kind = THREE_QUARTERS
     elif beta == 0.5:
@@ -105,6 +104,7 @@ cdef void set_formula(Formula* formula, double scale, double beta, double k) noe
         formula.kind = TWO
     else:
         formula.kind = ANY
+        formula.exponent = exponent_of(beta)
 
 
 # Fills `call` from the three buffers (x stands in for g in the forward).

@@ -22,14 +22,17 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memmove, memset
 
 
-cdef extern from "power.h" nogil:
+cdef extern from "power_any.h" nogil:
     ctypedef float real     # double in the builds for float64
     ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
     int LANES
     int VECTOR_BYTES
 
-    ctypedef struct Exponent:
-        double beta
+    ctypedef struct Exponent:   # beta, prepared for a call
+        pass
+
+    ctypedef struct Power:      # and for a loop
+        pass
 
     real load_element(const char* at, bint swapped) noexcept
     void store_element(char* at, real a, bint swapped) noexcept
@@ -44,9 +47,13 @@ cdef extern from "power.h" nogil:
     vec keep(vec v, vec mask) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
     vec quotient(vec x, vec s) noexcept
+    vec with_sign(vec product, vec x) noexcept
     vec times_half(vec x, vec s) noexcept
     vec times_three_quarters(vec x, vec s) noexcept
-    vec times_any(vec x, vec s, Exponent to) noexcept
+    Power power_of(const Exponent* exponent) noexcept
+    bint foreseen(vec s, Power power) noexcept
+    vec times_any(vec x, vec s, Power power) noexcept
+    vec careful_any(vec x, vec s, const Exponent* to, vec fast) noexcept
     vec careful_product(vec x, vec s, double exponent, vec fast) noexcept
     bint ordinary(vec s) noexcept
     bint UNLIKELY(bint condition) noexcept

@@ -21,11 +21,11 @@ cdef struct Formula:
     real slope        # 2 * scale * beta
     double beta
     Kind kind
-    Exponent exponent
+    Exponent exponent   # of kind ANY
 
 
 # x * s^-beta
-cdef inline vec times_power(vec x, vec s, Kind kind, Exponent exponent) noexcept nogil:
+cdef inline vec times_power(vec x, vec s, Kind kind, Power power) noexcept nogil:
     cdef vec v
     if kind == HALF:
         v = times_half(x, s)
@@ -36,12 +36,12 @@ cdef inline vec times_power(vec x, vec s, Kind kind, Exponent exponent) noexcept
     elif kind == TWO:
         v = quotient(quotient(x, s), s)
     else:
-        v = times_any(x, s, exponent)
+        v = times_any(x, s, power)
     return v
 
 
 # One vector of a pass, at `i` from the pointers in `at`, at `j` from those of scratch and at `m` from the masks.
-cdef inline void weigh_vector(Kind kind, Exponent exponent, Pass to, Squares squares, vec scale, vec k,
+cdef inline void weigh_vector(const Formula* f, Kind kind, Power power, Pass to, Squares squares, vec scale, vec k,
                               const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
                               Py_ssize_t m, Py_ssize_t part) noexcept nogil:
     cdef vec newest, s, x, v, u, r
@@ -57,11 +57,13 @@ cdef inline void weigh_vector(Kind kind, Exponent exponent, Pass to, Squares squ
     s = muladd(scale, window_sum(newest, &at.taps, taps, squares, j, m, part), k)
     x = fetch(at.x + i, part)
     v = x if to == NORMALIZE else fetch(at.g + i, part)
-    u = times_power(v, s, kind, exponent)
-    if to != NORMALIZE:
+    u = times_power(v, s, kind, power)
+    if to == NORMALIZE:
+        u = with_sign(u, x)
+    else:
         r = quotient(x, s)
-    if UNLIKELY(not ordinary(s)):
-        u = careful_product(v, s, -exponent.beta, u)
+    if UNLIKELY(not (foreseen(s, power) if kind == ANY else ordinary(s))):
+        u = careful_any(v, s, &f.exponent, u) if kind == ANY else careful_product(v, s, -f.beta, u)
         if to != NORMALIZE:
             r = careful_product(x, s, -1, r)
     if to == NORMALIZE:
@@ -76,7 +78,7 @@ cdef inline void weigh_vector(Kind kind, Exponent exponent, Pass to, Squares squ
 cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, const Lines* lines,
                              int levels, int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
-    cdef Exponent exponent = f.exponent
+    cdef Power power = power_of(&f.exponent)
     cdef Lines at
     cdef Py_ssize_t line, i, m, part, shift = 0
     take(&at, lines, levels, taps)
@@ -85,15 +87,15 @@ cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squar
         if squares == RECOMPUTED and to == NORMALIZE:
             i = min(at.length, first_part(at.y))
             if i:
-                weigh_vector(kind, exponent, to, squares, scale, k, &at, levels, taps, 0, shift, m, i)
+                weigh_vector(f, kind, power, to, squares, scale, k, &at, levels, taps, 0, shift, m, i)
         while i <= at.length - LANES:
-            weigh_vector(kind, exponent, to, squares, scale, k, &at, levels, taps, i, i + shift, m, 0)
+            weigh_vector(f, kind, power, to, squares, scale, k, &at, levels, taps, i, i + shift, m, 0)
             i += LANES
             if squares == MASKED:
                 m = next_mask(&at, m)
         part = at.length - i
         if part:
-            weigh_vector(kind, exponent, to, squares, scale, k, &at, levels, taps, i, i + shift, m, part)
+            weigh_vector(f, kind, power, to, squares, scale, k, &at, levels, taps, i, i + shift, m, part)
         at.x = <const real*>(<const char*>at.x + at.x_pitch)
         if to == NORMALIZE:
             at.y = <real*>(<char*>at.y + at.y_pitch)

@@ -1,0 +1,252 @@
+/* s^-beta for any other beta, vector by vector.
+ *
+ * In general through log2 and exp2, with the exponent of s kept apart, so that only a small fraction passes through
+ * polynomials. Where an instruction looks up all lanes at once (AVX2 and AVX-512, float) the tables of a call hold the
+ * power of each of a number of exponents and of fractions, and a short series does the rest; s outside these exponents
+ * goes the general way.
+ */
+#ifndef LRNCORE_POWER_ANY_H
+#define LRNCORE_POWER_ANY_H
+
+#include "power.h"
+
+/* Tables in registers, where an instruction looks all lanes up at once */
+#if defined(LRN_X86) && VECTOR_BYTES >= 32 && !defined(LRN_DOUBLE)
+#define LRN_TABLES 1
+#define STEPS (2 * LANES)
+#define STEP_BITS (VECTOR_BYTES == 64 ? 5 : 4)
+#define LOWEST_EXPONENT (EXPONENT_BIAS - (VECTOR_BYTES == 64 ? 12 : 4))
+#define TABLES_BEGIN ((bits_t)LOWEST_EXPONENT << FRACTION_BITS)
+
+typedef struct {
+    vec low, high;
+} Table;
+
+INLINE Table table_of(const float *values)
+{
+    Table t = {load(values), load(values + LANES)};
+    return t;
+}
+
+/* table[index mod STEPS] */
+INLINE vec lookup(Table table, ivec index)
+{
+#if VECTOR_BYTES == 64
+    return (vec)_mm512_permutex2var_ps((__m512)table.low, (__m512i)index, (__m512)table.high);
+#else
+    __m256 low = _mm256_permutevar8x32_ps((__m256)table.low, (__m256i)index);
+    __m256 high = _mm256_permutevar8x32_ps((__m256)table.high, (__m256i)index);
+    return (vec)_mm256_blendv_ps(low, high, (__m256)(index << 28));
+#endif
+}
+#endif
+
+/* beta = head + tail, head so short that head times an exponent of two is exact. */
+typedef struct {
+    double beta;
+    real head, tail;
+    int steep; /* so that an ordinary s may have an extraordinary power */
+#if defined(LRN_TABLES)
+    float inverse[STEPS];           /* 1/c, c the middle of each interval of fractions */
+    float of_fraction[2][STEPS];    /* c^-beta, and the relative error of that float */
+    float of_exponent[2][STEPS];    /* 2^(-beta e), e modulo STEPS, and likewise */
+    float series[4];                /* (1 + f)^-beta = 1 + series[0] f + series[1] f^2 ... */
+    bits_t span;                    /* of the numbers from TABLES_BEGIN on for which the tables hold */
+#endif
+} Exponent;
+
+#if defined(LRN_TABLES)
+INLINE void split(double exact, float *rounded, float *error)
+{
+    *rounded = (float)exact;
+    *error = (float)(exact / *rounded - 1);
+}
+#endif
+
+INLINE Exponent exponent_of(double beta)
+{
+    Exponent x;
+    int scale;
+    const int head_bits = FRACTION_BITS == 23 ? 15 : 40;
+    double fraction = frexp(beta, &scale);
+    double head = ldexp(rint(ldexp(fraction, head_bits)), scale - head_bits);
+    x.beta = beta;
+    x.head = (real)head;
+    x.tail = (real)(beta - head);
+    x.steep = !(fabs(beta) < 0.98);
+#if defined(LRN_TABLES)
+    double widest = 1.0 / (2 * STEPS + 1), c = 1;
+    for (int i = 0; i < STEPS; i++) {
+        x.inverse[i] = (float)(STEPS / (STEPS + i + 0.5));
+        split(pow(x.inverse[i], beta), &x.of_fraction[0][i], &x.of_fraction[1][i]);
+    }
+    for (int e = LOWEST_EXPONENT; e < LOWEST_EXPONENT + STEPS; e++)
+        split(exp2(-beta * (e - EXPONENT_BIAS)), &x.of_exponent[0][e % STEPS], &x.of_exponent[1][e % STEPS]);
+    double series[6] = {1};
+    for (int i = 1; i < 6; i++)
+        series[i] = c *= -(beta + i - 1) / i;
+    /* the fifth power of |f| <= widest by the polynomial of degree 3 nearest to it */
+    series[3] += 1.25 * widest * widest * series[5];
+    series[1] -= 0.3125 * widest * widest * widest * widest * series[5];
+    for (int i = 0; i < 4; i++)
+        x.series[i] = (float)series[i + 1];
+    x.span = fabs(beta) <= 4 ? (bits_t)STEPS << FRACTION_BITS : 0;
+#endif
+    return x;
+}
+
+/* c[0] + c[1] f + ... + c[degree] f^degree; in a long one even and odd terms apart, to halve the chain of steps */
+INLINE vec polynomial(const real *c, int degree, vec f)
+{
+    if (degree < 4) {
+        vec p = splat(c[degree]);
+        for (int i = degree - 1; i >= 0; i--)
+            p = muladd(p, f, splat(c[i]));
+        return p;
+    }
+    vec w = f * f, even = splat(c[degree - degree % 2]), odd = splat(c[degree - 1 + degree % 2]);
+    for (int i = degree - degree % 2 - 2; i >= 0; i -= 2)
+        even = muladd(even, w, splat(c[i]));
+    for (int i = degree - 3 + degree % 2; i >= 1; i -= 2)
+        odd = muladd(odd, w, splat(c[i]));
+    return muladd(odd, f, even);
+}
+
+/* log2 of m in [sqrt(1/2), sqrt(2)), to 2^-26 (float) or 2^-55 (double): a float's f = m - 1 times a polynomial, or for
+ * doubles the series of 2 atanh(f / (2 + f)). All polynomials go through the Chebyshev nodes of their intervals. */
+INLINE vec log2_fraction(vec m)
+{
+#if defined(LRN_DOUBLE)
+    static const double c[] = {2.8853900817779268114,  0.96179669392598994415, 0.57707801634538850044,
+                               0.41219858587073239765, 0.32059853172966172037, 0.26233452551821703254,
+                               0.22090845571959943867, 0.21370730974693703207};
+    vec z = (m - splat(1)) / (m + splat(1));
+    return z * polynomial(c, 7, z * z);
+#else
+    static const float c[] = {1.442695004f,   -0.7213474682f, 0.4809107535f,  -0.3606932681f, 0.2879032609f,
+                              -0.2391698814f, 0.2160782255f,  -0.2058618805f, 0.1231096847f};
+    vec f = m - splat(1);
+    return f * polynomial(c, 8, f);
+#endif
+}
+
+/* 2^(i + d) for integers i and |d| <= 0.502, to 2^-28 (float) or 2^-57 (double) */
+INLINE vec exp2_sum(ivec i, vec d)
+{
+#if defined(LRN_DOUBLE)
+    static const double c[] = {0.69314718055994530942,   0.2402265069591009932,    0.055504108664821594925,
+                               0.0096181291076061876231, 0.0013333558146416561707, 0.00015403530442908897599,
+                               1.5252733830461279738e-5, 1.3215441875881883002e-6, 1.0178062066309469594e-7,
+                               7.0727277916723838277e-9, 4.4550362037811836586e-10};
+    vec p = muladd(polynomial(c, 10, d), d, splat(1));
+#else
+    static const float c[] = {0.69314718820737446853f,   0.24022650762136584011f,   0.055503562479538596664f,
+                              0.0096180818072604934291f, 0.0013391323592631223835f, 0.00015453561402005238646f};
+    vec p = muladd(polynomial(c, 5, d), d, splat(1));
+#endif
+    return from_bits(as_bits(p) + (i << FRACTION_BITS));
+}
+
+/* x * s^-beta, s^-beta = 2^i * 2^d with i + d = -beta * (exponent of s + log2 of its fraction) */
+INLINE vec times_exp2(vec x, vec s, const Exponent *to)
+{
+    const bits_t one = (bits_t)EXPONENT_BIAS << FRACTION_BITS;
+    const bits_t sqrt_half = FRACTION_BITS == 23 ? (bits_t)0x3f3504f3 : (bits_t)0x3fe6a09e667f3bcdULL;
+    const real ulp_is_one = (real)(3 * ((bits_t)1 << (FRACTION_BITS - 1)));
+    const vec whole = splat(ulp_is_one); /* a number plus this holds its nearest integer in its last bits */
+    const vec limit = splat((real)(EXPONENT_BIAS - 2));
+    ivec b = as_bits(s);
+    ivec above = b + splat_bits(one - sqrt_half);
+    ivec biased = above >> FRACTION_BITS;
+    vec m = from_bits(b + splat_bits(one) - (biased << FRACTION_BITS));
+    vec e = from_bits(as_bits(whole) + biased) - (whole + splat((real)EXPONENT_BIAS));
+    vec l = log2_fraction(m);
+    vec y = splat((real)-to->beta) * (e + l);
+    vec nearest = y + whole;
+    vec d = muladd(splat(-to->head), e, whole - nearest);
+    d = muladd(splat(-to->tail), e, d);
+    d = muladd(splat((real)-to->beta), l, d);
+    vec p = x * exp2_sum(as_bits(nearest), d);
+    if (UNLIKELY(to->steep) && !inside(y, splat(0) - limit, limit))
+        p = careful_lanes(x, s, -to->beta, p, y, splat(0) - limit, limit);
+    return p;
+}
+
+/* An exponent as a loop holds it */
+typedef struct {
+#if defined(LRN_TABLES)
+    Table inverse, of_fraction[2], of_exponent[2];
+    vec series[4];
+    bits_t span;
+#else
+    Exponent exponent;
+#endif
+} Power;
+
+INLINE Power power_of(const Exponent *exponent)
+{
+    Power power;
+#if defined(LRN_TABLES)
+    power.inverse = table_of(exponent->inverse);
+    for (int i = 0; i < 2; i++) {
+        power.of_fraction[i] = table_of(exponent->of_fraction[i]);
+        power.of_exponent[i] = table_of(exponent->of_exponent[i]);
+    }
+    for (int i = 0; i < 4; i++)
+        power.series[i] = splat(exponent->series[i]);
+    power.span = exponent->span;
+#else
+    power.exponent = *exponent;
+#endif
+    return power;
+}
+
+/* Does times_any hold for every lane? */
+INLINE int foreseen(vec s, Power power)
+{
+#if defined(LRN_TABLES)
+    return within(s, TABLES_BEGIN, power.span);
+#else
+    (void)power;
+    return ordinary(s);
+#endif
+}
+
+/* x * s^-beta for a foreseen s. With tables s^-beta = 2^(-beta e) c^-beta (1 + f)^-beta, for s = 2^e c (1 + f). */
+INLINE vec times_any(vec x, vec s, Power power)
+{
+#if defined(LRN_TABLES)
+    ivec b = as_bits(s), fraction = b >> (FRACTION_BITS - STEP_BITS), exponent = b >> FRACTION_BITS;
+    vec m = from_bits((b & splat_bits(SMALLEST_NORMAL - 1)) | as_bits(splat(1)));
+    vec f = muladd(m, lookup(power.inverse, fraction), splat(-1));
+    vec of_fraction = lookup(power.of_fraction[0], fraction), of_exponent = lookup(power.of_exponent[0], exponent);
+    vec p = of_fraction * of_exponent, rounded = muladd(of_fraction, of_exponent, splat(0) - p);
+    vec error = lookup(power.of_fraction[1], fraction) + lookup(power.of_exponent[1], exponent);
+    vec h = muladd(muladd(power.series[3], f, power.series[2]), f, power.series[1]);
+    h = muladd(muladd(h, f, power.series[0]), f, error);
+    return muladd(x, p, x * muladd(p, h, rounded));
+#else
+    return times_exp2(x, s, &power.exponent);
+#endif
+}
+
+/* `fast` where s was foreseen, the other lanes made again */
+COLD vec careful_any(vec x, vec s, const Exponent *to, vec fast)
+{
+#if defined(LRN_TABLES)
+    real sums[LANES], products[LANES], others[LANES];
+    store(sums, s);
+    store(products, fast);
+    store(others, times_exp2(x, s, to));
+    for (int i = 0; i < LANES; i++) {
+        bits_t b;
+        memcpy(&b, sums + i, sizeof b);
+        if (b - TABLES_BEGIN >= to->span)
+            products[i] = others[i];
+    }
+    fast = load(products);
+#endif
+    return careful_product(x, s, -to->beta, fast);
+}
+
+#endif
