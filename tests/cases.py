@@ -105,7 +105,7 @@ ORACLE = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
 
 
 def extra_roundings(spec, channels):
-    """Return by how much a window longer than 9 may add: each of its doublings is one more rounding."""
+    """Return by how much a window longer than 9 may add: twice the size, one more rounding at most."""
     size = min(spec.before, channels) + min(spec.after, channels) + 1
     return max(0.0, math.log2(size / 9))
 
