@@ -3,10 +3,11 @@
 import cases
 import numpy as np
 import pytest
+from comparison import peer
 
 import lrncore
 
-torch = pytest.importorskip("torch", reason="torch is not installed: `pip install torch` runs these tests")
+torch = peer("torch", "torch")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 9])
