@@ -9,6 +9,7 @@ compute it and its gradient for any array, any channel axis.
 """
 
 from lrncore._config import show_config
+from lrncore._conventions import conventions
 from lrncore._threads import get_num_threads, set_num_threads
 from lrncore.functional import local_response_norm, local_response_normalization, lrn, lrn_backward
 from lrncore.module import LocalResponseNorm
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LRNSpec",
     "LocalResponseNorm",
+    "conventions",
     "get_num_threads",
     "local_response_norm",
     "local_response_normalization",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from lrncore._checks import check_int, check_real
+from lrncore._conventions import CONVENTIONS
+from lrncore._networks import Networks
 
 
 @dataclass(frozen=True)
-class LRNSpec:
+class LRNSpec(Networks):
     """The parameters of a Local Response Normalization, independent of any framework.
 
     ::
@@ -85,142 +87,41 @@ class LRNSpec:
         """Number of channels in a full window."""
         return self.before + self.after + 1
 
-    @classmethod
-    def torch(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> LRNSpec:
-        """Make the spec of PyTorch's `torch.nn.LocalResponseNorm`.
-
-        Alpha is divided by `size`; an even window reaches one channel further back than ahead.
+    def to(self, convention: str) -> dict[str, Any]:
+        """Say this spec in a framework's words.
 
         Parameters
         ----------
-        size : int
-            Channels in the window, at least 1.
-        alpha, beta, k : float, optional
-            As in the formula, alpha before its division by `size`.
+        convention : str
+            The name of a constructor: one of those that `lrncore.conventions` lists.
+
+        Returns
+        -------
+        dict
+            The framework's arguments under its names and in its order. They are exact, but for the last bit of an
+            alpha that the framework divides by the size, if no float64 gives `scale` then.
+
+        Raises
+        ------
+        ValueError
+            If the framework has no such window, or refuses a value; or if there is no such convention.
 
         Examples
         --------
-        >>> LRNSpec.torch(4, alpha=1.0)
-        LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)
+        >>> LRNSpec.torch(5, alpha=1e-4, k=2.0).to("tensorflow")
+        {'depth_radius': 2, 'bias': 2.0, 'alpha': 2e-05, 'beta': 0.75}
+        >>> LRNSpec.torch(4).to("onnx")
+        Traceback (most recent call last):
+            ...
+        ValueError: onnx has no window of 2 channels before and 1 after: its even windows reach one further ahead
         """
-        n = check_int(size, "size", 1)
-        return cls(n // 2, (n - 1) // 2, _divided(alpha, n), beta, k)
-
-    @classmethod
-    def tensorflow(
-        cls,
-        depth_radius: int = 5,
-        bias: float = 1.0,
-        alpha: float = 1.0,
-        beta: float = 0.5,
-    ) -> LRNSpec:
-        """Make the spec of TensorFlow's `tf.nn.local_response_normalization`.
-
-        The window is a radius, and alpha is not divided.
-
-        Parameters
-        ----------
-        depth_radius : int, optional
-            Channels on each side, at least 0: the window has ``2 * depth_radius + 1``.
-        bias, alpha, beta : float, optional
-            As in the formula, bias being its k.
-
-        Examples
-        --------
-        >>> LRNSpec.tensorflow()
-        LRNSpec(before=5, after=5, scale=1.0, beta=0.5, k=1.0)
-        """
-        radius = check_int(depth_radius, "depth_radius", 0)
-        check_real(bias, "bias")
-        return cls(radius, radius, check_real(alpha, "alpha"), beta, bias)
-
-    @classmethod
-    def onnx(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> LRNSpec:
-        """Make the spec of the ONNX operator LRN.
-
-        Alpha is divided by `size`; an even window reaches one channel further ahead than back.
-
-        Parameters
-        ----------
-        size : int
-            Channels in the window, at least 1.
-        alpha, beta, bias : float, optional
-            As in the formula, alpha before its division by `size`, bias being its k.
-
-        Examples
-        --------
-        >>> LRNSpec.onnx(4, alpha=1.0)
-        LRNSpec(before=1, after=2, scale=0.25, beta=0.75, k=1.0)
-        """
-        n = check_int(size, "size", 1)
-        check_real(bias, "bias")
-        return cls((n - 1) // 2, n // 2, _divided(alpha, n), beta, bias)
-
-    @classmethod
-    def caffe(
-        cls,
-        local_size: int = 5,
-        alpha: float = 1.0,
-        beta: float = 0.75,
-        k: float = 1.0,
-    ) -> LRNSpec:
-        """Make the spec of Caffe's LRN layer across channels.
-
-        Alpha is divided by `local_size`, which has to be odd.
-
-        Parameters
-        ----------
-        local_size : int, optional
-            Channels in the window, odd.
-        alpha, beta, k : float, optional
-            As in the formula, alpha before its division by `local_size`.
-
-        Examples
-        --------
-        >>> LRNSpec.caffe(alpha=1e-4)
-        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
-        """
-        n = check_int(local_size, "local_size", 1)
-        if n % 2 == 0:
-            raise ValueError(f"local_size must be odd, got {n}")
-        return cls(n // 2, n // 2, _divided(alpha, n), beta, k)
-
-    @classmethod
-    def paper(
-        cls,
-        n: int = 5,
-        alpha: float = 1e-4,
-        beta: float = 0.75,
-        k: float = 2.0,
-    ) -> LRNSpec:
-        """Make the spec of the formula as printed by Krizhevsky et al. (2012).
-
-        Alpha is not divided, and there are n // 2 channels on each side. Their own code divides alpha by n: for
-        what AlexNet was trained with, take `torch` with ``k=2``.
-
-        Parameters
-        ----------
-        n : int, optional
-            The paper's n, at least 1. An even n gives a window of n + 1 channels, as printed.
-        alpha, beta, k : float, optional
-            As in the formula.
-
-        Examples
-        --------
-        >>> LRNSpec.paper()
-        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
-        """
-        half = check_int(n, "n", 1) // 2
-        return cls(half, half, check_real(alpha, "alpha"), beta, k)
+        found = CONVENTIONS.get(convention)
+        if found is None:
+            raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
+        return found.arguments(convention, self)
 
 
 def check_spec(spec: object) -> None:
     """Check that `spec` is an LRNSpec."""
     if not isinstance(spec, LRNSpec):
         raise TypeError(f"spec must be an LRNSpec, got {spec!r} ({type(spec).__name__})")
-
-
-def _divided(alpha: float, n: int) -> float:
-    """Return alpha / n, for an n beyond the range of floats too."""
-    value = check_real(alpha, "alpha")
-    return value / n if n < sys.float_info.max else math.copysign(0.0, value)

@@ -1,9 +1,8 @@
-"""LRNSpec: which channels, which factor and which defaults each framework means."""
+"""LRNSpec: which channels, which factor, which names and which defaults each framework means."""
 
-import copy
 import dataclasses
 import inspect
-import pickle
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -12,58 +11,108 @@ import pytest
 import lrncore
 from lrncore import LRNSpec
 
-# constructor: window of size n, divisor of alpha, and the defaults of its documents
-WINDOWS = {
-    "torch": (lambda n: (n // 2, (n - 1) // 2), lambda n: n),
-    "onnx": (lambda n: ((n - 1) // 2, n // 2), lambda n: n),
-    "caffe": (lambda n: ((n - 1) // 2, (n - 1) // 2), lambda n: n),
-    "paper": (lambda n: (n // 2, n // 2), lambda _: 1),
+REQUIRED = inspect.Parameter.empty
+
+
+def earlier(n):
+    return n // 2, (n - 1) // 2
+
+
+def later(n):
+    return (n - 1) // 2, n // 2
+
+
+def shrunk(n):
+    return (n - 1) // 2, (n - 1) // 2
+
+
+def widened(n):
+    return n // 2, n // 2
+
+
+def radius(n):
+    return n, n
+
+
+# constructor: its window, whether alpha is divided, and its arguments in order with their defaults
+TABLE = {
+    "torch": (earlier, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "paddle": (earlier, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "cuda_convnet": (earlier, True, {"size": REQUIRED, "scale": REQUIRED, "pow": REQUIRED, "minDiv": 1.0}),
+    "onnx": (later, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "bias": 1.0}),
+    "cudnn": (later, True, {"lrnN": 5, "lrnAlpha": 1e-4, "lrnBeta": 0.75, "lrnK": 2.0}),
+    "matlab": (later, True, {"windowChannelSize": REQUIRED, "Alpha": 1e-4, "Beta": 0.75, "K": 2.0}),
+    "caffe": (shrunk, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "k": 1.0}),
+    "onednn": (shrunk, True, {"local_size": REQUIRED, "alpha": REQUIRED, "beta": REQUIRED, "k": REQUIRED}),
+    "mxnet": (shrunk, True, {"alpha": 1e-4, "beta": 0.75, "knorm": 2.0, "nsize": REQUIRED}),
+    "tensorflow": (radius, False, {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5}),
+    "chainer": (widened, False, {"n": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}),
+    "paper": (widened, False, {"n": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0}),
+    "matconvnet": (later, False, {"N": 5, "kappa": 1.0, "alpha": 1e-4 / 5, "beta": 0.75}),
+    "lucid": (later, False, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "torch_js": (widened, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "ncnn": (earlier, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0}),
 }
-DEFAULTS = {
-    "torch": {"size": inspect.Parameter.empty, "alpha": 1e-4, "beta": 0.75, "k": 1.0},
-    "tensorflow": {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5},
-    "onnx": {"size": inspect.Parameter.empty, "alpha": 1e-4, "beta": 0.75, "bias": 1.0},
-    "caffe": {"local_size": 5, "alpha": 1.0, "beta": 0.75, "k": 1.0},
-    "paper": {"n": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0},
-}
-SIZES = [(name, n) for name in WINDOWS for n in range(1, 17) if name != "caffe" or n % 2]
+SIZE = {"size", "lrnN", "windowChannelSize", "local_size", "nsize", "depth_radius", "n", "N"}
+ALPHA = {"alpha", "scale", "lrnAlpha", "Alpha"}
+BETA = {"beta", "pow", "lrnBeta", "Beta"}
+REFUSES_EVEN = {"caffe", "mxnet"}
+SIZES = [(name, n) for name in TABLE for n in range(1, 17) if n % 2 or name not in REFUSES_EVEN]
+
+
+def make(name, size, alpha=0.3, beta=0.6, k=1.25):
+    """Call a constructor with its own names."""
+    roles = {**dict.fromkeys(SIZE, size), **dict.fromkeys(ALPHA, alpha), **dict.fromkeys(BETA, beta)}
+    return getattr(LRNSpec, name)(**{argument: roles.get(argument, k) for argument in TABLE[name][2]})
 
 
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_window(name, size):
-    window, _ = WINDOWS[name]
-    spec = getattr(LRNSpec, name)(size)
-    assert (spec.before, spec.after) == window(size)
+    spec = make(name, size)
+    assert (spec.before, spec.after) == TABLE[name][0](size)
 
 
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_scale(name, size):
-    _, divisor = WINDOWS[name]
-    assert getattr(LRNSpec, name)(size, alpha=0.3).scale == 0.3 / divisor(size)
+    assert make(name, size).scale == (0.3 / size if TABLE[name][1] else 0.3)
 
 
-@pytest.mark.parametrize("radius", range(8))
-def test_tensorflow_window_is_a_radius(radius):
-    spec = LRNSpec.tensorflow(radius)
-    assert (spec.before, spec.after) == (radius, radius)
+@pytest.mark.parametrize("name", TABLE)
+def test_beta_and_k_are_passed_on(name):
+    spec = make(name, 3)
+    assert (spec.beta, spec.k) == (0.6, 1.25)
 
 
-@pytest.mark.parametrize("radius", range(8))
-def test_tensorflow_does_not_divide_alpha(radius):
-    assert LRNSpec.tensorflow(radius, alpha=0.3).scale == 0.3
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("name", TABLE)
 def test_names_order_and_defaults(name):
     parameters = inspect.signature(getattr(LRNSpec, name)).parameters
-    assert list({n: p.default for n, p in parameters.items()}.items()) == list(DEFAULTS[name].items())
+    assert [(n, p.default) for n, p in parameters.items()] == list(TABLE[name][2].items())
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_beta_and_k_are_passed_on(name):
-    constant = "bias" if name in ("tensorflow", "onnx") else "k"
-    spec = getattr(LRNSpec, name)(3, **{"alpha": 0.3, "beta": 0.6, constant: 1.25})
-    assert (spec.beta, spec.k) == (0.6, 1.25)
+@pytest.mark.parametrize("name", sorted(REFUSES_EVEN))
+def test_even_sizes_are_refused_where_the_framework_refuses_them(name):
+    argument = next(iter(SIZE & TABLE[name][2].keys()))
+    with pytest.raises(ValueError, match=f"^{argument} must be odd, got 4$"):
+        make(name, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("cudnn", {"lrnN": 17}, "lrnN must be at most 16, got 17"),
+        ("cudnn", {"lrnBeta": 0.001}, "lrnBeta must be at least 0.01, got 0.001"),
+        ("cudnn", {"lrnK": 0.0}, "lrnK must be at least 1e-05, got 0.0"),
+        ("matlab", {"windowChannelSize": 5, "Beta": 0.0}, "Beta must be at least 0.01, got 0.0"),
+        ("matlab", {"windowChannelSize": 5, "K": 0.0}, "K must be at least 1e-05, got 0.0"),
+        ("tensorflow", {"depth_radius": -1}, "depth_radius must be an int >= 0, got -1"),
+        ("ncnn", {"local_size": 0}, "local_size must be an int >= 1, got 0"),
+        ("mxnet", {"nsize": 3, "knorm": float("nan")}, "knorm must be finite, got nan"),
+    ],
+)
+def test_what_a_framework_refuses(name, arguments, message):
+    with pytest.raises(ValueError) as refused:
+        getattr(LRNSpec, name)(**arguments)
+    assert str(refused.value) == message
 
 
 @pytest.mark.parametrize(
@@ -72,21 +121,21 @@ def test_beta_and_k_are_passed_on(name):
 def test_twin_has_the_names_and_defaults_of_its_constructor(function, name):
     parameters = list(inspect.signature(getattr(lrncore, function)).parameters.values())
     positional = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "x"}
-    assert list(positional.items()) == list(DEFAULTS[name].items())
+    assert list(positional.items()) == list(TABLE[name][2].items())
 
 
 def test_layer_has_the_names_and_defaults_of_torch():
     parameters = list(inspect.signature(lrncore.LocalResponseNorm).parameters.values())
     positional = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
-    assert list(positional.items()) == list(DEFAULTS["torch"].items())
+    assert list(positional.items()) == list(TABLE["torch"][2].items())
 
 
 # y[2] of x = [1..6] with alpha = n = 4, k = 0, beta = 1: no two rules for even sizes give the same.
 FINGERPRINT = {
     "torch": (LRNSpec.torch(4, 4.0, 1.0, 0.0), Fraction(3, 30)),
     "onnx": (LRNSpec.onnx(4, 4.0, 1.0, 0.0), Fraction(3, 54)),
-    "paper": (LRNSpec.paper(4, 4.0, 1.0, 0.0), Fraction(3, 55) / 4),
-    "n_minus_one": (LRNSpec(1, 1, 1.0, 1.0, 0.0), Fraction(3, 29)),
+    "chainer": (LRNSpec.chainer(4, 0.0, 4.0, 1.0), Fraction(3, 55) / 4),
+    "onednn": (LRNSpec.onednn(4, 4.0, 1.0, 0.0), Fraction(3, 29)),
 }
 
 
@@ -103,64 +152,99 @@ def test_odd_sizes_mean_the_same_to_torch_onnx_and_caffe(size):
     assert LRNSpec.torch(size) == LRNSpec.onnx(size) == LRNSpec.caffe(size, alpha=1e-4)
 
 
-SPEC = LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)
+# These say even sizes as odd ones, with another alpha.
+TWO_WAYS = {"onednn", "torch_js"}
 
 
-def test_size_is_the_number_of_channels_in_a_window():
-    assert SPEC.size == 4
+@pytest.mark.parametrize(("name", "size"), [(name, n) for name, n in SIZES if n % 2 or name not in TWO_WAYS])
+def test_a_spec_says_itself_in_its_own_words(name, size):
+    spec = make(name, size)
+    assert list(spec.to(name)) == list(TABLE[name][2])
+    assert getattr(LRNSpec, name)(**spec.to(name)) == spec
 
 
-def test_repr_is_the_call_that_makes_it():
-    assert repr(SPEC) == "LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)"
+@pytest.mark.parametrize(("origin", "target"), list(itertools.permutations(TABLE, 2)))
+@pytest.mark.parametrize("size", [1, 3, 5, 15])
+def test_odd_windows_can_be_said_in_every_framework(origin, target, size):
+    spec = make(origin, size // 2 if origin == "tensorflow" else size)
+    said = getattr(LRNSpec, target)(**spec.to(target))
+    assert said.scale == pytest.approx(spec.scale, rel=3e-16)
+    assert dataclasses.replace(said, scale=spec.scale) == spec
 
 
-@pytest.mark.parametrize("field", ["before", "after", "scale", "beta", "k"])
-def test_fields_cannot_be_changed(field):
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(SPEC, field, 1)
+@pytest.mark.parametrize("name", sorted(TWO_WAYS))
+def test_an_even_size_may_be_said_as_an_odd_one(name):
+    spec = make(name, 4)
+    said = spec.to(name)
+    assert said["local_size" if name == "onednn" else "size"] == spec.size
+    assert getattr(LRNSpec, name)(**said).scale == pytest.approx(spec.scale, rel=3e-16)
 
 
-@pytest.mark.parametrize("field", ["before", "after", "scale", "beta", "k"])
-def test_each_field_counts_for_equality(field):
-    assert dataclasses.replace(SPEC, **{field: 3}) != SPEC
-
-
-def test_equal_specs_are_one_key():
-    assert {SPEC: "found"}[LRNSpec(2, 1, 0.25, 0.75, 1)] == "found"
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle(protocol):
-    assert pickle.loads(pickle.dumps(SPEC, protocol)) == SPEC  # noqa: S301
+def test_alpha_is_the_shortest_that_gives_the_scale():
+    assert LRNSpec(2, 2, 2e-5, 0.75, 1.0).to("torch")["alpha"] == 1e-4
 
 
 @pytest.mark.parametrize(
-    "twin",
-    [copy.copy, copy.deepcopy, dataclasses.replace, lambda spec: pickle.loads(pickle.dumps(spec))],  # noqa: S301
+    ("spec", "target", "message"),
+    [
+        (
+            LRNSpec.torch(4),
+            "onnx",
+            "onnx has no window of 2 channels before and 1 after: its even windows reach one further ahead",
+        ),
+        (
+            LRNSpec.onnx(4),
+            "ncnn",
+            "ncnn has no window of 1 channels before and 2 after: its even windows reach one further back",
+        ),
+        (
+            LRNSpec.torch(4),
+            "tensorflow",
+            "tensorflow has no window of 2 channels before and 1 after: its windows have as many before as after",
+        ),
+        (LRNSpec.onnx(4), "caffe", "caffe cannot mean this spec: local_size must be odd, got 4"),
+        (LRNSpec.torch(17), "cudnn", "cudnn cannot mean this spec: lrnN must be at most 16, got 17"),
+        (LRNSpec.torch(5, k=0.0), "matlab", "matlab cannot mean this spec: K must be at least 1e-05, got 0.0"),
+    ],
 )
-def test_copy_computes_the_same(twin):
-    x = np.arange(1.0, 9.0)
-    assert np.array_equal(lrncore.lrn(x, twin(SPEC), 0), lrncore.lrn(x, SPEC, 0))
+def test_what_cannot_be_said(spec, target, message):
+    with pytest.raises(ValueError) as refused:
+        spec.to(target)
+    assert str(refused.value) == message
 
 
-def test_replaced_field_is_what_is_computed():
-    x = np.arange(1.0, 9.0)
-    changed = dataclasses.replace(SPEC, beta=2.0)
-    assert np.array_equal(lrncore.lrn(x, changed, 0), lrncore.lrn(x, LRNSpec(2, 1, 0.25, 2.0, 1.0), 0))
+def test_unknown_convention():
+    with pytest.raises(ValueError, match=r"^convention must be one of torch, paddle, .*, ncnn, got 'keras'$"):
+        LRNSpec.alexnet().to("keras")
 
 
-@pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), np.int64(2), 2, Fraction(1, 2)])
-def test_any_real_number_becomes_a_float(number):
-    spec = LRNSpec(1, 1, number, number, number)
-    assert [type(value) for value in (spec.scale, spec.beta, spec.k)] == [float] * 3
+def test_the_table_has_a_row_for_every_constructor():
+    rows = lrncore.conventions()
+    assert [row.name for row in rows] == list(TABLE)
+    lines = repr(rows).splitlines()
+    assert lines[2].split("  ")[0] == "torch"
+    assert len(lines) == len(TABLE) + 2
 
 
-@pytest.mark.parametrize("number", [np.int8(2), np.uint64(2), 2])
-def test_any_whole_number_becomes_an_int(number):
-    spec = LRNSpec(number, number, 1.0, 1.0, 1.0)
-    assert [type(value) for value in (spec.before, spec.after)] == [int] * 2
+@pytest.mark.parametrize("name", TABLE)
+def test_the_table_says_what_an_even_window_holds(name):
+    row = next(row for row in lrncore.conventions() if row.name == name)
+    if name in REFUSES_EVEN or name == "tensorflow":
+        assert row.even == ("none" if name == "tensorflow" else "refused")
+    else:
+        assert row.even == "{} and {}".format(*TABLE[name][0](4))
 
 
-@pytest.mark.parametrize("size", [10**30, 10**308, 10**400])
-def test_size_without_bound(size):
-    assert LRNSpec.torch(size, alpha=1.0).scale == pytest.approx(float(Fraction(1, size)), rel=1e-15, abs=0)
+NETWORKS = {
+    "alexnet": (2, 2, 1e-4 / 5, 0.75, 2.0),
+    "caffenet": (2, 2, 1e-4 / 5, 0.75, 1.0),
+    "googlenet": (2, 2, 1e-4 / 5, 0.75, 1.0),
+    "zfnet512": (2, 2, 5e-4 / 5, 0.75, 2.0),
+    "vgg_m": (2, 2, 5e-4 / 5, 0.75, 2.0),
+    "cifar10": (4, 4, 0.001 / 9, 0.75, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_published_networks(name):
+    assert dataclasses.astuple(getattr(LRNSpec, name)()) == NETWORKS[name]

@@ -249,7 +249,7 @@ def test_subnormal_input(dtype, layout):
 @each_layout
 @each_dtype
 @each_beta
-def test_zeros_keep_their_sign(beta, dtype, layout):
+def test_zeros_among_others_keep_their_sign(beta, dtype, layout):
     case = LAYOUTS[layout]
     x = cases.normal(case.shape, dtype)
     zeros = cases.normal(case.shape, dtype, 1) > 0
