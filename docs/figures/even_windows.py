@@ -1,0 +1,49 @@
+"""Draw docs/even_windows.svg: the channels that a window of four holds, by each rule in use."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
+
+import lrncore
+
+CHANNELS = 7
+CENTRE = 3
+SIZE = 4
+SHADE = "#f2b47a"
+OWN = "#d1495b"
+EMPTY = "#f4f4f4"
+
+
+def windows() -> list[tuple[tuple[int, int], list[str]]]:
+    """Return each window of SIZE channels, as (before, after), and the conventions that have it."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for row in lrncore.conventions():
+        if row.even not in ("none", "refused"):
+            before, after = row.even.split(" and ")
+            found.setdefault((int(before), int(after)), []).append(row.name)
+    return sorted(found.items())
+
+
+def main() -> None:
+    """Draw the picture."""
+    mpl.rcParams.update({"svg.hashsalt": "lrncore", "font.family": "sans-serif", "font.size": 10})
+    rules = windows()
+    figure, axes = plt.subplots(figsize=(8, 0.55 * len(rules) + 0.9), layout="constrained")
+    for line, ((before, after), names) in enumerate(rules):
+        for channel in range(CHANNELS):
+            inside = CENTRE - before <= channel <= CENTRE + after
+            colour = OWN if channel == CENTRE else SHADE if inside else EMPTY
+            axes.add_patch(Rectangle((channel, -line), 0.92, 0.8, facecolor=colour, edgecolor="#999999", lw=0.6))
+        axes.text(CHANNELS + 0.3, 0.4 - line, ", ".join(names), va="center")
+        axes.text(-0.3, 0.4 - line, f"{before + after + 1} channels", va="center", ha="right")
+    axes.text(CENTRE + 0.46, 1.05, "c", ha="center", style="italic")
+    axes.set(xlim=(-2.2, CHANNELS + 7), ylim=(-len(rules) + 0.9, 1.6))
+    axes.set_title(f"Which channels count for channel c when the size is {SIZE}", loc="left", fontsize=11)
+    axes.set_axis_off()
+    figure.savefig(Path(__file__).parents[1] / "even_windows.svg", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
