@@ -37,10 +37,11 @@ static vec power(int kind, vec s, const Exponent *x)
         vec p = times_any(one, s, power_of(x));
         return foreseen(s, power_of(x)) ? p : careful_any(one, s, x, p);
     }
+    vec judged = s;
     vec p = kind == HALF             ? times_half(one, s)
-            : kind == THREE_QUARTERS ? times_three_quarters(one, s)
+            : kind == THREE_QUARTERS ? times_three_quarters(one, s, &judged)
                                      : quotient(one, s);
-    return ordinary(s) ? p : careful_product(one, s, -x->beta, p);
+    return ordinary(judged) ? p : careful_product(one, s, -x->beta, p, judged);
 }
 
 static double worst(int kind, double beta)

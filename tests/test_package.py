@@ -8,7 +8,7 @@ import sysconfig
 import tarfile
 import zipfile
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +16,7 @@ import lrncore
 
 X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 ROOT = Path(__file__).parents[1]
+HEADERS = [f"lrncore/kernels/{path.name}" for path in sorted((ROOT / "lrncore" / "kernels").glob("*.h"))]
 SOURCES = sorted(
     str(path.relative_to(ROOT).as_posix())
     for pattern in ("lrncore/**/*.py", "lrncore/**/*.pyi", "lrncore/kernels/*.pyx", "lrncore/kernels/*.pxi")
@@ -71,7 +72,7 @@ def shipped(wheel):
     return {path.relative_to(wheel).as_posix() for path in wheel.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("name", [*SOURCES, "lrncore/kernels/simd.h", "lrncore/kernels/power.h"])
+@pytest.mark.parametrize("name", [*SOURCES, *HEADERS])
 def test_sdist_holds_source(name, sdist):
     assert name in sdist
 
@@ -87,8 +88,8 @@ def test_sdist_holds_what_a_reader_needs(name, sdist):
 
 
 def test_sdist_holds_all_of_the_tests_or_none(sdist):
-    tests = {path.name for path in (ROOT / "tests").glob("*.py")}
-    assert {PurePosixPath(name).name for name in sdist if name.startswith("tests/")} in (set(), tests)
+    tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
+    assert {name for name in sdist if name.startswith("tests/")} in (set(), tests)
 
 
 def test_sdist_holds_nothing_generated(sdist):

@@ -257,3 +257,16 @@ def test_zeros_among_others_keep_their_sign(beta, dtype, layout):
     y = lrncore.lrn(x, LRNSpec(2, 2, 0.3, beta, 1.0), case.axis)
     assert np.array_equal(np.signbit(y), np.signbit(x))
     assert (y[zeros] == 0).all()
+
+
+@each_layout
+@each_dtype
+@each_beta
+def test_no_zero_sum_outside_the_array_reaches_the_gradient(beta, dtype, layout):
+    case = LAYOUTS[layout]
+    x = abs(cases.normal(case.shape, dtype)) + 1
+    x.swapaxes(case.axis, 0)[-1] = 0
+    spec = LRNSpec(1, 1, 1.0, beta, 0.0)
+    dx = lrncore.lrn_backward(np.ones_like(x), x, spec, case.axis)
+    expected, terms = reference.backward(np.ones_like(x), x, *cases.parameters(spec), case.axis)
+    assert (abs(dx - expected) <= 8 * max(1, beta) * np.finfo(dtype).eps * terms).all()

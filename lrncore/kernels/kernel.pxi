@@ -49,12 +49,12 @@ cdef extern from "power_any.h" nogil:
     vec quotient(vec x, vec s) noexcept
     vec with_sign(vec product, vec x) noexcept
     vec times_half(vec x, vec s) noexcept
-    vec times_three_quarters(vec x, vec s) noexcept
+    vec times_three_quarters(vec x, vec s, vec* judged) noexcept
     Power power_of(const Exponent* exponent) noexcept
     bint foreseen(vec s, Power power) noexcept
     vec times_any(vec x, vec s, Power power) noexcept
     vec careful_any(vec x, vec s, const Exponent* to, vec fast) noexcept
-    vec careful_product(vec x, vec s, double exponent, vec fast) noexcept
+    vec careful_product(vec x, vec s, double exponent, vec fast, vec judged) noexcept
     bint ordinary(vec s) noexcept
     bint UNLIKELY(bint condition) noexcept
     Exponent exponent_of(double beta) noexcept

@@ -56,9 +56,10 @@ COLD vec careful_lanes(vec x, vec s, double exponent, vec fast, vec key, vec low
     return load(products);
 }
 
-COLD vec careful_product(vec x, vec s, double exponent, vec fast)
+/* `fast` where `judged` is ordinary, x * s^exponent by the C library in the other lanes */
+COLD vec careful_product(vec x, vec s, double exponent, vec fast, vec judged)
 {
-    return careful_lanes(x, s, exponent, fast, s, from_bits(splat_bits(SMALLEST_NORMAL)),
+    return careful_lanes(x, s, exponent, fast, judged, from_bits(splat_bits(SMALLEST_NORMAL)),
                          from_bits(splat_bits(SMALLEST_NORMAL + NORMAL_SPAN)));
 }
 
@@ -71,8 +72,6 @@ INLINE vec correction(vec v, vec p, double q)
 #if defined(LRN_X86) && VECTOR_BYTES == 64 && !defined(LRN_DOUBLE)
     if (q == 0.5)
         v = from_bits(as_bits(v) - splat_bits((bits_t)1 << FRACTION_BITS));
-    if (q == 0.75)
-        v = v - from_bits(as_bits(v) - splat_bits((bits_t)2 << FRACTION_BITS));
     return minus_product(splat((real)q), v, p);
 #else
     vec e = minus_product(splat(1), v, p);
@@ -149,13 +148,23 @@ INLINE vec times_half(vec x, vec s)
     return product(x, r, correction(s * r, r, 0.5));
 }
 
-/* x * s^-3/4, the power as the cube of w = s^-1/2 * (s^-1/2)^-1/2 ~ s^-1/4, whose error shows in 1 - s w^4 */
-INLINE vec times_three_quarters(vec x, vec s)
+/* x * s^-3/4. AVX-512: p = (s^2 s^-1/2)^-1/2 has so small an error that one term corrects it, and it shows in
+ * 1 - (s p^2) (s^2 p^2). There `judged`, which decides whether this holds, is s^2: it is the first to overflow. */
+INLINE vec times_three_quarters(vec x, vec s, vec *judged)
 {
     vec r = rsqrt_estimate(s);
+#if defined(LRN_X86) && VECTOR_BYTES == 64 && !defined(LRN_DOUBLE)
+    *judged = s * s;
+    vec p = rsqrt_estimate(*judged * r), q = p * p;
+    vec quarter = from_bits(as_bits(*judged * q) - splat_bits((bits_t)2 << FRACTION_BITS));
+    return product(x, p, minus_product(splat(REAL(0.25)), s * q, quarter));
+#else
+    /* the cube of w = s^-1/2 * (s^-1/2)^-1/2 ~ s^-1/4, whose error shows in 1 - s w^4 */
     vec w = r * rsqrt_estimate(r);
     vec p = w * w * w;
+    *judged = s;
     return product(x, p, correction(s * w, p, 0.75));
+#endif
 }
 
 #endif

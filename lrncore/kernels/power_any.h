@@ -246,7 +246,7 @@ COLD vec careful_any(vec x, vec s, const Exponent *to, vec fast)
     }
     fast = load(products);
 #endif
-    return careful_product(x, s, -to->beta, fast);
+    return careful_product(x, s, -to->beta, fast, s);
 }
 
 #endif

@@ -24,13 +24,14 @@ cdef struct Formula:
     Exponent exponent   # of kind ANY
 
 
-# x * s^-beta
-cdef inline vec times_power(vec x, vec s, Kind kind, Power power) noexcept nogil:
+# x * s^-beta, which holds in the lanes where `judged` is ordinary
+cdef inline vec times_power(vec x, vec s, Kind kind, Power power, vec* judged) noexcept nogil:
     cdef vec v
+    judged[0] = s
     if kind == HALF:
         v = times_half(x, s)
     elif kind == THREE_QUARTERS:
-        v = times_three_quarters(x, s)
+        v = times_three_quarters(x, s, judged)
     elif kind == ONE:
         v = quotient(x, s)
     elif kind == TWO:
@@ -44,7 +45,7 @@ cdef inline vec times_power(vec x, vec s, Kind kind, Power power) noexcept nogil
 cdef inline void weigh_vector(const Formula* f, Kind kind, Power power, Pass to, Squares squares, vec scale, vec k,
                               const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
                               Py_ssize_t m, Py_ssize_t part) noexcept nogil:
-    cdef vec newest, s, x, v, u, r
+    cdef vec newest, s, x, v, u, r, judged
     if squares == FUSED:
         newest = fetch(at.fresh + i, part)
         newest = newest * newest
@@ -57,22 +58,22 @@ cdef inline void weigh_vector(const Formula* f, Kind kind, Power power, Pass to,
     s = muladd(scale, window_sum(newest, &at.taps, taps, squares, j, m, part), k)
     x = fetch(at.x + i, part)
     v = x if to == NORMALIZE else fetch(at.g + i, part)
-    u = times_power(v, s, kind, power)
+    u = times_power(v, s, kind, power, &judged)
     if to == NORMALIZE:
         u = with_sign(u, x)
     else:
         r = quotient(x, s)
-    if UNLIKELY(not (foreseen(s, power) if kind == ANY else ordinary(s))):
-        u = careful_any(v, s, &f.exponent, u) if kind == ANY else careful_product(v, s, -f.beta, u)
+    if UNLIKELY(not (foreseen(s, power) if kind == ANY else ordinary(judged))):
+        u = careful_any(v, s, &f.exponent, u) if kind == ANY else careful_product(v, s, -f.beta, u, judged)
         if to != NORMALIZE:
-            r = careful_product(x, s, -1, r)
+            r = careful_product(x, s, -1, r, judged)
     if to == NORMALIZE:
         put_result(at, squares == RECOMPUTED, i, u, part)
         return
     if squares == RECOMPUTED:
         prefetch(at.g + i + at.g_ahead)
-    store(at.gp + j, u)
-    store(at.t + j, u * r)
+    put(at.gp + j, u, part)
+    put(at.t + j, u * r, part)
 
 
 cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, const Lines* lines,

@@ -53,3 +53,7 @@ cdef void plan_window(Window* window, Py_ssize_t size) noexcept nogil:
         window.rows += window.depth[level]
         level += 1
     window.levels = level
+    if window.taps == 3:
+        # two small taps first, then the largest: one rounding less of the whole
+        window.level[1], window.level[2] = window.level[2], window.level[1]
+        window.lag[1], window.lag[2] = window.lag[2], window.lag[1]
