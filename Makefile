@@ -6,9 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ASV := cd asv_bench && ../$(BIN)/asv
 BASE ?= main
+PEERS ?=
+PEERS_VENV := .venv-peers
+PEERS_BIN := $(PEERS_VENV)/bin
+PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test lint bench bench-compare bench-peers clean
+.PHONY: help demo test test-peers lint bench bench-compare bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -33,7 +37,17 @@ demo: $(VENV)/built $(VENV)/demo-group  ## a first AlexNet layer on a photograph
 
 test: $(VENV)/built  ## the whole default test suite
 	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --quiet --doctest-modules lrncore
+	$(BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
+
+# Hundreds of megabytes, and frameworks that pin each other's parts: an environment of their own.
+# Chainer needs more than a name: see CONTRIBUTING.md.
+test-peers:  ## lrncore inside and beside the frameworks; PEERS="torch==2.13.0 onnx" takes only these
+	test -x $(PEERS_BIN)/python || $(PYTHON) -m venv $(PEERS_VENV)
+	$(PEERS_PIP) install --upgrade 'pip>=25.1'
+	$(PEERS_PIP) install --group test
+	$(PEERS_PIP) install --no-build-isolation --editable '.$(if $(PEERS),,[peers])' $(PEERS)
+	$(PEERS_BIN)/python -m pytest tests/peers
+	$(PEERS_BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors $(wildcard lrncore/*.py)
 
 lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/ruff check .
@@ -55,4 +69,4 @@ bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv 
 	cd asv_bench && ../$(BIN)/python -m peers
 
 clean:  ## remove everything that was built
-	rm -rf $(VENV) build dist lrn_demo.png lrncore/kernels/*.so *.egg-info
+	rm -rf $(VENV) $(PEERS_VENV) build dist lrn_demo.png lrncore/kernels/*.so *.egg-info

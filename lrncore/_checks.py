@@ -46,7 +46,18 @@ def check_real(value: object, name: str) -> float:
 
 def check_array(x: ArrayLike, name: str) -> tuple[Array, kernels.Kernels, bool]:
     """Return `x` as a base-class array, its kernels, and whether its bytes are swapped."""
-    array = x if type(x) is np.ndarray else np.asarray(x)
+    if type(x) is np.ndarray:
+        array: Array = x
+    elif hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
+        try:
+            array = np.from_dlpack(x)  # type: ignore[arg-type]  # ArrayLike does not know it
+        except (BufferError, RuntimeError) as error:  # NumPy before 2.1 raises the second
+            raise TypeError(
+                f"{name} must be an array in the CPU's memory of a dtype that NumPy has, "
+                f"got {type(x).__name__}: {error}"
+            ) from error
+    else:
+        array = np.asarray(x)
     found = KERNELS_BY_DTYPE.get(array.dtype)
     if found is None:
         raise TypeError(

@@ -288,10 +288,10 @@ class Constructors:
 
     @classmethod
     def ncnn(cls, local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0) -> Self:
-        """Make the spec of ncnn's LRN layer across channels, in the releases of 2026.
+        """Make the spec of ncnn's LRN layer across channels, from release 20261020 on.
 
-        Alpha is divided by `local_size`; an even window reaches one channel further back than ahead. Releases
-        before 2026 had ``local_size // 2`` channels on both sides.
+        Alpha is divided by `local_size`; an even window reaches one channel further back than ahead. Earlier
+        releases had ``local_size // 2`` channels on both sides.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)
 BETAS = (0.5, 0.6, 0.75, 1.0)
-# Suites of others use a small alpha, k = 1 and as many channels as the window has; there every convention looks right.
+# Suites of others use a small alpha, k = 1 and no more channels than the window has: there any convention is right.
 KS = (0.5, 1.25, 2.0)
 SHAPES = ((2, 1, 3, 4), (3, 5, 4, 4), (1, 17, 5, 3), (2, 33, 2, 3), (5, 64, 3, 3))
 

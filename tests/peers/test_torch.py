@@ -1,20 +1,71 @@
-"""Beside torch in one process: both bring an OpenMP, and mean the same."""
+"""lrncore.torch: the numbers of PyTorch's own LRN, and a place in everything that PyTorch does with functions.
+
+The first tests are of lrncore beside torch in one process: both bring an OpenMP, and mean the same.
+"""
+
+import copy
+import io
+import pickle
+import shutil
+from functools import partial
 
 import cases
 import numpy as np
 import pytest
-from comparison import peer
+from comparison import CASES, assert_close, peer, values
 
 import lrncore
 
 torch = peer("torch", "torch")
+from torch.autograd import forward_ad  # noqa: E402  (after the skip)
+from torch.nn.functional import local_response_norm as theirs  # noqa: E402
+
+from lrncore import torch as ours  # noqa: E402
+
+FLOATS = (torch.float32, torch.float64)
+HALVES = (torch.float16, torch.bfloat16)
+STRONG = {"size": 4, "alpha": 1.0, "beta": 0.75, "k": 0.5}
+strong = partial(ours.local_response_norm, **STRONG)
+strong_of_theirs = partial(theirs, **STRONG)
+
+LAYOUTS = {
+    "contiguous": lambda: normal(3, 8, 5, 4),
+    "channels_last": lambda: normal(3, 8, 5, 4).to(memory_format=torch.channels_last),
+    "channels_last_3d": lambda: normal(2, 8, 3, 5, 4).to(memory_format=torch.channels_last_3d),
+    "sliced": lambda: normal(3, 16, 5, 7)[:, ::2, 1:, :4],
+    "transposed": lambda: normal(5, 4, 8, 3).permute(3, 2, 0, 1),
+    "expanded": lambda: normal(1, 8, 1, 4).expand(3, 8, 5, 4),
+}
+
+
+def normal(*shape, dtype=torch.float32, seed=0):
+    return torch.from_numpy(values(shape, np.float64, seed)).to(dtype)
+
+
+def gradient(function, x, g):
+    """Return the gradient of sum(g * function(x))."""
+    leaf = x.detach().requires_grad_()
+    return torch.autograd.grad(function(leaf), leaf, g)[0]
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Note what the kernels' function is called with."""
+    noted = {}
+
+    def spy(x, spec, axis, out, num_threads):
+        noted.update(x=x, out=out, num_threads=num_threads)
+        return lrncore.lrn(x, spec, axis, out, num_threads)
+
+    monkeypatch.setattr(ours, "lrn", spy)
+    return noted
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 9])
 def test_same_numbers(size):
     x = cases.normal((2, 24, 7, 9))
-    theirs = torch.nn.functional.local_response_norm(torch.from_numpy(x), size, 1.0, 0.75, 0.5).numpy()
-    assert np.allclose(lrncore.local_response_norm(x, size, 1.0, 0.75, 0.5), theirs, rtol=1e-5, atol=1e-7)
+    expected = theirs(torch.from_numpy(x), size, 1.0, 0.75, 0.5).numpy()
+    assert np.allclose(lrncore.local_response_norm(x, size, 1.0, 0.75, 0.5), expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 9])
@@ -22,7 +73,7 @@ def test_same_gradient(size):
     x = cases.normal((2, 24, 7), np.float64)
     g = cases.normal(x.shape, np.float64, seed=1)
     leaf = torch.from_numpy(x.copy()).requires_grad_()
-    torch.nn.functional.local_response_norm(leaf, size, 1.0, 0.75, 0.5).backward(torch.from_numpy(g))
+    theirs(leaf, size, 1.0, 0.75, 0.5).backward(torch.from_numpy(g))
     layer = lrncore.LocalResponseNorm(size, 1.0, 0.75, 0.5)
     assert np.allclose(layer.backward(g, x), leaf.grad.numpy(), rtol=1e-11, atol=1e-13)
 
@@ -54,3 +105,291 @@ torch.set_num_threads(1)
 print(torch.get_num_threads(), lrncore.get_num_threads() >= 1)
 """
     assert python(program).split() == ["1", "True"]
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_forward_of_torch(case, dtype):
+    x = normal(*case.shape, dtype=dtype)
+    assert_close(ours.local_response_norm(x, *case[:4]), theirs(x, *case[:4]))
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradient_of_torch(case, dtype):
+    x, g = normal(*case.shape, dtype=dtype), normal(*case.shape, dtype=dtype, seed=1)
+    found = gradient(lambda x: ours.local_response_norm(x, *case[:4]), x, g)
+    assert_close(found, gradient(lambda x: theirs(x, *case[:4]), x, g))
+
+
+def test_defaults_of_torch():
+    x = 100 * normal(2, 8, 3, dtype=torch.float64)
+    assert_close(ours.local_response_norm(x, 5), theirs(x, 5))
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (2, 6, 2), (2, 4, 2, 2), (1, 5, 1, 2, 2)], ids=str)
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 16])
+def test_first_and_second_derivative(size, shape):
+    x = normal(*shape, dtype=torch.float64).requires_grad_()
+
+    def function(x):
+        return ours.local_response_norm(x, size, 1.0, 0.75, 0.5)
+
+    assert torch.autograd.gradcheck(function, x)
+    assert torch.autograd.gradgradcheck(function, x)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("operator", ["lrn", "lrn_backward"])
+def test_operator_keeps_the_rules_of_torch(operator, layout):
+    x = LAYOUTS[layout]().requires_grad_()
+    tensors = (x,) if operator == "lrn" else (torch.randn_like(x).requires_grad_(), x)
+    found = torch.library.opcheck(getattr(torch.ops.lrncore, operator), (*tensors, 2, 1, 0.25, 0.75, 0.5, 1))
+    assert set(found.values()) == {"SUCCESS"}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_same_bits_in_every_layout(layout):
+    x = LAYOUTS[layout]()
+    assert torch.equal(strong(x), strong(x.contiguous()))
+    assert torch.equal(gradient(strong, x, x), gradient(strong, x.contiguous(), x.contiguous()))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_memory_is_read_and_written_in_place(layout, seen):
+    x = LAYOUTS[layout]()
+    y = strong(x)
+    assert (seen["x"].ctypes.data, seen["out"].ctypes.data) == (x.data_ptr(), y.data_ptr())
+    assert seen["x"].strides == tuple(x.element_size() * stride for stride in x.stride())
+
+
+@pytest.mark.parametrize("name", ["channels_last", "channels_last_3d"])
+def test_memory_format_is_kept(name):
+    x, memory_format = LAYOUTS[name](), getattr(torch, name)
+    assert strong(x).is_contiguous(memory_format=memory_format)
+    assert gradient(strong, x, x.contiguous()).is_contiguous(memory_format=memory_format)
+
+
+@pytest.mark.parametrize("dtype", HALVES, ids=str)
+def test_halves_are_rounded_once(dtype):
+    x, g = normal(3, 8, 5, 4, dtype=dtype), normal(3, 8, 5, 4, dtype=dtype, seed=1)
+    assert torch.equal(strong(x), strong(x.float()).to(dtype))
+    assert torch.equal(gradient(strong, x, g), gradient(strong, x.float(), g.float()).to(dtype))
+
+
+def test_negated_view():
+    x = torch.complex(normal(2, 8, 3), normal(2, 8, 3, seed=1)).conj().imag
+    assert x.is_neg()
+    assert torch.equal(strong(x), -strong(-x))
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 3), (2, 0, 3), (2, 8, 0)], ids=str)
+def test_empty(shape):
+    x = torch.empty(shape, requires_grad=True)
+    y = strong(x)
+    y.sum().backward()
+    assert y.shape == x.grad.shape == shape
+
+
+def test_autocast_leaves_the_dtype():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert strong(normal(2, 8, 3)).dtype == torch.float32
+        assert strong(normal(2, 8, 3, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+def test_other_device_gets_the_function_of_torch(monkeypatch):
+    x = torch.empty(2, 8, 3, device="meta")
+    assert strong(x).shape == x.shape
+    monkeypatch.setattr(torch.nn.functional, "local_response_norm", lambda *arguments: arguments)
+    assert strong(x) == (x, *STRONG.values())
+
+
+@pytest.mark.parametrize(("of_lrncore", "of_torch", "taken"), [(7, 3, 3), (2, 3, 2)])
+def test_threads_are_at_most_those_of_torch(of_lrncore, of_torch, taken, seen, monkeypatch):
+    monkeypatch.setattr(ours, "resolve", lambda _given, _elements: of_lrncore)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: of_torch)
+    strong(normal(2, 8, 3))
+    assert seen["num_threads"] == taken
+
+
+TRANSFORMS = {
+    "jvp": lambda f, x: torch.func.jvp(f, (x,), (x.cos(),))[1],
+    "jvp_of_jvp": lambda f, x: torch.func.jvp(lambda x: TRANSFORMS["jvp"](f, x), (x,), (x,))[1],
+    "jacrev": lambda f, x: torch.func.jacrev(f)(x),
+    "hessian": lambda f, x: torch.func.hessian(lambda x: f(x).sin().sum())(x),
+    "vmap": lambda f, x: torch.func.vmap(f, in_dims=3, out_dims=1)(torch.stack((x, 2 * x), 3)),
+    "gradients_of_samples": lambda f, x: torch.func.vmap(torch.func.grad(lambda x: f(x).sum()))(x[:, None]),
+    "gradient_of_vmap": lambda f, x: torch.func.grad(lambda x: torch.func.vmap(f)(x[:, None]).sum())(x),
+    "batched_backward": lambda f, x: torch.autograd.functional.jacobian(f, x, vectorize=True),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+def test_transform_of_torch(transform):
+    x = normal(2, 5, 3, dtype=torch.float64)
+    assert_close(transform(strong, x), transform(strong_of_theirs, x))
+
+
+@pytest.mark.parametrize("prepare", [lambda f: f, torch.compile(backend="aot_eager")], ids=["eager", "compiled"])
+def test_forward_mode(prepare):
+    torch.compiler.reset()
+    x = normal(2, 5, 3, dtype=torch.float64)
+    function = prepare(strong)
+    function(x)  # what is compiled here has no tangents
+    with forward_ad.dual_level():
+        found = forward_ad.unpack_dual(function(forward_ad.make_dual(x, x.cos()))).tangent
+    assert_close(found, TRANSFORMS["jvp"](strong_of_theirs, x))
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_compiled_in_one_graph(backend):
+    if backend == "inductor" and shutil.which("c++") is None:
+        pytest.skip("no C++ compiler is installed")
+    torch.compiler.reset()
+    x, g = normal(2, 8, 3, 4), normal(2, 8, 3, 4, seed=1)
+
+    def model(x):
+        return strong(2 * x) + 1
+
+    compiled = torch.compile(model, backend=backend, fullgraph=True)
+    assert_close(compiled(x), model(x))
+    assert_close(gradient(compiled, x, g), gradient(model, x, g))
+
+
+def test_compiled_for_changing_shapes_and_parameters():
+    torch.compiler.reset()
+    compiled = torch.compile(ours.local_response_norm, backend="aot_eager", fullgraph=True)
+    for n in (2, 3, 4):
+        x = normal(n, 5 + n, 3)
+        assert_close(compiled(x, n, 1.0 / n, 0.5 + n, n / 2.0), theirs(x, n, 1.0 / n, 0.5 + n, n / 2.0))
+
+
+def test_exported_saved_and_loaded():
+    layer, file = ours.LocalResponseNorm(**STRONG), io.BytesIO()
+    batch = torch.export.Dim("batch", min=2)
+    exported = torch.export.export(layer, (normal(2, 8, 3),), dynamic_shapes=({0: batch},))
+    torch.export.save(exported, file)
+    file.seek(0)
+    x = normal(5, 8, 3)
+    assert torch.equal(torch.export.load(file).module()(x), layer(x))
+
+
+@pytest.mark.parametrize(
+    "trace", [torch.fx.symbolic_trace, lambda model: torch.jit.trace(model, normal(1, 8, 2))], ids=["fx", "jit"]
+)
+def test_traced(trace):
+    layer, x = ours.LocalResponseNorm(**STRONG), normal(5, 8, 3)
+    assert torch.equal(trace(torch.nn.Sequential(layer))(x), layer(x))
+
+
+def test_layer_is_one_of_torch():
+    layer = ours.LocalResponseNorm(4, 1.0, k=0.5)
+    assert isinstance(layer, torch.nn.LocalResponseNorm)
+    assert repr(layer) == repr(torch.nn.LocalResponseNorm(4, 1.0, k=0.5))
+    assert torch.equal(layer(LAYOUTS["sliced"]()), strong(LAYOUTS["sliced"]()))
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])  # noqa: S301
+def test_copied_layer(twin):
+    assert torch.equal(twin(ours.LocalResponseNorm(**STRONG))(normal(2, 8, 3)), strong(normal(2, 8, 3)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e18])
+def test_value_stays_in_its_windows(value):
+    x = normal(2, 16, 3)
+    spoilt = x.clone()
+    spoilt[:, 8] = value
+    same = (strong(spoilt) == strong(x)).all(dim=2).all(dim=0)
+    assert same.logical_not().nonzero().flatten().tolist() == [7, 8, 9, 10]
+
+
+# What the older module makes of six channels in windows of five. It goes from the sum of a channel to that of the
+# next, but subtracts if `c > pre_pad` where it ought to if `c >= pre_pad`, and the square of channel 0 stays in all
+# later sums: torch/nn/modules/_functions.py, seen in 2.13.
+SQUARES = (9.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+SUMS = (11.0, 12.0, 13.0, 5.0, 4.0, 3.0)
+SUMS_OF_CROSS_MAP_LRN = (11.0, 12.0, 13.0, 14.0, 13.0, 12.0)
+
+
+def test_first_square_leaves_the_windows():
+    x = torch.tensor(SQUARES, dtype=torch.float64).sqrt().reshape(1, 6, 1, 1)
+
+    def expected(sums):
+        return x / (1 + torch.tensor(sums, dtype=torch.float64).reshape(x.shape) / 5) ** 0.75
+
+    assert_close(ours.local_response_norm(x, 5, 1.0), expected(SUMS))
+    if not torch.allclose(torch.nn.CrossMapLRN2d(5, 1.0)(x), expected(SUMS_OF_CROSS_MAP_LRN)):
+        pytest.skip(f"fixed in torch {torch.__version__}: CrossMapLRN2d may be replaced like LocalResponseNorm")
+
+
+# The product of a float16 with itself is a float16, beyond 65504 infinite, and what is divided by that is 0:
+# torch/nn/functional.py, seen in 2.13. Four dimensions are an error there: https://github.com/pytorch/pytorch/issues/171948
+def test_float16_does_not_overflow():
+    x = torch.full((1, 6, 2), 300.0, dtype=torch.float16)
+    expected = theirs(x.double(), 5)
+    assert torch.equal(ours.local_response_norm(x, 5), expected.half())
+    if theirs(x, 5).any():
+        pytest.skip(f"fixed in torch {torch.__version__}: the docstring of lrncore.torch may say so")
+
+
+OF_A_TENSOR = "input must be a torch.Tensor, got {}"
+OF_DTYPE = "input must be float32, float64, float16 or bfloat16, got {}; cast it first, e.g. input.float()"
+X = torch.ones(1, 2, 3)
+ERRORS = {
+    "list": (lambda: strong([[1.0]]), TypeError, OF_A_TENSOR.format("list")),
+    "array": (lambda: strong(np.ones((1, 2))), TypeError, OF_A_TENSOR.format("ndarray")),
+    **{
+        name: (
+            lambda name=name: strong(torch.ones(1, 2).to(getattr(torch, name))),
+            TypeError,
+            OF_DTYPE.format(name),
+        )
+        for name in ("int64", "uint8", "bool", "complex64", "float8_e5m2")
+    },
+    "sparse": (
+        lambda: strong(X.to_sparse()),
+        TypeError,
+        "input must be strided, got torch.sparse_coo; convert it first, e.g. input.to_dense()",
+    ),
+    "no_dimension": (lambda: strong(X.sum()), ValueError, "input must have at least 2 dimensions, got 0"),
+    "one_dimension": (lambda: strong(X[0, 0]), ValueError, "input must have at least 2 dimensions, got 1"),
+    "size_float": (
+        lambda: ours.local_response_norm(X, 3.0),
+        TypeError,
+        "size must be an int, got 3.0 (float)",
+    ),
+    "size_zero": (lambda: ours.local_response_norm(X, 0), ValueError, "size must be an int >= 1, got 0"),
+    "alpha": (lambda: ours.local_response_norm(X, 3, np.nan), ValueError, "alpha must be finite, got nan"),
+    "beta": (
+        lambda: ours.local_response_norm(X, 3, beta=None),
+        TypeError,
+        "beta must be a real number, got None (NoneType)",
+    ),
+    "layer": (lambda: ours.LocalResponseNorm(3, k=np.inf), ValueError, "k must be finite, got inf"),
+    "model": (lambda: ours.replace(strong), TypeError, "model must be a torch.nn.Module, got partial"),
+}
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), ERRORS.values(), ids=ERRORS)
+def test_error(call, kind, message):
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_size_beyond_all_integers_of_torch():
+    assert torch.equal(ours.local_response_norm(X, 10**30), X)
+
+
+def test_import_without_torch(python):
+    program = """
+import sys
+sys.modules["torch"] = None
+try:
+    import lrncore.torch
+except ImportError as error:
+    print(error, "/", repr(error.__cause__))
+"""
+    said, cause = python(program).split(" / ")
+    assert said == "lrncore.torch needs PyTorch: pip install torch"
+    assert cause.startswith("ModuleNotFoundError('import of torch halted")

@@ -1,0 +1,157 @@
+"""JAX: LRN of jax.Array under jit, vmap and grad. The arithmetic is that of lrncore, on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lrncore import functional
+from lrncore._checks import check_axis
+from lrncore.spec import LRNSpec, check_spec
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ImportError as error:
+    raise ImportError("lrncore.jax needs JAX: pip install jax") from error
+
+__all__ = ["local_response_norm", "lrn"]
+
+_DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+
+def lrn(x: jax.typing.ArrayLike, spec: LRNSpec, axis: int = 1) -> jax.Array:
+    """Normalize each element by the squares of its neighbours along the channel axis.
+
+    Works eagerly and inside `jax.jit`, `jax.vmap`, `jax.grad` and their compositions.
+
+    Parameters
+    ----------
+    x : jax.Array or array_like, float32, float64, float16 or bfloat16
+        Any shape of at least one dimension. What is no jax.Array becomes one, which is float32 at most unless
+        ``jax_enable_x64`` is set.
+    spec : LRNSpec
+        The window and the parameters. It is static: it has no gradient, and another spec compiles anew.
+    axis : int, optional
+        The channel axis; negative counts from the end. Inside `jax.vmap` the mapped axis does not count.
+
+    Returns
+    -------
+    jax.Array
+        Of x's shape and dtype. float16 and bfloat16 are computed in float32 and rounded once.
+
+    Raises
+    ------
+    TypeError
+        If `x` has another dtype, or an argument has the wrong type.
+    ValueError
+        If `axis` does not fit.
+
+    See Also
+    --------
+    lrncore.lrn : the same for NumPy arrays, with the formula.
+
+    Notes
+    -----
+    Both passes are calls back from XLA to the host (`jax.pure_callback`): an array on an accelerator is copied
+    there and back, and one that is sharded over devices is gathered, unless `jax.shard_map` keeps its parts
+    apart. On the CPU, XLA lets subnormal numbers be flushed to zero, here and on the way to a result, too; where
+    there are none, the bits are those of `lrncore.lrn`.
+
+    The gradient is that of `lrncore.lrn_backward`, in reverse mode, once. Forward mode (`jax.jvp`, `jax.jacfwd`)
+    ends in JAX's TypeError "can't apply forward-mode autodiff (jvp) to a custom_vjp function", and a second
+    derivative (`jax.grad` of `jax.grad`, `jax.hessian`) in its ValueError "Pure callbacks do not support JVP".
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp, lrncore.jax
+    >>> spec = lrncore.LRNSpec(before=0, after=0, scale=1.0, beta=1.0, k=1.0)  # y = x / (1 + x**2)
+    >>> jax.jit(lambda x: lrncore.jax.lrn(x, spec))(jnp.array([[0.0, 2.0]]))
+    Array([[0. , 0.4]], dtype=float32)
+    >>> jax.grad(lambda x: lrncore.jax.lrn(x, spec).sum())(jnp.array([[0.0, 2.0]])).round(3)
+    Array([[ 1.  , -0.12]], dtype=float32)
+    """
+    check_spec(spec)
+    x = jnp.asarray(x)
+    if x.dtype.name not in _DTYPES:
+        raise TypeError(
+            f"x must be {', '.join(_DTYPES[:-1])} or {_DTYPES[-1]}, got {x.dtype}; "
+            "cast it first, e.g. x.astype(jnp.float32)"
+        )
+    # counted from the end, it stays right when vmap puts axes in front
+    return _lrn(x, spec, check_axis(axis, x.ndim) - x.ndim)
+
+
+def local_response_norm(
+    x: jax.typing.ArrayLike,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+    *,
+    axis: int = 1,
+) -> jax.Array:
+    """Call `lrn` with the arguments and defaults of `torch.nn.functional.local_response_norm`.
+
+    Parameters
+    ----------
+    x : jax.Array or array_like, float32, float64, float16 or bfloat16
+        Any shape of at least one dimension.
+    size : int
+        Channels in the window, at least 1. An even window reaches one channel further back than ahead.
+    alpha, beta, k : float, optional
+        As in PyTorch, which divides alpha by `size`. Like `size` they are static.
+    axis : int, optional
+        The channel axis.
+
+    Returns
+    -------
+    jax.Array
+        The normalized array, of x's shape and dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `lrn` and `LRNSpec.torch` do.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp, lrncore.jax
+    >>> lrncore.jax.local_response_norm(jnp.full((1, 3), 2.0), 3, alpha=3.0, beta=1.0, k=0.0)
+    Array([[0.25      , 0.16666667, 0.25      ]], dtype=float32)
+    """
+    return lrn(x, LRNSpec.torch(size, alpha, beta, k), axis)
+
+
+def _apply(function: Callable[..., Any], spec: LRNSpec, axis: int, *arrays: jax.Array) -> jax.Array:
+    """Call `function` of lrncore on the host; the last of `arrays` is x."""
+    x = arrays[-1]
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    y = jax.pure_callback(
+        partial(function, spec=spec, axis=axis),
+        jax.ShapeDtypeStruct(x.shape, dtype),
+        *(array.astype(dtype) for array in arrays),
+        vmap_method="broadcast_all",
+    )
+    return y.astype(x.dtype)
+
+
+# An eager call is compiled once for each spec and shape, too; a bare callback would be at every call.
+_compiled = jax.jit(_apply, static_argnums=(0, 1, 2))
+
+
+def _forward(x: jax.Array, spec: LRNSpec, axis: int) -> jax.Array:
+    return _compiled(functional.lrn, spec, axis, x)
+
+
+def _forward_and_residual(x: jax.Array, spec: LRNSpec, axis: int) -> tuple[jax.Array, jax.Array]:
+    return _forward(x, spec, axis), x
+
+
+def _backward(spec: LRNSpec, axis: int, x: jax.Array, g: jax.Array) -> tuple[jax.Array]:
+    return (_compiled(functional.lrn_backward, spec, axis, g, x),)
+
+
+_lrn = jax.custom_vjp(_forward, nondiff_argnums=(1, 2))
+_lrn.defvjp(_forward_and_residual, _backward)
