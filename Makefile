@@ -47,7 +47,7 @@ test-peers:  ## lrncore inside and beside the frameworks; PEERS="torch==2.13.0 o
 	$(PEERS_PIP) install --group test
 	$(PEERS_PIP) install --no-build-isolation --editable '.$(if $(PEERS),,[peers])' $(PEERS)
 	$(PEERS_BIN)/python -m pytest tests/peers
-	$(PEERS_BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors $(wildcard lrncore/*.py)
+	$(PEERS_BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
 
 lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/ruff check .
