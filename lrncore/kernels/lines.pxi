@@ -8,7 +8,7 @@ cdef enum Squares:
     MASKED      # stored, the slabs adjoining: every tap has a mask, which keeps a window inside its slab
 
 
-# One window: its taps, newest first, and the climb that makes the newest line of every level above the first from the
+# One window: its taps, and the climb that makes the newest line of every level above the first from the
 # one below and that level's lines at `earlier`.
 cdef struct Taps:
     int count

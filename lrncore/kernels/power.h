@@ -64,9 +64,9 @@ COLD vec careful_product(vec x, vec s, double exponent, vec fast, vec judged)
 }
 
 /* (1 - e)^-q - 1 with e = 1 - v p, for an estimate p whose error e shows: a series in e, as long as the estimates
- * need. Those of AVX-512 leave |e| < 2^-11.4, and the second term 1.5 units in the last place of a float, seldom half
- * of one; there q - q v p is q e without its own multiplication, and for q = 1/2 or 3/4 the multiple of v comes from
- * an integer operation on its exponent, which does not compete with the multipliers. */
+ * need. Those of AVX-512 leave so little for q = 1/2 and 1 that floats need one term; there q - q v p is q e without
+ * its own multiplication, and half of v comes from an integer operation on its exponent, which does not compete with
+ * the multipliers. */
 INLINE vec correction(vec v, vec p, double q)
 {
 #if defined(LRN_X86) && VECTOR_BYTES == 64 && !defined(LRN_DOUBLE)

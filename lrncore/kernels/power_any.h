@@ -95,15 +95,9 @@ INLINE Exponent exponent_of(double beta)
     return x;
 }
 
-/* c[0] + c[1] f + ... + c[degree] f^degree; in a long one even and odd terms apart, to halve the chain of steps */
+/* c[0] + c[1] f + ... + c[degree] f^degree, even and odd terms apart, to halve the chain of steps */
 INLINE vec polynomial(const real *c, int degree, vec f)
 {
-    if (degree < 4) {
-        vec p = splat(c[degree]);
-        for (int i = degree - 1; i >= 0; i--)
-            p = muladd(p, f, splat(c[i]));
-        return p;
-    }
     vec w = f * f, even = splat(c[degree - degree % 2]), odd = splat(c[degree - 1 + degree % 2]);
     for (int i = degree - degree % 2 - 2; i >= 0; i -= 2)
         even = muladd(even, w, splat(c[i]));
