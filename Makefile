@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ASV := cd asv_bench && ../$(BIN)/asv
 BASE ?= main
+# := and not ?=, for a shell may have exported its own SECONDS
+SECONDS := 60
+SEED :=
 PEERS ?=
+MINUTES ?= 20
 PEERS_VENV := .venv-peers
 PEERS_BIN := $(PEERS_VENV)/bin
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test test-peers lint bench bench-compare bench-peers clean
+.PHONY: help demo test fuzz sanitize soak test-peers lint bench bench-compare bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -39,6 +43,9 @@ test: $(VENV)/built  ## the whole default test suite
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
 
+fuzz: $(VENV)/built  ## random calls beside the formula for SECONDS=60; SEED=... repeats a failure
+	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest --exitfirst --log-cli-level=info tests/fuzz/search.py
+
 # Hundreds of megabytes, and frameworks that pin each other's parts: an environment of their own.
 # Chainer needs more than a name: see CONTRIBUTING.md.
 test-peers:  ## lrncore inside and beside the frameworks; PEERS="torch==2.13.0 onnx" takes only these
@@ -48,6 +55,15 @@ test-peers:  ## lrncore inside and beside the frameworks; PEERS="torch==2.13.0 o
 	$(PEERS_PIP) install --no-build-isolation --editable '.$(if $(PEERS),,[peers])' $(PEERS)
 	$(PEERS_BIN)/python -m pytest tests/peers
 	$(PEERS_BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
+
+# In a folder of its own, since such kernels run only where libasan was loaded first.
+sanitize: $(VENV)/built  ## the kernels under AddressSanitizer and UndefinedBehaviorSanitizer; needs gcc
+	CC='$(CC)' LRNCORE_SANITIZE=address,undefined,float-cast-overflow \
+	    $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib
+	CC='$(CC)' LRNCORE_SANITIZED='$(CURDIR)/build/sanitize/lib' $(BIN)/python -P -m pytest tests/sanitize
+
+soak: $(VENV)/built  ## random calls for MINUTES=20; fails if a result is wrong or memory grows
+	$(BIN)/python tests/soak.py $(MINUTES)
 
 lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/ruff check .

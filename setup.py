@@ -19,10 +19,11 @@ GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"
 
 X86_64 = {
     "baseline": [],
-    "avx2": ["-mavx2", "-mfma"],
+    "avx2": ["-mavx2", "-mfma", "-mf16c"],
     "avx512": [
         "-mavx2",
         "-mfma",
+        "-mf16c",
         "-mavx512f",
         "-mavx512dq",
         "-mavx512bw",
@@ -31,10 +32,19 @@ X86_64 = {
     ],
 }
 ELSEWHERE = {"baseline": []}
-DTYPES = {"f32": [], "f64": [("LRN_DOUBLE", "1")]}
+DTYPES = {
+    "f32": [],
+    "f64": [("LRN_DOUBLE", "1")],
+    "f16": [("LRN_FLOAT16", "1")],
+    "bf16": [("LRN_BFLOAT16", "1")],
+}
 
 # A stage is one loop over constants of its caller, so it has to be inlined whatever its size.
 MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")]
+
+# With LRNCORE_SANITIZE=address,undefined or the like. Stages are not inlined then: with the checks in hundreds of
+# copies of a loop a module takes minutes to compile, with one copy seconds.
+SANITIZED = ["-O1", "-g1", "-fno-omit-frame-pointer", "-UCYTHON_INLINE"]
 
 
 class BuildExt(build_ext):
@@ -43,10 +53,13 @@ class BuildExt(build_ext):
     def build_extensions(self):
         if self.compiler.compiler_type != "msvc":
             openmp = ["-fopenmp"] if self.compiles("-fopenmp") else []
+            sanitizers = os.environ.get("LRNCORE_SANITIZE")
+            checks = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"] if sanitizers else []
+            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else [])]
             for extension in self.extensions:
                 extension.define_macros += MACROS
-                extension.extra_compile_args = [*GNU_FLAGS, *openmp, *extension.extra_compile_args]
-                extension.extra_link_args = [*openmp]
+                extension.extra_compile_args = [*flags, *extension.extra_compile_args]
+                extension.extra_link_args = [*openmp, *checks]
         super().build_extensions()
 
     def compiles(self, flag):
@@ -65,7 +78,8 @@ def extensions():
     """Every extension module of the target platform, which a cross-build names in _PYTHON_HOST_PLATFORM."""
     platform = sysconfig.get_platform()
     x86_64 = platform.endswith(("x86_64", "amd64")) and not platform.startswith("win")
-    depends = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
+    sources = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
+    depends = ["setup.py", *sources]
     found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], depends=depends)]
     for isa, flags in (X86_64 if x86_64 else ELSEWHERE).items():
         for dtype, macros in DTYPES.items():

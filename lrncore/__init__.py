@@ -5,12 +5,14 @@ One formula, with the squares summed over the channels around ``c``::
     y[c] = x[c] * (k + scale * sum(x[c - before : c + after + 1] ** 2)) ** -beta
 
 `LRNSpec` holds the parameters and has a constructor for each convention; `lrn` and `lrn_backward`
-compute it and its gradient for any array, any channel axis.
+compute it and its gradient for any array, any channel axis; `lrn_jvp` and `lrn_param_grads` its derivatives in
+forward mode and with respect to the parameters.
 """
 
 from lrncore._config import show_config
 from lrncore._conventions import conventions
 from lrncore._threads import get_num_threads, set_num_threads
+from lrncore.derivatives import ParamGrads, lrn_jvp, lrn_param_grads
 from lrncore.functional import local_response_norm, local_response_normalization, lrn, lrn_backward
 from lrncore.module import LocalResponseNorm
 from lrncore.spec import LRNSpec
@@ -20,12 +22,15 @@ __version__ = "0.1.0"
 __all__ = [
     "LRNSpec",
     "LocalResponseNorm",
+    "ParamGrads",
     "conventions",
     "get_num_threads",
     "local_response_norm",
     "local_response_normalization",
     "lrn",
     "lrn_backward",
+    "lrn_jvp",
+    "lrn_param_grads",
     "set_num_threads",
     "show_config",
 ]

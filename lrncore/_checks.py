@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,12 +13,35 @@ from lrncore import kernels
 
 Array = NDArray[Any]
 
-_KERNELS = kernels.load(kernels.isa)
 
-#: dtype -> its kernels and whether its bytes are swapped
-KERNELS_BY_DTYPE = {np.dtype(character): (found, False) for character, found in _KERNELS.items()} | {
-    np.dtype(character).newbyteorder("S"): (found, True) for character, found in _KERNELS.items()
-}
+class Element(NamedTuple):
+    """What computes arrays of a dtype, and whether their bytes are swapped."""
+
+    kernels: kernels.Kernels
+    swapped: bool
+
+
+def elements(found: dict[str, kernels.Kernels]) -> dict[np.dtype[Any], Element]:
+    """Return, by dtype, what the kernels of an instruction set take, in both byte orders."""
+    table = {}
+    for name in ("float32", "float64", "float16"):
+        dtype = np.dtype(name)
+        table[dtype] = Element(found[name], swapped=False)
+        table[dtype.newbyteorder("S")] = Element(found[name], swapped=True)
+    return table
+
+
+KERNELS = kernels.load(kernels.isa)
+ELEMENTS = elements(KERNELS)
+
+
+def element_of(dtype: np.dtype[Any]) -> Element | None:
+    """Return what computes arrays of `dtype`, if something does."""
+    found = ELEMENTS.get(dtype)
+    if found is None and dtype.name == "bfloat16":
+        # whoever has such an array has imported ml_dtypes, which lrncore need not
+        found = ELEMENTS[dtype] = Element(KERNELS["bfloat16"], swapped=not dtype.isnative)
+    return found
 
 
 def check_int(value: object, name: str, lowest: int) -> int:
@@ -44,8 +67,8 @@ def check_real(value: object, name: str) -> float:
     return number
 
 
-def check_array(x: ArrayLike, name: str) -> tuple[Array, kernels.Kernels, bool]:
-    """Return `x` as a base-class array, its kernels, and whether its bytes are swapped."""
+def check_array(x: ArrayLike, name: str) -> tuple[Array, Element]:
+    """Return `x` as a base-class array, and how it holds its elements."""
     if type(x) is np.ndarray:
         array: Array = x
     elif hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
@@ -58,14 +81,15 @@ def check_array(x: ArrayLike, name: str) -> tuple[Array, kernels.Kernels, bool]:
             ) from error
     else:
         array = np.asarray(x)
-    found = KERNELS_BY_DTYPE.get(array.dtype)
-    if found is None:
+    element = element_of(array.dtype)
+    if element is None:
         raise TypeError(
-            f"{name} must be float32 or float64, got {array.dtype}; cast it first, e.g. {name}.astype(np.float32)"
+            f"{name} must be float32, float64, float16 or bfloat16, got {array.dtype}; cast it first, "
+            f"e.g. {name}.astype(np.float32)"
         )
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least 1 dimension, got 0")
-    return array, *found
+    return array, element
 
 
 def check_axis(axis: object, ndim: int) -> int:
@@ -80,12 +104,12 @@ def check_axis(axis: object, ndim: int) -> int:
     return index % ndim
 
 
-def check_same(g: Array, x: Array) -> None:
-    """Check that the incoming gradient fits the input."""
+def check_same(g: Array, name: str, x: Array) -> None:
+    """Check that a gradient or a tangent fits the input."""
     if g.shape != x.shape:
-        raise ValueError(f"g must have the shape of x, {x.shape}, got {g.shape}")
+        raise ValueError(f"{name} must have the shape of x, {x.shape}, got {g.shape}")
     if g.dtype.type is not x.dtype.type:
-        raise TypeError(f"g must have the dtype of x, {x.dtype.name}, got {g.dtype.name}")
+        raise TypeError(f"{name} must have the dtype of x, {x.dtype.name}, got {g.dtype.name}")
 
 
 def check_out(out: object, x: Array) -> tuple[Array, bool]:

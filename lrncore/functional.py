@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lrncore._checks import check_array, check_axis, check_out, check_same
-from lrncore._threads import resolve
-from lrncore.spec import LRNSpec, check_spec
+from lrncore._call import apply
+from lrncore._checks import check_array, check_same
+from lrncore.spec import LRNSpec
 
 
 def lrn(
@@ -24,7 +22,7 @@ def lrn(
 
     Parameters
     ----------
-    x : array_like, float32 or float64
+    x : array_like, float32, float64, float16 or bfloat16
         Any shape of at least one dimension, any strides, any byte order.
     spec : LRNSpec
         The window and the parameters.
@@ -44,7 +42,7 @@ def lrn(
     Raises
     ------
     TypeError
-        If `x` is not float32 or float64, or an argument has the wrong type.
+        If `x` has another dtype, or an argument has the wrong type.
     ValueError
         If `axis`, `out` or `num_threads` does not fit.
 
@@ -68,8 +66,8 @@ def lrn(
     >>> lrncore.lrn(x, lrncore.LRNSpec(before=1, after=1, scale=1.0, beta=0.5, k=0.0))
     array([[0.6, 0.8, 0. ]])
     """
-    x, kernels, swapped = check_array(x, "x")
-    return _apply(kernels.forward, (x,), int(swapped), spec, axis, out, num_threads)
+    x, element = check_array(x, "x")
+    return apply(element.kernels.forward, (x,), (element,), spec, axis, out, num_threads)
 
 
 def lrn_backward(
@@ -86,7 +84,7 @@ def lrn_backward(
     ----------
     g : array_like
         The incoming gradient dL/dy, of x's shape and dtype.
-    x : array_like, float32 or float64
+    x : array_like, float32, float64, float16 or bfloat16
         The input of the forward; nothing else of it is needed.
     spec : LRNSpec
         The window and the parameters of the forward.
@@ -105,7 +103,7 @@ def lrn_backward(
     Raises
     ------
     TypeError
-        If `x` is not float32 or float64, `g` differs from it, or an argument has the wrong type.
+        If `x` has another dtype, `g` differs from it, or an argument has the wrong type.
     ValueError
         If the shape of `g`, `axis`, `out` or `num_threads` does not fit.
 
@@ -125,10 +123,10 @@ def lrn_backward(
     >>> lrncore.lrn_backward(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    x, kernels, swapped = check_array(x, "x")
-    g, _, g_swapped = check_array(g, "g")
-    check_same(g, x)
-    return _apply(kernels.backward, (g, x), swapped | g_swapped << 1, spec, axis, out, num_threads)
+    x, element = check_array(x, "x")
+    g, g_element = check_array(g, "g")
+    check_same(g, "g", x)
+    return apply(element.kernels.backward, (g, x), (g_element, element), spec, axis, out, num_threads)
 
 
 def local_response_norm(
@@ -145,7 +143,7 @@ def local_response_norm(
 
     Parameters
     ----------
-    x : array_like, float32 or float64
+    x : array_like, float32, float64, float16 or bfloat16
         Any shape of at least one dimension.
     size : int
         Channels in the window, at least 1. An even window reaches one channel further back than ahead.
@@ -190,7 +188,7 @@ def local_response_normalization(
 
     Parameters
     ----------
-    x : array_like, float32 or float64
+    x : array_like, float32, float64, float16 or bfloat16
         Any shape of at least one dimension, channels last.
     depth_radius : int, optional
         Channels on each side of the window, at least 0.
@@ -219,29 +217,3 @@ def local_response_normalization(
     array([0.25      , 0.16666667, 0.25      ], dtype=float32)
     """
     return lrn(x, LRNSpec.tensorflow(depth_radius, bias, alpha, beta), axis, out)
-
-
-def _apply(
-    compute: Callable[..., bool],
-    inputs: tuple[NDArray[Any], ...],
-    swapped: int,
-    spec: LRNSpec,
-    axis: int,
-    out: NDArray[Any] | None,
-    num_threads: int | None,
-) -> NDArray[Any]:
-    """Run a pass of the kernels on checked `inputs`, x the last of them, bit i of `swapped` for operand i."""
-    x = inputs[-1]
-    check_spec(spec)
-    axis = check_axis(axis, x.ndim)
-    if out is None:
-        y, y_swapped = np.empty_like(x, dtype=x.dtype.type, subok=False), False
-    else:
-        y, y_swapped = check_out(out, x)
-    threads = resolve(num_threads, x.size)
-    if not compute(*inputs, y, axis, *spec._arguments, threads, swapped | y_swapped << 2):
-        # `out` overlaps an input in other places than its own
-        apart = np.empty_like(x, dtype=x.dtype.type, subok=False)
-        compute(*inputs, apart, axis, *spec._arguments, threads, swapped)
-        np.copyto(y, apart)
-    return y

@@ -127,14 +127,8 @@ def local_response_norm(
 def _apply(function: Callable[..., Any], spec: LRNSpec, axis: int, *arrays: jax.Array) -> jax.Array:
     """Call `function` of lrncore on the host; the last of `arrays` is x."""
     x = arrays[-1]
-    dtype = jnp.promote_types(x.dtype, jnp.float32)
-    y = jax.pure_callback(
-        partial(function, spec=spec, axis=axis),
-        jax.ShapeDtypeStruct(x.shape, dtype),
-        *(array.astype(dtype) for array in arrays),
-        vmap_method="broadcast_all",
-    )
-    return y.astype(x.dtype)
+    result = jax.ShapeDtypeStruct(x.shape, x.dtype)
+    return jax.pure_callback(partial(function, spec=spec, axis=axis), result, *arrays, vmap_method="broadcast_all")
 
 
 # An eager call is compiled once for each spec and shape, too; a bare callback would be at every call.

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lrncore.functional import lrn
@@ -20,8 +19,6 @@ except ImportError as error:
     raise ImportError("lrncore.onnx needs ONNX: pip install onnx") from error
 
 __all__ = ["LRN", "run"]
-
-_HALVES = ("float16", "bfloat16")
 
 
 class LRN(OpRun):
@@ -60,10 +57,7 @@ class LRN(OpRun):
 
     def _run(self, x: NDArray[Any], size: int, alpha: float, beta: float, bias: float) -> tuple[NDArray[Any]]:
         """Return the output; the evaluator fills in the defaults of the attributes."""
-        spec = LRNSpec.onnx(size, alpha, beta, bias)
-        if x.dtype.name in _HALVES:
-            return (lrn(x.astype(np.float32), spec).astype(x.dtype),)
-        return (lrn(x, spec),)
+        return (lrn(x, LRNSpec.onnx(size, alpha, beta, bias)),)
 
 
 class _Evaluator(ReferenceEvaluator):

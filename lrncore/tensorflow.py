@@ -111,12 +111,9 @@ def _check(x: tf.Tensor) -> tf.Tensor:
 def _apply(function: Callable[..., Any], spec: LRNSpec, *tensors: tf.Tensor) -> tf.Tensor:
     """Call `function` of lrncore; the last of `tensors` is x."""
     x = tensors[-1]
-    dtype = tf.float64 if x.dtype == tf.float64 else tf.float32
-    y = tf.numpy_function(
-        partial(function, spec=spec, axis=-1), [tf.cast(tensor, dtype) for tensor in tensors], dtype, stateful=False
-    )
+    y = tf.numpy_function(partial(function, spec=spec, axis=-1), tensors, x.dtype, stateful=False)
     y.set_shape(x.shape)  # TensorFlow cannot see it
-    return tf.cast(y, x.dtype)
+    return y
 
 
 def _refuse(*_: tf.Tensor) -> NoReturn:

@@ -17,8 +17,15 @@ NaN, an Inf or a huge value changes the outputs whose window holds it, and no bi
 - An empty tensor gives a new empty tensor, not itself.
 - `torch.jit.script` does not take it.
 
-A tensor on another device goes to PyTorch's own function. A second derivative, one in forward mode and one by a
-transform of `torch.func` are composed of PyTorch's operations, and no faster than those.
+The kernels read and write the memory of the tensors, whatever their strides and dtype. They compute the first
+derivatives too, in reverse and in forward mode, by autograd or by a transform of `torch.func`, with `torch.vmap` in
+any place. Composed of PyTorch's operations, and no faster than those, are
+
+- second derivatives, and all of a call inside two transforms that differentiate, as in `torch.func.hessian`,
+- forward mode and `torch.func` inside `torch.compile`, and
+- a call that learns alpha, beta or k, when anything but autograd's reverse mode is at work on it.
+
+A tensor on another device goes to PyTorch's own function.
 
 A call takes as many threads as `lrncore.lrn` would, but at most `torch.get_num_threads()`. A program that loads an
 exported or traced model imports `lrncore.torch` first.
@@ -27,13 +34,10 @@ exported or traced model imports `lrncore.torch` first.
 from __future__ import annotations
 
 import copy
-import sys
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Collection
 from typing import Any, TypeVar
 
-from lrncore._threads import resolve
-from lrncore.functional import lrn, lrn_backward
+from lrncore._checks import check_real
 from lrncore.spec import LRNSpec
 
 try:
@@ -44,22 +48,21 @@ except ImportError as missing:
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.fx.experimental.symbolic_shapes import guard_scalar
-from torch.overrides import handle_torch_function, has_torch_function_unary
+from torch.overrides import handle_torch_function, has_torch_function
 
-__all__ = ["LocalResponseNorm", "local_response_norm", "replace"]
+from lrncore import _torch as operators
+
+__all__ = ["LearnableLocalResponseNorm", "LocalResponseNorm", "local_response_norm", "replace"]
 
 Model = TypeVar("Model", bound=nn.Module)
-
-_HALVES = (torch.float16, torch.bfloat16)
-_DTYPES = (torch.float32, torch.float64, *_HALVES)
 
 
 def local_response_norm(
     input: Tensor,  # noqa: A002  (PyTorch's name)
     size: int,
-    alpha: float = 1e-4,
-    beta: float = 0.75,
-    k: float = 1.0,
+    alpha: float | Tensor = 1e-4,
+    beta: float | Tensor = 0.75,
+    k: float | Tensor = 1.0,
 ) -> Tensor:
     """Call `lrncore.lrn` with the arguments and defaults of `torch.nn.functional.local_response_norm`.
 
@@ -69,8 +72,8 @@ def local_response_norm(
         At least two dimensions, the channels on the second: (N, C, ...). Any strides, read where they lie.
     size : int
         Channels in the window, at least 1. An even window reaches one channel further back than ahead.
-    alpha, beta, k : float, optional
-        As in PyTorch, which divides alpha by `size`.
+    alpha, beta, k : float or Tensor of one element, optional
+        As in PyTorch, which divides alpha by `size`. Tensors get gradients too.
 
     Returns
     -------
@@ -87,6 +90,7 @@ def local_response_norm(
     See Also
     --------
     LocalResponseNorm : the same as a layer.
+    LearnableLocalResponseNorm : a layer that learns alpha, beta and k.
 
     Notes
     -----
@@ -104,21 +108,20 @@ def local_response_norm(
     >>> x.grad
     tensor([[ 1.0000, -0.1200]])
     """
-    if has_torch_function_unary(input):
-        return handle_torch_function(local_response_norm, (input,), input, size, alpha=alpha, beta=beta, k=k)
+    relevant = input, alpha, beta, k
+    if has_torch_function(relevant):
+        return handle_torch_function(local_response_norm, relevant, input, size, alpha=alpha, beta=beta, k=k)
     _check(input)
-    parameters: Any = size, alpha, beta, k
     if torch.compiler.is_compiling():
         # a number that differed between two calls is a symbol by now, and only a number can be checked
-        parameters = map(guard_scalar, parameters)
-    spec = LRNSpec.torch(*parameters)
+        numbers = (value if isinstance(value, Tensor) else guard_scalar(value) for value in (size, alpha, beta, k))
+        size, alpha, beta, k = numbers
+    if any(isinstance(value, Tensor) for value in (alpha, beta, k)):
+        return _learned(input, size, {"alpha": alpha, "beta": beta, "k": k})
+    spec = LRNSpec.torch(size, alpha, beta, k)
     if input.device.type != "cpu":
         return nn.functional.local_response_norm(input, size, alpha, beta, k)
-    # Operators of libraries know reverse mode and vmap, and would lose the tangent of forward mode silently.
-    compute = _composed if forward_ad._current_level >= 0 or _differentiated_by_func() else _lrn
-    # an operator takes integers of 64 bits
-    before, after = min(spec.before, sys.maxsize), min(spec.after, sys.maxsize)
-    return compute(input, before, after, spec.scale, spec.beta, spec.k, 1)
+    return _operator()(input, *operators.arguments_of(spec))
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):
@@ -158,6 +161,93 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Return the normalized `input`, as `local_response_norm` does."""
         return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+
+class LearnableLocalResponseNorm(nn.Module):
+    """A `LocalResponseNorm` that learns alpha, beta and k with the other parameters of a model.
+
+    Parameters
+    ----------
+    size : int
+        Channels in the window, at least 1.
+    alpha, beta, k : float, optional
+        What training starts from; as in PyTorch, which divides alpha by `size`.
+    learn : collection of str, optional
+        Which of them are parameters of the module. The others are buffers.
+    device, dtype : optional
+        Of alpha, beta and k; as for the layers of `torch.nn`, the defaults are those of PyTorch.
+
+    Attributes
+    ----------
+    alpha, beta, k : Tensor
+        Each of no dimensions: an `nn.Parameter`, or a buffer where it is not learned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `LRNSpec.torch` does, in the constructor and, once training has made a value infinite or NaN, in a call
+        that the kernels compute.
+    ValueError
+        If `learn` names something else.
+
+    See Also
+    --------
+    lrncore.lrn_param_grads : the formulas of their gradients.
+
+    Notes
+    -----
+    The gradients of alpha, beta and k are summed in float64 and rounded to the dtype of the parameter: float32,
+    unless PyTorch's default is another or the module was moved, e.g. by ``double()``. A small alpha needs a small
+    learning rate, in a parameter group of its own. Nothing keeps the values in a range: where the sum under the
+    power becomes negative, the outputs are NaN for most beta.
+
+    Examples
+    --------
+    >>> import torch, lrncore.torch
+    >>> layer = lrncore.torch.LearnableLocalResponseNorm(1, alpha=1.0, beta=1.0, learn=("alpha", "k"))
+    >>> layer
+    LearnableLocalResponseNorm(1, learn=('alpha', 'k'))
+    >>> layer(torch.tensor([[2.0]])).backward()  # x / (k + alpha * x**2)
+    >>> layer.alpha.grad, layer.k.grad
+    (tensor(-0.3200), tensor(-0.0800))
+    """
+
+    alpha: Tensor
+    beta: Tensor
+    k: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        learn: Collection[str] = ("alpha", "beta", "k"),
+        *,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        LRNSpec.torch(size, alpha, beta, k)
+        self.size = size
+        values = {"alpha": alpha, "beta": beta, "k": k}
+        if isinstance(learn, str) or not values.keys() >= set(learn):
+            raise ValueError(f"learn must hold names among alpha, beta and k, got {learn!r}")
+        self.learn = tuple(name for name in values if name in learn)
+        for name, value in values.items():
+            tensor = torch.tensor(value, device=device, dtype=dtype or torch.get_default_dtype())
+            if name in self.learn:
+                self.register_parameter(name, nn.Parameter(tensor))
+            else:
+                self.register_buffer(name, tensor)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """Return the normalized `input`, as `local_response_norm` does."""
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses."""
+        return f"{self.size}, learn={self.learn}"
 
 
 def replace(model: Model, inplace: bool = False) -> Model:
@@ -211,7 +301,7 @@ def _check(input: object) -> None:  # noqa: A002
         raise TypeError(f"input must be a torch.Tensor, got {type(input).__name__}")
     if input.layout is not torch.strided:
         raise TypeError(f"input must be strided, got {input.layout}; convert it first, e.g. input.to_dense()")
-    if input.dtype not in _DTYPES:
+    if input.dtype not in operators.ELEMENTS:
         raise TypeError(
             f"input must be float32, float64, float16 or bfloat16, got {str(input.dtype).removeprefix('torch.')}; "
             "cast it first, e.g. input.float()"
@@ -220,95 +310,39 @@ def _check(input: object) -> None:  # noqa: A002
         raise ValueError(f"input must have at least 2 dimensions, got {input.dim()}")
 
 
+def _learned(input: Tensor, size: int, parameters: dict[str, float | Tensor]) -> Tensor:  # noqa: A002
+    """Return `local_response_norm` of parameters of which some are tensors."""
+    LRNSpec.torch(size)
+    values = []
+    for name, value in parameters.items():
+        if not isinstance(value, Tensor):
+            values.append(torch.tensor(check_real(value, name), dtype=torch.float64))
+        elif value.numel() == 1:
+            values.append(value.reshape(()))
+        else:
+            raise ValueError(f"{name} must be a number or a tensor of one element, got shape {tuple(value.shape)}")
+    if input.device.type != "cpu":
+        return nn.functional.local_response_norm(input, size, *values)
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    if recorded or _transforms() or forward_ad._current_level >= 0:
+        return operators.composed_learned(size, input, *values)
+    return operators.Learned.apply(size, input, *values)
+
+
+def _operator() -> Any:
+    """Return what computes so that the derivatives which are being taken find their way."""
+    transforms = [name for name in _transforms() if name != "Vmap"]
+    # torch.func.jvp enters a level of forward mode of its own
+    orders = len(transforms) + (forward_ad._current_level >= 0 and "Jvp" not in transforms)
+    if not orders:
+        return operators.lrn
+    # Nested forward modes lose the tangents of a Function, and neither torch.compile nor functionalize takes one.
+    if orders > 1 or "Functionalize" in transforms or torch.compiler.is_compiling():
+        return operators.composed
+    return operators.Forward.apply
+
+
 @torch.compiler.assume_constant_result
-def _differentiated_by_func() -> bool:
-    """Return whether a transform of `torch.func` other than vmap is at work."""
-    return any(each.key().name != "Vmap" for each in torch._C._functorch.get_interpreter_stack() or ())
-
-
-@torch.library.custom_op("lrncore::lrn", mutates_args=(), device_types="cpu")
-def _lrn(x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int) -> Tensor:
-    return _compute(lrn, (x,), _spec(before, after, scale, beta, k), axis)
-
-
-@torch.library.custom_op("lrncore::lrn_backward", mutates_args=(), device_types="cpu")
-def _lrn_backward(
-    g: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int
-) -> Tensor:
-    return _compute(lrn_backward, (g, x), _spec(before, after, scale, beta, k), axis)
-
-
-# a network calls with the same few windows again and again
-_spec = lru_cache(maxsize=64)(LRNSpec)
-
-
-def _compute(function: Callable[..., Any], inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -> Tensor:
-    """Let a function of lrncore read the memory of `inputs` and write into that of the result."""
-    result = torch.empty_like(inputs[-1])
-    half = result.dtype in _HALVES
-    arrays = [(tensor.float() if half else tensor).numpy(force=True) for tensor in inputs]
-    threads = min(resolve(None, result.numel()), torch.get_num_threads())
-    computed = function(*arrays, spec, axis, out=None if half else result.numpy(), num_threads=threads)
-    return result.copy_(torch.from_numpy(computed)) if half else result
-
-
-@_lrn.register_fake
-def _(x: Tensor, *_parameters: Any) -> Tensor:
-    return torch.empty_like(x)
-
-
-@_lrn_backward.register_fake
-def _(_g: Tensor, x: Tensor, *_parameters: Any) -> Tensor:
-    return torch.empty_like(x)
-
-
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG001
-    """Keep the tensors and the parameters of an operator for its derivative."""
-    tensors = [value for value in inputs if isinstance(value, Tensor)]
-    ctx.save_for_backward(*tensors)
-    ctx.parameters = inputs[len(tensors) :]
-
-
-def _first_derivative(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-    return _lrn_backward(g, *ctx.saved_tensors, *ctx.parameters), *(None for _ in ctx.parameters)
-
-
-def _second_derivative(ctx: Any, u: Tensor) -> tuple[Tensor | None, ...]:
-    def backward(g: Tensor, x: Tensor) -> Any:
-        return torch.func.vjp(lambda x: _composed(x, *ctx.parameters), x)[1](g)[0]
-
-    return *torch.func.vjp(backward, *ctx.saved_tensors)[1](u), *(None for _ in ctx.parameters)
-
-
-_lrn.register_autograd(_first_derivative, setup_context=_keep)
-_lrn_backward.register_autograd(_second_derivative, setup_context=_keep)
-
-
-def _composed(x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int) -> Tensor:
-    """Return what `_lrn` does, in operations that PyTorch differentiates in every way and any number of times."""
-    wide = (x.float() if x.dtype in _HALVES else x).movedim(axis, -1)
-    channels = x.shape[axis]
-    ends = min(before, channels), min(after, channels)
-    squares = nn.functional.pad(wide * wide, ends)
-    total = sum(squares.narrow(-1, first, channels) for first in range(sum(ends) + 1))
-    return (wide * (k + scale * total) ** -beta).movedim(-1, axis).to(x.dtype)
-
-
-@_lrn.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Tensor, int]:
-    return _lrn(*_batched(info, in_dims, arguments)), 0
-
-
-@_lrn_backward.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Tensor, int]:
-    return _lrn_backward(*_batched(info, in_dims, arguments)), 0
-
-
-def _batched(info: Any, in_dims: tuple[int | None, ...], arguments: tuple[Any, ...]) -> list[Any]:
-    """Return the arguments of an operator, the batch of `torch.vmap` on axis 0 of every tensor among them."""
-    *values, axis = arguments
-    for i, value in enumerate(values):
-        if isinstance(value, Tensor):
-            batch = in_dims[i]
-            values[i] = value.expand(info.batch_size, *value.shape) if batch is None else value.movedim(batch, 0)
-    return [*values, axis + 1]
+def _transforms() -> tuple[str, ...]:
+    """Return the transforms of `torch.func` that are at work, the outermost first."""
+    return tuple(each.key().name for each in torch._C._functorch.get_interpreter_stack() or ())

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import ml_dtypes
 import numpy as np
 
 from lrncore import LRNSpec
@@ -99,6 +100,10 @@ TOLERANCES = {
     np.dtype(np.float64): Tolerance(power=6, gradient=8),
 }
 DTYPES = tuple(TOLERANCES)
+
+# Rounded once from float32, whose own error hardly shows.
+HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+TOLERANCES |= dict.fromkeys(HALVES, Tolerance(power=1, gradient=1))
 
 # The oracle is computed in a wider type than what it judges.
 ORACLE = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -28,11 +27,8 @@ settings.load_profile("lrncore")
 def isa(request, monkeypatch):
     """Let the public functions run on each instruction set in turn."""
     found = kernels.load(request.param)
-    table = {}
-    for character, module in found.items():
-        table[np.dtype(character)] = module, False
-        table[np.dtype(character).newbyteorder("S")] = module, True
-    monkeypatch.setattr(_checks, "KERNELS_BY_DTYPE", table)
+    monkeypatch.setattr(_checks, "KERNELS", found)
+    monkeypatch.setattr(_checks, "ELEMENTS", _checks.elements(found))
     return request.param
 
 

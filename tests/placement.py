@@ -5,6 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+#: bytes on both sides of an array that nothing may write to
+GUARD = 256
+
 
 class Placement(NamedTuple):
     """How an array of some shape lies in memory."""
@@ -22,16 +25,21 @@ def contiguous(ndim):
     return Placement(tuple(range(ndim)), (0,) * ndim, (False,) * ndim, 0, swapped=False)
 
 
+def other_order(dtype):
+    """Return a dtype in the other byte order; the types of ml_dtypes, of kind V to NumPy, have only one."""
+    return dtype if dtype.kind == "V" else dtype.newbyteorder("S")
+
+
 def place(values, placement):
     """Return an array that equals `values`, placed so."""
-    dtype = values.dtype.newbyteorder("S") if placement.swapped else values.dtype
+    dtype = other_order(values.dtype) if placement.swapped else values.dtype
     strides = [0] * values.ndim
     extent = dtype.itemsize
     for axis, gap in zip(reversed(placement.order), placement.gaps, strict=True):
         strides[axis] = extent + gap
-        extent = strides[axis] * values.shape[axis]
-    memory = np.zeros(extent + placement.offset, np.uint8)
-    array = np.ndarray(values.shape, dtype, memory, placement.offset, tuple(strides))
+        extent = strides[axis] * max(values.shape[axis], 1)  # an empty array begins inside its memory too
+    memory = np.full(GUARD + placement.offset + extent + GUARD, 0xFF, np.uint8)  # NaN, if it were read
+    array = np.ndarray(values.shape, dtype, memory, GUARD + placement.offset, tuple(strides))
     array = array[tuple(slice(None, None, -1 if back else 1) for back in placement.reversed_axes)]
     array[...] = values
     array.flags.writeable = not placement.read_only

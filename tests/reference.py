@@ -35,11 +35,38 @@ def backward(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     magnitude = abs(dx)
     # y[j] depends on every x[c] of its window, through s[j]
     for j in range(len(x)):
-        slope = dtype(-2) * dtype(scale) * dtype(beta) * g[j] * x[j] * s[j] ** dtype(-beta - 1)
+        slope = dtype(-2) * dtype(scale) * dtype(beta) * g[j] * x[j] * s[j] ** (dtype(-beta) - 1)
         for c in window(j, len(x), before, after):
             dx[c] += slope * x[c]
             magnitude[c] += abs(slope * x[c])
     return np.moveaxis(dx, 0, axis), np.moveaxis(magnitude, 0, axis)
+
+
+def jvp(dx, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
+    """Return the derivative of y along dx, and the sum of the magnitudes of its terms."""
+    s = np.moveaxis(sums(x, before, after, scale, k, axis, dtype), axis, 0)
+    x = np.moveaxis(np.asarray(x, dtype), axis, 0)
+    dx = np.moveaxis(np.asarray(dx, dtype), axis, 0)
+    dy = dx * s ** dtype(-beta)
+    magnitude = abs(dy)
+    for c in range(len(x)):
+        slope = dtype(-2) * dtype(scale) * dtype(beta) * x[c] * s[c] ** (dtype(-beta) - 1)
+        for j in window(c, len(x), before, after):
+            dy[c] += slope * x[j] * dx[j]
+            magnitude[c] += abs(slope * x[j] * dx[j])
+    return np.moveaxis(dy, 0, axis), np.moveaxis(magnitude, 0, axis)
+
+
+def param_grads(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
+    """Return the derivatives of sum(g * y) with respect to scale, beta and k, and the sums of their magnitudes."""
+    s = sums(x, before, after, scale, k, axis, dtype)
+    squares = sums(x, before, after, 1, 0, axis, dtype)
+    t = np.asarray(g, dtype) * np.asarray(x, dtype) * s ** (dtype(-beta) - 1)
+    terms = -dtype(beta) * t * squares, -t * s * np.log(s), -dtype(beta) * t
+    # an error of s by one part shows in its logarithm as such
+    return [term.sum() for term in terms], [
+        np.sum(abs(term) + abs(t * s) * (i == 1)) for i, term in enumerate(terms)
+    ]
 
 
 def finite_differences(g, x, before, after, scale, beta, k, axis, step=1e-5):

@@ -101,7 +101,7 @@ def test_integers_are_refused_as_those_of_numpy_are(foreign):
     with pytest.raises(TypeError) as caught:
         lrn(foreign(np.ones((2, 3), np.int32)), SPEC)
     assert str(caught.value) == (
-        "x must be float32 or float64, got int32; cast it first, e.g. x.astype(np.float32)"
+        "x must be float32, float64, float16 or bfloat16, got int32; cast it first, e.g. x.astype(np.float32)"
     )
 
 

@@ -1,5 +1,6 @@
 """Which instruction set runs, and that this machine's ones are built and tested."""
 
+import cases
 import pytest
 
 import lrncore
@@ -26,15 +27,16 @@ def test_unknown_instruction_set_is_not_supported():
 
 @pytest.mark.parametrize("isa", kernels.available())
 def test_kernels_have_lanes(isa):
-    lanes = {character: module.lanes for character, module in kernels.load(isa).items()}
+    lanes = {name: module.lanes for name, module in kernels.load(isa).items()}
     widest = {"avx512": 16, "avx2": 8, "baseline": 4}[isa]
-    assert lanes in ({"f": widest, "d": widest // 2}, {"f": 1, "d": 1})
+    computed_in_float32 = dict.fromkeys(["float32", "float16", "bfloat16"], widest)
+    assert lanes in (computed_in_float32 | {"float64": widest // 2}, dict.fromkeys(lanes, 1))
 
 
 def test_public_functions_use_the_chosen_kernels():
-    assert {id(module) for module, _ in _checks.KERNELS_BY_DTYPE.values()} == {
-        id(module) for module in kernels.load(kernels.isa).values()
-    }
+    found = kernels.load(kernels.isa)
+    for dtype in (*cases.DTYPES, *cases.HALVES):
+        assert _checks.element_of(dtype).kernels is found[dtype.name]
 
 
 def test_best_is_chosen(python):

@@ -107,22 +107,52 @@ def test_nan_fills_its_window(beta, size, layout):
 @each_layout
 @each_size
 @each_beta
-def test_inf_makes_its_neighbours_zero_and_itself_nan(beta, size, layout):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_inf_makes_its_window_zero(sign, beta, size, layout):
+    """Its own output too, where the power grows faster than it; with a power of 1/2 that tends to scale^-1/2."""
     case = LAYOUTS[layout]
     spec = LRNSpec.torch(size, 1.0, beta, 0.5)
-    channel = case.channels // 2
-    _, x, pixel = spoiled(case, np.inf, channel)
+    _, x, pixel = spoiled(case, sign * np.inf, case.channels // 2)
     y = lrncore.lrn(x, spec, case.axis)
-    outside = untouched(case.shape, pixel, spec.after, spec.before, channel)
-    assert np.array_equal(np.flatnonzero(np.isnan(y)), np.flatnonzero(np.isinf(x)))
-    assert (y[~outside & np.isfinite(x)] == 0).all()
+    touched = ~untouched(case.shape, pixel, spec.after, spec.before, case.channels // 2)
+    expected = np.copysign(0, x[touched])
+    if beta == 0.5:
+        expected[np.isinf(x[touched])] = sign / np.sqrt(np.float32(spec.scale), dtype=np.float64)
+    assert np.array_equal(y[touched], expected.astype(np.float32))
+    assert np.array_equal(np.signbit(y[touched]), np.signbit(expected))
 
 
-# Finite input whose squares, or their sum's power, leave the range of the type. The results do not.
-EXTREMES = {
-    np.dtype(np.float32): (1e-30, 1e-20, 1e18, 1e20, 1e37),
-    np.dtype(np.float64): (1e-200, 1e-160, 1e150, 1e160, 1e300),
+LIMITS = {
+    # beta: for one Inf in the window, for two
+    0.0: (np.inf, np.inf),
+    0.25: (np.inf, np.nan),
+    0.5: (0.5, np.nan),
+    0.75: (0.0, 0.0),
+    2.0: (0.0, 0.0),
+    -1.0: (np.inf, np.inf),
 }
+
+
+@both_walks
+@each_dtype
+@pytest.mark.parametrize("beta", LIMITS)
+def test_an_infinite_number_gives_the_limit_where_there_is_one(beta, dtype, layout):
+    case = LAYOUTS[layout]
+    for neighbour, expected in zip((1, -np.inf), LIMITS[beta], strict=True):
+        _, x, pixel = spoiled(case, np.inf, 10, dtype)
+        x[pixel][11] = neighbour
+        y = lrncore.lrn(x, LRNSpec(2, 2, 4.0, beta, 0.5), case.axis)
+        assert np.array_equal(y[pixel][10], expected, equal_nan=True)
+
+
+@both_walks
+@each_beta
+def test_inf_in_x_leaves_no_gradient(beta, layout):
+    case = LAYOUTS[layout]
+    _, x, pixel = spoiled(case, np.inf, 10)
+    dx = lrncore.lrn_backward(np.ones_like(x), x, LRNSpec(2, 2, 0.2, beta, 0.5), case.axis)
+    assert dx[pixel][10] == 0
+    assert np.isfinite(dx).all()
 
 
 @each_layout

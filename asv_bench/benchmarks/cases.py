@@ -45,7 +45,7 @@ LAYERS = {
 }
 
 LAYOUTS = ("planar", "packed")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "float16")
 #: One image of AlexNet's first layer is 1.2 MB in float32, which caches hold; 32 are 37 MB.
 BATCHES = (1, 32)
 
@@ -58,7 +58,8 @@ def alexnet(layout="planar", batch=1, n=5, beta=0.75):
 
 def normal(shape, dtype, seed):
     """Return N(0, 1) data, the same for the same arguments."""
-    return np.random.default_rng(seed).standard_normal(shape, dtype)
+    wide = np.random.default_rng(seed).standard_normal(shape, np.promote_types(dtype, np.float32))
+    return wide.astype(dtype, copy=False)
 
 
 # asv sets up again before every timed call
@@ -81,6 +82,13 @@ class Call:
 
     def backward(self):
         lrncore.lrn_backward(self.g, self.x, **self.options)
+
+    def jvp(self):
+        lrncore.lrn_jvp(self.g, self.x, **self.options)
+
+    def param_grads(self):
+        options = {name: self.options[name] for name in ("spec", "axis", "num_threads")}
+        lrncore.lrn_param_grads(self.g, self.x, **options)
 
     def copy(self):
         np.copyto(self.out, self.x)

@@ -19,7 +19,7 @@ INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 
 
 class Kernels(Protocol):
-    """What every extension module has: both passes for one instruction set and one element type."""
+    """What every extension module has: all passes for one instruction set and one element type."""
 
     lanes: int
 
@@ -54,6 +54,37 @@ class Kernels(Protocol):
         /,
     ) -> bool: ...
 
+    def tangent(
+        self,
+        dx: NDArray[Any],
+        x: NDArray[Any],
+        y: NDArray[Any],
+        axis: int,
+        before: int,
+        after: int,
+        scale: float,
+        beta: float,
+        k: float,
+        threads: int,
+        swapped: int,
+        /,
+    ) -> bool: ...
+
+    def parameters(
+        self,
+        g: NDArray[Any],
+        x: NDArray[Any],
+        axis: int,
+        before: int,
+        after: int,
+        scale: float,
+        beta: float,
+        k: float,
+        threads: int,
+        swapped: int,
+        /,
+    ) -> tuple[float, float, float]: ...
+
 
 def available() -> tuple[str, ...]:
     """Return the instruction sets that are built and that this processor runs, best first."""
@@ -73,10 +104,10 @@ def choose(cap: str | None) -> str:
 
 
 def load(isa: str) -> dict[str, Kernels]:
-    """Return the kernels of an available instruction set, by the character of their dtype."""
+    """Return the kernels of an available instruction set, by the name of their dtype."""
     return {
-        character: cast("Kernels", import_module(f"{__name__}._{isa}_{name}"))
-        for character, name in (("f", "f32"), ("d", "f64"))
+        name: cast("Kernels", import_module(f"{__name__}._{isa}_{short}"))
+        for name, short in (("float32", "f32"), ("float64", "f64"), ("float16", "f16"), ("bfloat16", "bf16"))
     }
 
 

@@ -85,8 +85,8 @@ cdef void fold(Grid* grid) noexcept nogil:
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow.
 cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
-    cdef Py_ssize_t item = sizeof(real), i
-    cdef Axis* last = &grid.axes[grid.dims - 1]
+    cdef Py_ssize_t item = sizeof(elem), i
+    cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
     grid.adjoining = False
     grid.inner.length = 1
@@ -98,14 +98,14 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         rows = True
     elif adjacent(last, item):
         whole_slab = adjacent(&grid.channel, last.length * item)
-        rows = last.length * item >= SHORT_INNER_BYTES or not whole_slab
+        rows = last.length * <Py_ssize_t>sizeof(real) >= SHORT_INNER_BYTES or not whole_slab
     elif adjacent(&grid.channel, item):
         grid.adjoining = (grid.channel.length < FEW_CHANNELS and reach < DIRECT_TAPS and grid.dims == 1
                           and adjacent(last, grid.channel.length * item))
         rows = grid.channel.length < FEW_CHANNELS and not grid.adjoining
     else:
         rows = farthest(last) <= farthest(&grid.channel) or grid.channel.length < FEW_CHANNELS
-    if reach * (last.length if whole_slab else 1) * item > REACH_BYTES:
+    if reach * (last.length if whole_slab else 1) * <Py_ssize_t>sizeof(real) > REACH_BYTES:
         rows = True
     grid.streamed = not rows
     if grid.dims and (rows or whole_slab):
@@ -113,15 +113,14 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         grid.dims -= 1
 
 
-cdef void set_operand(Operand* operand, const Grid* grid, int which, bint swapped) noexcept nogil:
-    cdef Py_ssize_t item = sizeof(real)
+cdef void set_operand(Operand* operand, const Grid* grid, int which, bint swapped, bint overwritten) noexcept nogil:
     operand.channel = grid.channel.stride[which]
     operand.swapped = swapped
     # in a stream, the elements of a slab that is not adjacent are single channels
     operand.inner = grid.inner.stride[which]
     if grid.streamed and grid.inner.length == 1:
         operand.inner = operand.channel
-    operand.staged = swapped or operand.inner != item
+    operand.staged = swapped or overwritten or operand.inner != <Py_ssize_t>sizeof(elem)
 
 
 # The bytes from an operand's first slab to slab `index`
@@ -140,17 +139,18 @@ cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), rows, width
     grid.tiles = 1
     if grid.streamed:
-        rows = job.window.levels * (2 if job.backward else 1) + 3
+        rows = job.window.levels * (2 if job.second else 1) + 3
         width = CACHE_BYTES // rows
         if job.far:
             width = min(width, FAR_BACKWARD_CHUNK_BYTES if job.backward else FAR_CHUNK_BYTES)
         job.width = round_up(width // item, LANES)
         return
     job.width = 1
-    rows = rows_scratch(job) // row_pitch(1) + job.after + 3
+    rows = busy_rows(job) + job.after + 3
     if job.backward:
         rows += job.before + 2
-    width = max((FAR_ROWS_BYTES if job.past else CACHE_BYTES) // rows, TILE_ROW_BYTES)
+    width = max((FAR_ROWS_BYTES if job.past else CACHE_BYTES) // rows, TILE_ROW_BYTES * sizeof(real) // sizeof(elem))
+    rows = rows_scratch(job) // row_pitch(1)
     width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width
     if job.slabs % threads and job.inner >= 4 * LANES * threads:

@@ -1,7 +1,7 @@
 # What one call has to do, the same for all its threads, and the way to its operands.
 
-# Where an operand's elements lie. A staged operand passes line by line through scratch: its elements are not
-# adjacent along the walk, or not in this machine's byte order.
+# Where an operand's elements lie. A staged operand passes line by line through scratch: its elements are not adjacent
+# along the walk, not in this machine's byte order, or overwritten by the output while windows still reach back to them.
 cdef struct Operand:
     Py_ssize_t channel      # bytes from one channel to the next
     Py_ssize_t inner        # bytes from one inner element to the next
@@ -10,9 +10,11 @@ cdef struct Operand:
 
 
 cdef struct Job:
+    Task task
     Formula formula
     Window window           # of the squares; the reflected window has the same size, hence the same plan
-    bint backward
+    bint backward           # the task is that
+    bint second             # there is a second window: the reflected one, or that of the products x dx
     bint far                # the arrays exceed the caches
     bint past               # rows: so the result is stored past them, and squares are not kept
     Py_ssize_t channels
@@ -31,16 +33,34 @@ cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogi
     return (count + unit - 1) // unit * unit
 
 
-cdef void gather(const char* source, Py_ssize_t stride, bint swapped, real* line, Py_ssize_t length) noexcept nogil:
+cdef void gather(const Operand* operand, const char* source, elem* line, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
+    if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
+        memcpy(line, source, length * sizeof(elem))
+        return
     for i in range(length):
-        line[i] = load_element(source + i * stride, swapped)
+        line[i] = load_elem(source + i * operand.inner, operand.swapped)
 
 
-cdef void scatter(const real* line, char* target, Py_ssize_t stride, bint swapped, Py_ssize_t length) noexcept nogil:
+cdef void scatter(const Operand* operand, const elem* line, char* target, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(length):
-        store_element(target + i * stride, line[i], swapped)
+        store_elem(target + i * operand.inner, line[i], operand.swapped)
+
+
+cdef inline Around around_of(const Job* job, Scaled* sums) noexcept nogil:
+    cdef Around around
+    around.channels = job.channels
+    around.before = job.before
+    around.after = job.after
+    around.first = 0
+    around.inner = job.inner
+    around.x.step = job.x.channel
+    around.g.step = job.g.channel
+    around.x.ring = around.g.ring = NULL
+    around.x.ring_bytes = around.g.ring_bytes = 0
+    around.sums = sums
+    return around
 
 
 cdef inline void clear(real* line, Py_ssize_t length) noexcept nogil:
@@ -48,13 +68,13 @@ cdef inline void clear(real* line, Py_ssize_t length) noexcept nogil:
 
 
 # Where a stage finds an operand: the staged line, or the array itself
-cdef inline const real* source(const Operand* operand, const real* line, const char* at) noexcept nogil:
+cdef inline const elem* source(const Operand* operand, const void* line, const char* at) noexcept nogil:
     if operand.staged:
-        return line
-    return <const real*>at
+        return <const elem*>line
+    return <const elem*>at
 
 
-cdef inline real* target(const Operand* operand, real* line, char* at) noexcept nogil:
+cdef inline elem* target(const Operand* operand, void* line, char* at) noexcept nogil:
     if operand.staged:
-        return line
-    return <real*>at
+        return <elem*>line
+    return <elem*>at

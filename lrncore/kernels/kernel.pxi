@@ -18,8 +18,14 @@
 
 from cython.parallel cimport prange
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport (INFINITY, NAN, ceil, copysignl, exp2l, fabs, floor, fmal, fmod, frexpl, ilogb, isfinite, isinf,
+                        isnan, ldexp, ldexpl, log, log2, logl, powl, rint, rintl, sqrt)
 from libc.stdlib cimport free, malloc
-from libc.string cimport memmove, memset
+from libc.string cimport memcpy, memmove, memset
+
+
+cdef extern from *:
+    Py_ssize_t PY_SSIZE_T_MAX
 
 
 cdef extern from "power_any.h" nogil:
@@ -28,41 +34,74 @@ cdef extern from "power_any.h" nogil:
     int LANES
     int VECTOR_BYTES
 
-    ctypedef struct Exponent:   # beta, prepared for a call
+    int EXPONENT_BIAS
+    int RAISED
+    bint JUDGES_SQUARE
+
+    ctypedef struct Range:      # of numbers, between two powers of two
         pass
+
+    ctypedef struct Inside:     # were all vectors so far within a range?
+        pass
+
+    ctypedef struct Exponent:   # beta, prepared for a call
+        Range foreseen
 
     ctypedef struct Power:      # and for a loop
-        pass
+        Range foreseen
 
-    real load_element(const char* at, bint swapped) noexcept
-    void store_element(char* at, real a, bint swapped) noexcept
     vec load(const real* at) noexcept
     void store(real* at, vec v) noexcept
-    vec load_part(const real* at, Py_ssize_t count) noexcept
-    void store_part(real* at, vec v, Py_ssize_t count) noexcept
-    void store_past(real* at, vec v) noexcept
     void fence_stores() noexcept
-    void prefetch(const real* at) noexcept
+    void prefetch(const void* at) noexcept
     vec splat(real a) noexcept
     vec keep(vec v, vec mask) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
     vec quotient(vec x, vec s) noexcept
+    vec raised_quotient(vec x, vec s) noexcept
     vec with_sign(vec product, vec x) noexcept
+    vec times_inverse_square(vec x, vec s) noexcept
     vec times_half(vec x, vec s) noexcept
     vec times_three_quarters(vec x, vec s, vec* judged) noexcept
     Power power_of(const Exponent* exponent) noexcept
-    bint foreseen(vec s, Power power) noexcept
     vec times_any(vec x, vec s, Power power) noexcept
-    vec careful_any(vec x, vec s, const Exponent* to, vec fast) noexcept
-    vec careful_product(vec x, vec s, double exponent, vec fast, vec judged) noexcept
-    bint ordinary(vec s) noexcept
+    vec times_exp2(vec x, vec s, const Exponent* to) noexcept
+    vec log2_of(vec s) noexcept
+    Exponent exponent_of(double beta, int lowest, int highest) noexcept
+    Range range_of(int lowest, int highest) noexcept
+    Inside nothing_outside() noexcept
+    Inside still_inside(Inside inside, vec s, Range range) noexcept
+    bint all_inside(Inside inside, Range range) noexcept
+    bint lane_within(real s, Range range) noexcept
+    bint may_have_nonfinite(vec sum) noexcept
+    vec held(vec v) noexcept
+    vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
     bint UNLIKELY(bint condition) noexcept
-    Exponent exponent_of(double beta) noexcept
+
+
+cdef extern from "storage.h" nogil:
+    ctypedef float elem     # of arrays: `real`, or half as wide
+    bint MANY_LOOPS         # for more windows than the usual one
+
+    vec load_elements(const elem* at) noexcept
+    vec load_elements_part(const elem* at, Py_ssize_t count) noexcept
+    void store_elements(elem* at, vec v) noexcept
+    void store_elements_part(elem* at, vec v, Py_ssize_t count) noexcept
+    void store_elements_past(elem* at, vec v) noexcept
+    real real_of(const elem* at) noexcept
+    void set_elem(elem* at, real a) noexcept
+    elem load_elem(const char* at, bint swapped) noexcept
+    void store_elem(char* at, elem a, bint swapped) noexcept
 
 
 include "window.pxi"
+include "formula.pxi"
+include "again.pxi"
+include "totals.pxi"
 include "lines.pxi"
 include "stages.pxi"
+include "combine.pxi"
+include "derivatives.pxi"
 include "job.pxi"
 include "rows.pxi"
 include "stream.pxi"

@@ -15,6 +15,7 @@ cdef struct Taps:
     const real* line[MAX_TAPS]
     const real* mask[MAX_TAPS]
     int levels
+    bint split              # the window has levels above the first
     real* level[MAX_LEVELS]
     const real* earlier[MAX_LEVELS][2]
 
@@ -29,40 +30,38 @@ cdef struct Lines:
     Py_ssize_t y_pitch
     Py_ssize_t pitch        # elements, of everything in scratch: taps, t, gp
     Py_ssize_t period       # of the masks, whole vectors; 0 without masks
-    const real* fresh
-    const real* x
-    const real* g
+    const elem* fresh
+    const elem* x
+    const elem* g
     real* t
     real* gp
-    real* y
+    elem* y
     # Beyond the caches: what lies this far on in x and g is asked for ahead of time.
     Py_ssize_t ahead
     Py_ssize_t g_ahead
+    const Around* around
+    Totals* totals          # of the parameters' derivatives
     Taps taps
+    Taps products           # of the products x dx
 
 
-cdef inline vec fetch(const real* at, Py_ssize_t part) noexcept nogil:
-    return load_part(at, part) if part else load(at)
-
-
-cdef inline void put(real* at, vec v, Py_ssize_t part) noexcept nogil:
-    if part:
-        store_part(at, v, part)
-    else:
-        store(at, v)
+cdef inline vec fetch(const elem* at, Py_ssize_t part) noexcept nogil:
+    return load_elements_part(at, part) if part else load_elements(at)
 
 
 # Far results are stored past the caches.
 cdef inline void put_result(const Lines* at, bint far, Py_ssize_t i, vec v, Py_ssize_t part) noexcept nogil:
-    if far and part == 0:
-        store_past(at.y + i, v)
+    if part:
+        store_elements_part(at.y + i, v, part)
+    elif far:
+        store_elements_past(at.y + i, v)
     else:
-        put(at.y + i, v, part)
+        store_elements(at.y + i, v)
 
 
 # How many elements come before the first aligned vector
-cdef inline Py_ssize_t first_part(const real* at) noexcept nogil:
-    cdef Py_ssize_t past = <Py_ssize_t>at % VECTOR_BYTES // <Py_ssize_t>sizeof(real)
+cdef inline Py_ssize_t first_part(const elem* at) noexcept nogil:
+    cdef Py_ssize_t past = <Py_ssize_t>at // <Py_ssize_t>sizeof(elem) % LANES
     return LANES - past if past else 0
 
 
@@ -71,7 +70,7 @@ cdef inline vec term(const Taps* at, int j, Squares squares, Py_ssize_t i, Py_ss
                      Py_ssize_t part) noexcept nogil:
     cdef vec v
     if squares == RECOMPUTED:
-        v = fetch(at.line[j] + i, part)
+        v = fetch(<const elem*>at.line[j] + i, part)
         return v * v
     v = load(at.line[j] + i)
     if squares == MASKED:
@@ -79,20 +78,37 @@ cdef inline vec term(const Taps* at, int j, Squares squares, Py_ssize_t i, Py_ss
     return v
 
 
-# The sum of the taps, the newest of which is given. One order for all schedules.
+# The sum of the taps, the newest of which is given, in two halves. One order for all schedules.
+cdef inline void half_sums(vec newest, const Taps* at, int taps, Squares squares, Py_ssize_t i, Py_ssize_t m,
+                           Py_ssize_t part, vec* even, vec* odd) noexcept nogil:
+    cdef int j
+    even[0] = newest
+    odd[0] = splat(0)
+    if taps == 1:
+        return
+    odd[0] = term(at, 1, squares, i, m, part)
+    for j in range(2, taps - 1, 2):
+        even[0] = even[0] + term(at, j, squares, i, m, part)
+        odd[0] = odd[0] + term(at, j + 1, squares, i, m, part)
+    if taps & 1:
+        even[0] = even[0] + term(at, taps - 1, squares, i, m, part)
+
+
 cdef inline vec window_sum(vec newest, const Taps* at, int taps, Squares squares, Py_ssize_t i, Py_ssize_t m,
                            Py_ssize_t part) noexcept nogil:
-    cdef vec even = newest, odd
-    cdef int j
-    if taps == 1:
-        return even
-    odd = term(at, 1, squares, i, m, part)
-    for j in range(2, taps - 1, 2):
-        even = even + term(at, j, squares, i, m, part)
-        odd = odd + term(at, j + 1, squares, i, m, part)
-    if taps & 1:
-        even = even + term(at, taps - 1, squares, i, m, part)
-    return even + odd
+    cdef vec even, odd
+    half_sums(newest, at, taps, squares, i, m, part, &even, &odd)
+    return even if taps == 1 else even + odd
+
+
+# k + scale * sum of the taps. A long window has more roundings behind it, and its halves are added with one less.
+cdef inline vec sum_under_power(vec scale, vec k, bint split, vec newest, const Taps* at, int taps, Squares squares,
+                                Py_ssize_t i, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
+    cdef vec even, odd
+    if not split:
+        return muladd(scale, window_sum(newest, at, taps, squares, i, m, part), k)
+    half_sums(newest, at, taps, squares, i, m, part, &even, &odd)
+    return muladd(scale, odd, muladd(scale, even, k))
 
 
 cdef inline vec climbed(vec newest, const real* const* earlier, Py_ssize_t i) noexcept nogil:
@@ -128,6 +144,7 @@ cdef inline void take(Lines* at, const Lines* lines, int levels, int taps) noexc
     at.y = lines.y
     at.ahead = lines.ahead
     at.g_ahead = lines.g_ahead
+    at.around = lines.around
     for i in range(taps):
         at.taps.line[i] = lines.taps.line[i]
         at.taps.mask[i] = lines.taps.mask[i]

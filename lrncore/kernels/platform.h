@@ -13,10 +13,13 @@ static int openmp_max_threads(void) { return 1; }
 
 /* __builtin_cpu_supports asks the processor and also whether the operating system saves the registers. */
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#include <cpuid.h>
 static int supports_avx2(void)
 {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    unsigned a, b, c = 0, d;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d)
+           && (c & bit_F16C) != 0;
 }
 static int supports_avx512(void)
 {

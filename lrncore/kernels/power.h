@@ -3,8 +3,9 @@
  * They take the processor's estimates of s^-1/2 and 1/s (AVX-512: 2^-14; SSE and AVX2: 1.5*2^-12, float only; NEON:
  * 2^-16 after one step) and one series that corrects them; where a type has no estimate, square roots and divisions.
  *
- * These fast forms hold for `ordinary` s: positive and normal. Zeros, infinities, NaNs, negative numbers and
- * subnormals are recomputed lane by lane with the C library's pow, whatever their neighbours are.
+ * They hold for s between two powers of two, both normal, that the parameters of a call decide. Everything else, zeros,
+ * infinities, NaNs and negative numbers too, is made again lane by lane from x itself (again.pxi), whatever its
+ * neighbours are.
  */
 #ifndef LRNCORE_POWER_H
 #define LRNCORE_POWER_H
@@ -12,55 +13,87 @@
 #include "simd.h"
 
 #define SMALLEST_NORMAL ((bits_t)1 << FRACTION_BITS)
-#define NORMAL_SPAN ((bits_t)(2 * EXPONENT_BIAS) << FRACTION_BITS)
 
-/* Are the bits of every lane, all of them a positive number's, among the `span` from `low` on? */
-INLINE int within(vec s, bits_t low, bits_t span)
+/* The numbers from `low` on, `span` of them, by their bits */
+typedef struct {
+    bits_t low, span;
+} Range;
+
+/* 2^from <= s < 2^to, as far as they are normal */
+INLINE Range range_of(int from, int to)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64 && defined(LRN_DOUBLE)
-    return _mm512_cmplt_epu64_mask((__m512i)(as_bits(s) - splat_bits(low)), (__m512i)splat_bits(span)) == X86_ALL_LANES;
-#elif defined(LRN_X86) && VECTOR_BYTES == 64
-    return _mm512_cmplt_epu32_mask((__m512i)(as_bits(s) - splat_bits(low)), (__m512i)splat_bits(span)) == X86_ALL_LANES;
-#elif defined(LRN_X86) && !defined(LRN_DOUBLE)
-    /* one signed comparison, both ends moved to where integers wrap */
-    ivec moved = as_bits(s) + splat_bits(((bits_t)1 << 31) - low);
-    return X86(movemask)((vec)((sivec)moved < (sivec)splat_bits(((bits_t)1 << 31) + span))) == X86_ALL_LANES;
-#else
-    return inside(s, from_bits(splat_bits(low)), from_bits(splat_bits(low + span)));
-#endif
+    from = from < 1 - EXPONENT_BIAS ? 1 - EXPONENT_BIAS : from;
+    to = to > EXPONENT_BIAS + 1 ? EXPONENT_BIAS + 1 : to;
+    Range range = {(bits_t)1 << FRACTION_BITS, 0};
+    if (from < to) {
+        range.low = (bits_t)(from + EXPONENT_BIAS) << FRACTION_BITS;
+        range.span = (bits_t)(to - from) << FRACTION_BITS;
+    }
+    return range;
 }
 
-/* Is every lane ordinary: positive and normal? */
-INLINE int ordinary(vec s)
+/* What a loop over vectors has seen so far, asked for once, at its end: were all lanes within a range? */
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+typedef ivec Inside; /* the largest distance from the range's beginning; a mask would take the multipliers' time */
+#elif defined(LRN_VECTORS)
+typedef sivec Inside; /* all bits of a lane, or none */
+#else
+typedef ivec Inside;
+#endif
+
+INLINE Inside nothing_outside(void)
 {
 #if defined(LRN_X86) && VECTOR_BYTES == 64
-    return X86_CLASS_MASK(s, 0xff) == 0;
+    return splat_bits(0);
 #else
-    return within(s, SMALLEST_NORMAL, NORMAL_SPAN);
+    return (Inside)splat_bits(~(bits_t)0);
 #endif
 }
 
-/* `fast` where low <= key < high, x * s^exponent by the C library in the other lanes */
-COLD vec careful_lanes(vec x, vec s, double exponent, vec fast, vec key, vec low, vec high)
+INLINE Inside still_inside(Inside inside, vec s, Range range)
 {
-    real factors[LANES], from[LANES], products[LANES], keys[LANES], lows[LANES], highs[LANES];
-    store(factors, x);
-    store(from, s);
-    store(products, fast);
-    store(keys, key);
-    store(lows, low);
-    store(highs, high);
-    for (int i = 0; i < LANES; i++)
-        if (!(keys[i] >= lows[i] && keys[i] < highs[i]))
-            products[i] = (real)((double)factors[i] * pow((double)from[i], exponent));
-    return load(products);
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    return (ivec)X86_MAX_BITS((__m512i)inside, (__m512i)(as_bits(s) - splat_bits(range.low)));
+#elif defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
+    /* one signed comparison, both ends moved to where integers wrap */
+    ivec moved = as_bits(s) + splat_bits(((bits_t)1 << 31) - range.low);
+    return inside & ((sivec)moved < (sivec)splat_bits(((bits_t)1 << 31) + range.span));
+#else
+    vec low = from_bits(splat_bits(range.low)), high = from_bits(splat_bits(range.low + range.span));
+    return inside & (Inside)(s >= low) & (Inside)(s < high);
+#endif
 }
 
-/* `fast` where `judged` is ordinary, x * s^exponent by the C library in the other lanes */
-COLD vec careful_product(vec x, vec s, double exponent, vec fast, vec judged)
+INLINE int all_inside(Inside inside, Range range)
 {
-    return careful_lanes(x, s, exponent, fast, judged, from_bits(splat_bits(SMALLEST_NORMAL)),
-                         from_bits(splat_bits(SMALLEST_NORMAL + NORMAL_SPAN)));
+    bits_t lanes[LANES], all = 1;
+    memcpy(lanes, &inside, sizeof inside);
+    for (int i = 0; i < LANES; i++)
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+        all &= lanes[i] < range.span;
+#else
+        all &= lanes[i] & 1;
+    (void)range;
+#endif
+    return (int)all;
+}
+
+INLINE int lane_within(real s, Range range)
+{
+    bits_t b;
+    memcpy(&b, &s, sizeof b);
+    return b - range.low < range.span;
+}
+
+/* A sum that is finite only if all its terms are */
+INLINE int may_have_nonfinite(vec sum)
+{
+    real lanes[LANES];
+    int found = 0;
+    store(lanes, sum);
+    for (int i = 0; i < LANES; i++)
+        found |= lanes[i] - lanes[i] != 0;
+    return found;
 }
 
 /* (1 - e)^-q - 1 with e = 1 - v p, for an estimate p whose error e shows: a series in e, as long as the estimates
@@ -85,7 +118,8 @@ INLINE vec correction(vec v, vec p, double q)
 #endif
 }
 
-/* x * p * (1 + h), its last rounding the only large one where products and sums are fused; a zero may lose its sign */
+/* x * p * (1 + h), its last rounding the only large one where products and sums are fused; there a zero or an infinity
+ * may have the wrong sign */
 INLINE vec product(vec x, vec p, vec h)
 {
 #if defined(LRN_FUSED)
@@ -95,11 +129,14 @@ INLINE vec product(vec x, vec p, vec h)
 #endif
 }
 
-/* A product of x with something positive, as a zero too with the sign of x */
+/* A product of x with something positive, as a zero or an infinity too with the sign of x */
 INLINE vec with_sign(vec product, vec x)
 {
-#if defined(LRN_FUSED)
-    return from_bits(as_bits(product) | (as_bits(x) & as_bits(splat(REAL(-0.0)))));
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    return (vec)_mm512_ternarylogic_epi32((__m512i)product, (__m512i)x, (__m512i)splat(REAL(-0.0)), 0xd8);
+#elif defined(LRN_FUSED)
+    ivec sign = as_bits(splat(REAL(-0.0)));
+    return from_bits((as_bits(product) & ~sign) | (as_bits(x) & sign));
 #else
     (void)x;
     return product;
@@ -141,6 +178,42 @@ INLINE vec quotient(vec x, vec s)
 #endif
 }
 
+/* t of the backward is stored 2^RAISED times as large, so that it vanishes long after its share in the result would. */
+#define RAISED (FRACTION_BITS == 23 ? 32 : 256)
+
+/* 2^RAISED * x/s, for s of which 2^-RAISED * s is normal */
+INLINE vec raised_quotient(vec x, vec s)
+{
+    const ivec steps = splat_bits((bits_t)RAISED << FRACTION_BITS);
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    vec r = (vec)X86(rcp14)(s);
+    return product(x, from_bits(as_bits(r) + steps), correction(s, r, 1));
+#else
+    return x / from_bits(as_bits(s) - steps);
+#endif
+}
+
+/* x * s^-2 */
+INLINE vec times_inverse_square(vec x, vec s)
+{
+#if defined(LRN_FUSED)
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    vec r = (vec)X86(rcp14)(s);
+#else
+    vec r = splat(1) / s;
+#endif
+    /* p's rounding and r's error go back into the correction */
+    vec p = r * r, rest = muladd(r, r, splat(0) - p), e = minus_product(splat(1), s, r);
+    vec h = muladd(splat(3), e, splat(2));
+#if defined(LRN_DOUBLE)
+    h = muladd(muladd(splat(5), e, splat(4)) * e, e, h);
+#endif
+    return muladd(x, p, x * muladd(p, h * e, rest));
+#else
+    return x * (splat(1) / s / s);
+#endif
+}
+
 /* x * s^-1/2 */
 INLINE vec times_half(vec x, vec s)
 {
@@ -148,8 +221,11 @@ INLINE vec times_half(vec x, vec s)
     return product(x, r, correction(s * r, r, 0.5));
 }
 
+/* Is it s^2 that has to be normal for times_three_quarters to hold? */
+#define JUDGES_SQUARE (VECTOR_BYTES == 64 && FRACTION_BITS == 23)
+
 /* x * s^-3/4. AVX-512: p = (s^2 s^-1/2)^-1/2 has so small an error that one term corrects it, and it shows in
- * 1 - (s p^2) (s^2 p^2). There `judged`, which decides whether this holds, is s^2: it is the first to overflow. */
+ * 1 - (s p^2) (s^2 p^2). `judged` is what decides whether this holds. */
 INLINE vec times_three_quarters(vec x, vec s, vec *judged)
 {
     vec r = rsqrt_estimate(s);

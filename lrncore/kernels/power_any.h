@@ -15,8 +15,8 @@
 #define LRN_TABLES 1
 #define STEPS (2 * LANES)
 #define STEP_BITS (VECTOR_BYTES == 64 ? 5 : 4)
-#define LOWEST_EXPONENT (EXPONENT_BIAS - (VECTOR_BYTES == 64 ? 12 : 4))
-#define TABLES_BEGIN ((bits_t)LOWEST_EXPONENT << FRACTION_BITS)
+#define TABLED_FROM (VECTOR_BYTES == 64 ? -12 : -4)
+#define TABLED_TO (TABLED_FROM + STEPS)
 
 typedef struct {
     vec low, high;
@@ -45,13 +45,12 @@ INLINE vec lookup(Table table, ivec index)
 typedef struct {
     double beta;
     real head, tail;
-    int steep; /* so that an ordinary s may have an extraordinary power */
+    Range foreseen; /* the s for which times_any holds */
 #if defined(LRN_TABLES)
     float inverse[STEPS];           /* 1/c, c the middle of each interval of fractions */
     float of_fraction[2][STEPS];    /* c^-beta, and the relative error of that float */
     float of_exponent[2][STEPS];    /* 2^(-beta e), e modulo STEPS, and likewise */
     float series[4];                /* (1 + f)^-beta = 1 + series[0] f + series[1] f^2 ... */
-    bits_t span;                    /* of the numbers from TABLES_BEGIN on for which the tables hold */
 #endif
 } Exponent;
 
@@ -63,7 +62,8 @@ INLINE void split(double exact, float *rounded, float *error)
 }
 #endif
 
-INLINE Exponent exponent_of(double beta)
+/* For s from 2^from to 2^to */
+INLINE Exponent exponent_of(double beta, int from, int to)
 {
     Exponent x;
     int scale;
@@ -73,15 +73,16 @@ INLINE Exponent exponent_of(double beta)
     x.beta = beta;
     x.head = (real)head;
     x.tail = (real)(beta - head);
-    x.steep = !(fabs(beta) < 0.98);
 #if defined(LRN_TABLES)
     double widest = 1.0 / (2 * STEPS + 1), c = 1;
     for (int i = 0; i < STEPS; i++) {
         x.inverse[i] = (float)(STEPS / (STEPS + i + 0.5));
         split(pow(x.inverse[i], beta), &x.of_fraction[0][i], &x.of_fraction[1][i]);
     }
-    for (int e = LOWEST_EXPONENT; e < LOWEST_EXPONENT + STEPS; e++)
-        split(exp2(-beta * (e - EXPONENT_BIAS)), &x.of_exponent[0][e % STEPS], &x.of_exponent[1][e % STEPS]);
+    for (int e = TABLED_FROM; e < TABLED_TO; e++) {
+        int at = (e + EXPONENT_BIAS) % STEPS;
+        split(exp2(-beta * e), &x.of_exponent[0][at], &x.of_exponent[1][at]);
+    }
     double series[6] = {1};
     for (int i = 1; i < 6; i++)
         series[i] = c *= -(beta + i - 1) / i;
@@ -90,8 +91,10 @@ INLINE Exponent exponent_of(double beta)
     series[1] -= 0.3125 * widest * widest * widest * widest * series[5];
     for (int i = 0; i < 4; i++)
         x.series[i] = (float)series[i + 1];
-    x.span = fabs(beta) <= 4 ? (bits_t)STEPS << FRACTION_BITS : 0;
+    from = from > TABLED_FROM ? from : TABLED_FROM;
+    to = !(fabs(beta) <= 4) ? from : to < TABLED_TO ? to : TABLED_TO;
 #endif
+    x.foreseen = range_of(from, to);
     return x;
 }
 
@@ -124,46 +127,58 @@ INLINE vec log2_fraction(vec m)
 #endif
 }
 
-/* 2^(i + d) for integers i and |d| <= 0.502, to 2^-28 (float) or 2^-57 (double) */
-INLINE vec exp2_sum(ivec i, vec d)
+/* The exponent of a positive normal s that leaves m in [sqrt(1/2), sqrt(2)) */
+INLINE vec split_exponent(vec s, vec *m)
+{
+    const bits_t one = (bits_t)EXPONENT_BIAS << FRACTION_BITS;
+    const bits_t sqrt_half = FRACTION_BITS == 23 ? (bits_t)0x3f3504f3 : (bits_t)0x3fe6a09e667f3bcdULL;
+    /* a number plus this holds its nearest integer in its last bits */
+    const vec whole = splat((real)(3 * ((bits_t)1 << (FRACTION_BITS - 1))));
+    ivec b = as_bits(s), biased = (b + splat_bits(one - sqrt_half)) >> FRACTION_BITS;
+    *m = from_bits(b + splat_bits(one) - (biased << FRACTION_BITS));
+    return from_bits(as_bits(whole) + biased) - (whole + splat((real)EXPONENT_BIAS));
+}
+
+/* log2 s, for positive normal s */
+INLINE vec log2_of(vec s)
+{
+    vec m, e = split_exponent(s, &m);
+    return e + log2_fraction(m);
+}
+
+/* x * 2^(i + d) for integers i and |d| <= 0.502, to 2^-28 (float) or 2^-57 (double) */
+INLINE vec times_exp2_sum(vec x, ivec i, vec d)
 {
 #if defined(LRN_DOUBLE)
     static const double c[] = {0.69314718055994530942,   0.2402265069591009932,    0.055504108664821594925,
                                0.0096181291076061876231, 0.0013333558146416561707, 0.00015403530442908897599,
                                1.5252733830461279738e-5, 1.3215441875881883002e-6, 1.0178062066309469594e-7,
                                7.0727277916723838277e-9, 4.4550362037811836586e-10};
-    vec p = muladd(polynomial(c, 10, d), d, splat(1));
+    vec h = polynomial(c, 10, d) * d;
 #else
     static const float c[] = {0.69314718820737446853f,   0.24022650762136584011f,   0.055503562479538596664f,
                               0.0096180818072604934291f, 0.0013391323592631223835f, 0.00015453561402005238646f};
-    vec p = muladd(polynomial(c, 5, d), d, splat(1));
+    vec h = polynomial(c, 5, d) * d;
 #endif
-    return from_bits(as_bits(p) + (i << FRACTION_BITS));
+    x = x * from_bits(as_bits(splat(1)) + (i << FRACTION_BITS));
+#if defined(LRN_FUSED)
+    return muladd(x, h, x);
+#else
+    return x * (h + splat(1));
+#endif
 }
 
 /* x * s^-beta, s^-beta = 2^i * 2^d with i + d = -beta * (exponent of s + log2 of its fraction) */
 INLINE vec times_exp2(vec x, vec s, const Exponent *to)
 {
-    const bits_t one = (bits_t)EXPONENT_BIAS << FRACTION_BITS;
-    const bits_t sqrt_half = FRACTION_BITS == 23 ? (bits_t)0x3f3504f3 : (bits_t)0x3fe6a09e667f3bcdULL;
-    const real ulp_is_one = (real)(3 * ((bits_t)1 << (FRACTION_BITS - 1)));
-    const vec whole = splat(ulp_is_one); /* a number plus this holds its nearest integer in its last bits */
-    const vec limit = splat((real)(EXPONENT_BIAS - 2));
-    ivec b = as_bits(s);
-    ivec above = b + splat_bits(one - sqrt_half);
-    ivec biased = above >> FRACTION_BITS;
-    vec m = from_bits(b + splat_bits(one) - (biased << FRACTION_BITS));
-    vec e = from_bits(as_bits(whole) + biased) - (whole + splat((real)EXPONENT_BIAS));
+    const vec whole = splat((real)(3 * ((bits_t)1 << (FRACTION_BITS - 1))));
+    vec m, e = split_exponent(s, &m);
     vec l = log2_fraction(m);
-    vec y = splat((real)-to->beta) * (e + l);
-    vec nearest = y + whole;
+    vec nearest = splat((real)-to->beta) * (e + l) + whole; /* holds the integer in its last bits */
     vec d = muladd(splat(-to->head), e, whole - nearest);
     d = muladd(splat(-to->tail), e, d);
     d = muladd(splat((real)-to->beta), l, d);
-    vec p = x * exp2_sum(as_bits(nearest), d);
-    if (UNLIKELY(to->steep) && !inside(y, splat(0) - limit, limit))
-        p = careful_lanes(x, s, -to->beta, p, y, splat(0) - limit, limit);
-    return p;
+    return times_exp2_sum(x, as_bits(nearest), d);
 }
 
 /* An exponent as a loop holds it */
@@ -171,10 +186,10 @@ typedef struct {
 #if defined(LRN_TABLES)
     Table inverse, of_fraction[2], of_exponent[2];
     vec series[4];
-    bits_t span;
 #else
     Exponent exponent;
 #endif
+    Range foreseen;
 } Power;
 
 INLINE Power power_of(const Exponent *exponent)
@@ -188,22 +203,11 @@ INLINE Power power_of(const Exponent *exponent)
     }
     for (int i = 0; i < 4; i++)
         power.series[i] = splat(exponent->series[i]);
-    power.span = exponent->span;
 #else
     power.exponent = *exponent;
 #endif
+    power.foreseen = exponent->foreseen;
     return power;
-}
-
-/* Does times_any hold for every lane? */
-INLINE int foreseen(vec s, Power power)
-{
-#if defined(LRN_TABLES)
-    return within(s, TABLES_BEGIN, power.span);
-#else
-    (void)power;
-    return ordinary(s);
-#endif
 }
 
 /* x * s^-beta for a foreseen s. With tables s^-beta = 2^(-beta e) c^-beta (1 + f)^-beta, for s = 2^e c (1 + f). */
@@ -222,25 +226,6 @@ INLINE vec times_any(vec x, vec s, Power power)
 #else
     return times_exp2(x, s, &power.exponent);
 #endif
-}
-
-/* `fast` where s was foreseen, the other lanes made again */
-COLD vec careful_any(vec x, vec s, const Exponent *to, vec fast)
-{
-#if defined(LRN_TABLES)
-    real sums[LANES], products[LANES], others[LANES];
-    store(sums, s);
-    store(products, fast);
-    store(others, times_exp2(x, s, to));
-    for (int i = 0; i < LANES; i++) {
-        bits_t b;
-        memcpy(&b, sums + i, sizeof b);
-        if (b - TABLES_BEGIN >= to->span)
-            products[i] = others[i];
-    }
-    fast = load(products);
-#endif
-    return careful_product(x, s, -to->beta, fast, s);
 }
 
 #endif

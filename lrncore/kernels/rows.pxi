@@ -36,6 +36,14 @@ cdef inline Py_ssize_t row_pitch(Py_ssize_t length) noexcept nogil:
     return ((length + LANES + line - 1) // line | 1) * line
 
 
+cdef inline Neighbours around_ring(const Ring* ring) noexcept nogil:
+    cdef Neighbours to
+    to.step = ring.width * sizeof(real)
+    to.ring = <const char*>ring.rows
+    to.ring_bytes = ring.depth * to.step
+    return to
+
+
 # Hands out the next `depth` rows of scratch.
 cdef Ring take_ring(real** scratch, Py_ssize_t depth, Py_ssize_t width) noexcept nogil:
     cdef Ring ring
@@ -86,65 +94,84 @@ cdef void climb_rows(const Taps* taps, Py_ssize_t length) noexcept nogil:
         climb(taps.level[i - 1], taps.earlier[i], taps.level[i], 0, length, 1)
 
 
+# Rows of x, and of g, kept for elements that are made again, where the arrays do not keep them.
+cdef inline Py_ssize_t x_depth(const Job* job) noexcept nogil:
+    return (job.before + job.after) * (2 if job.backward else 1) + 1
+
+
+cdef inline Py_ssize_t g_depth(const Job* job) noexcept nogil:
+    return job.before + job.after + 1
+
+
+# Rows that the loops pass over again and again, and all rows
+cdef Py_ssize_t busy_rows(const Job* job) noexcept nogil:
+    return (job.window.rows + 1 + (job.window.rows if job.second else 0) + (job.before + 1 if job.backward else 0)
+            + job.x.staged * (job.after + 1 + (job.before if job.backward else 0)) + job.g.staged + job.y.staged)
+
+
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
-    cdef Py_ssize_t rows = job.window.rows + 1
+    cdef Py_ssize_t rows = job.window.rows + 1 + job.y.staged
+    if job.second:
+        rows += job.window.rows
     if job.backward:
-        rows += job.window.rows + job.before + 1
-        if job.x.staged:
-            rows += job.before
-        if job.g.staged:
-            rows += 1
-    if job.x.staged:
-        rows += job.after + 1
-    if job.y.staged:
-        rows += 1
-    return rows * row_pitch(job.width)
+        rows += job.before + 1
+    rows += job.g.staged * g_depth(job)
+    return (rows + job.x.staged * x_depth(job)) * row_pitch(job.width)
 
 
 # One tile: `length` elements of the inner axis from x, g and y on, all channels.
-cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ssize_t length,
-                    real* scratch) noexcept nogil:
+cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ssize_t length, Totals* totals,
+                    Scaled* sums, real* scratch) noexcept nogil:
     cdef const Window* window = &job.window
     cdef const Formula* formula = &job.formula
     cdef Py_ssize_t r, c, o, width = row_pitch(length), behind = job.before if job.backward else 0
     cdef Ring squares[MAX_LEVELS]
-    cdef Ring reflected[MAX_LEVELS]
-    cdef Ring gain, x_rows
+    cdef Ring second[MAX_LEVELS]
+    cdef Ring gain, x_rows, g_rows
     cdef real* zeros
-    cdef real* g_row = NULL
     cdef real* y_row = NULL
-    cdef Squares squares_from = RECOMPUTED if job.past else FUSED
+    cdef Squares squares_from = STORED if job.task >= TANGENT else RECOMPUTED if job.past else FUSED
     cdef Lines lines
+    cdef Around around = around_of(job, sums)
     cdef int i
+    around.inner = length
+    lines.around = &around
+    lines.totals = totals
     lines.count = 1
     lines.length = length
     lines.period = 0
-    lines.ahead = job.x.channel // <Py_ssize_t>sizeof(real)
-    lines.g_ahead = job.g.channel // <Py_ssize_t>sizeof(real)
-    lines.taps.levels = window.levels
-    lines.taps.count = window.taps
+    lines.ahead = job.x.channel // <Py_ssize_t>sizeof(elem)
+    lines.g_ahead = job.g.channel // <Py_ssize_t>sizeof(elem)
+    lines.taps.levels = lines.products.levels = window.levels
+    lines.taps.count = lines.products.count = window.taps
+    lines.taps.split = window.levels > 1
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
     take_levels(window, squares, &scratch, width)
     zeros = take_ring(&scratch, 1, width).rows
     clear(zeros, width)
+    if job.second:
+        take_levels(window, second, &scratch, width)
     if job.backward:
-        take_levels(window, reflected, &scratch, width)
         gain = take_ring(&scratch, job.before + 1, width)
-    x_rows = take_ring(&scratch, job.after + behind + 1, width if job.x.staged else 0)
-    if job.g.staged:
-        g_row = scratch
-        scratch += width
+    x_rows = take_ring(&scratch, x_depth(job), width if job.x.staged else 0)
+    g_rows = take_ring(&scratch, g_depth(job), width if job.g.staged else 0)
     if job.y.staged:
         y_row = scratch
+    if job.x.staged:
+        around.x = around_ring(&x_rows)
+    if job.g.staged:
+        around.g = around_ring(&g_rows)
 
     for r in range(job.channels + job.after + behind):
         c = r - job.after
         o = c - behind
         advance(&x_rows)
-        lines.fresh = zeros
+        if job.task == TANGENT or c >= 0:
+            advance(&g_rows)
+        lines.fresh = <const elem*>zeros
         if r < job.channels:
             if job.x.staged:
-                gather(x + r * job.x.channel, job.x.inner, job.x.swapped, ring_row(&x_rows, 0), length)
+                gather(&job.x, x + r * job.x.channel, <elem*>ring_row(&x_rows, 0), length)
             lines.fresh = source(&job.x, ring_row(&x_rows, 0), x + r * job.x.channel)
         if o >= 0:
             lines.y = target(&job.y, y_row, y + o * job.y.channel)
@@ -156,6 +183,19 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
         elif c < job.channels:
             advance_levels(window, squares)
             aim_at_rows(window, squares, zeros, r, &lines.taps)
+        if squares_from == STORED:
+            square(lines.fresh, 0, lines.taps.level[0], 0, length, 1)
+            climb_rows(&lines.taps, length)
+        if job.task == TANGENT:
+            advance_levels(window, second)
+            aim_at_rows(window, second, zeros, r, &lines.products)
+            lines.g = <const elem*>zeros
+            if r < job.channels:
+                if job.g.staged:
+                    gather(&job.g, g + r * job.g.channel, <elem*>ring_row(&g_rows, 0), length)
+                lines.g = source(&job.g, ring_row(&g_rows, 0), g + r * job.g.channel)
+            multiply(lines.fresh, 0, lines.g, 0, lines.products.level[0], 0, length, 1)
+            climb_rows(&lines.products, length)
         if c < 0:
             if squares_from == FUSED:
                 square(lines.fresh, 0, lines.taps.level[0], 0, length, 1)
@@ -164,24 +204,37 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
         lines.x = source(&job.x, ring_row(&x_rows, job.after), x + c * job.x.channel)
         if job.backward:
             advance(&gain)
-            advance_levels(window, reflected)
-            lines.t = ring_row(&reflected[0], 0)
+            advance_levels(window, second)
+            lines.t = ring_row(&second[0], 0)
             lines.gp = ring_row(&gain, 0)
             if c < job.channels:
                 if job.g.staged:
-                    gather(g + c * job.g.channel, job.g.inner, job.g.swapped, g_row, length)
-                lines.g = source(&job.g, g_row, g + c * job.g.channel)
+                    gather(&job.g, g + c * job.g.channel, <elem*>ring_row(&g_rows, 0), length)
+                lines.g = source(&job.g, ring_row(&g_rows, 0), g + c * job.g.channel)
                 gains(formula, squares_from, &lines)
             else:
-                clear(lines.t, length)
-            aim_at_rows(window, reflected, zeros, c, &lines.taps)
+                clear(lines.t, width)
+            aim_at_rows(window, second, zeros, c, &lines.taps)
             if o < 0:
                 climb_rows(&lines.taps, length)
                 continue
             lines.x = source(&job.x, ring_row(&x_rows, job.after + behind), x + o * job.x.channel)
+            lines.g = source(&job.g, ring_row(&g_rows, behind), g + o * job.g.channel)
             lines.gp = ring_row(&gain, behind)
+            around.first = o * length
             combine(formula, job.past, &lines)
-        else:
+        elif job.task == FORWARD:
+            around.first = c * length
             normalize(formula, squares_from, &lines)
+        elif job.task == TANGENT:
+            around.first = c * length
+            lines.g = source(&job.g, ring_row(&g_rows, job.after), g + c * job.g.channel)
+            tangents(formula, squares_from, &lines)
+        else:
+            around.first = c * length
+            if job.g.staged:
+                gather(&job.g, g + c * job.g.channel, <elem*>ring_row(&g_rows, 0), length)
+            lines.g = source(&job.g, ring_row(&g_rows, 0), g + c * job.g.channel)
+            total_up(formula, squares_from, &lines)
         if job.y.staged:
-            scatter(y_row, y + o * job.y.channel, job.y.inner, job.y.swapped, length)
+            scatter(&job.y, <elem*>y_row, y + o * job.y.channel, length)

@@ -40,12 +40,10 @@ typedef int32_t signed_bits_t;
 #endif
 
 #if defined(_MSC_VER)
-#define swap_bytes(b) (sizeof(b) == 8 ? _byteswap_uint64(b) : _byteswap_ulong((unsigned long)(b)))
 #define INLINE static __forceinline
 #define COLD static __declspec(noinline)
 #define UNLIKELY(c) (c)
 #else
-#define swap_bytes(b) ((bits_t)(sizeof(b) == 8 ? __builtin_bswap64(b) : __builtin_bswap32((uint32_t)(b))))
 #define INLINE static inline __attribute__((always_inline, unused))
 #define COLD static __attribute__((noinline, cold, unused))
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
@@ -138,7 +136,7 @@ INLINE void fence_stores(void)
 }
 
 /* Asks for the cache line at `at`, which need not be readable */
-INLINE void prefetch(const real *at)
+INLINE void prefetch(const void *at)
 {
 #if defined(__GNUC__)
     __builtin_prefetch(at);
@@ -163,14 +161,13 @@ INLINE vec splat(real a)
 
 #if defined(LRN_X86) && VECTOR_BYTES == 64
 #if defined(LRN_DOUBLE)
-#define X86_CMP_MASK(mask, a, b, how) _mm512_mask_cmp_pd_mask((__mmask8)(mask), a, b, how)
-#define X86_CLASS_MASK(a, classes) _mm512_fpclass_pd_mask(a, classes)
-#define TAIL_MASK(count) ((__mmask8)((1u << (count)) - 1u))
+#define X86_MASK __mmask8
+#define X86_MAX_BITS _mm512_max_epu64
 #else
-#define X86_CMP_MASK(mask, a, b, how) _mm512_mask_cmp_ps_mask((__mmask16)(mask), a, b, how)
-#define X86_CLASS_MASK(a, classes) _mm512_fpclass_ps_mask(a, classes)
-#define TAIL_MASK(count) ((__mmask16)((1u << (count)) - 1u))
+#define X86_MASK __mmask16
+#define X86_MAX_BITS _mm512_max_epu32
 #endif
+#define TAIL_MASK(count) ((X86_MASK)((1u << (count)) - 1u))
 #elif defined(LRN_X86) && VECTOR_BYTES == 32
 INLINE __m256i tail_mask(ptrdiff_t count)
 {
@@ -187,8 +184,8 @@ INLINE vec load_part(const real *from, ptrdiff_t count)
     return (vec)X86(maskload)(from, tail_mask(count));
 #else
     real lanes[LANES] = {0};
-    for (ptrdiff_t i = 0; i < count; i++)
-        lanes[i] = from[i];
+    for (int i = 0; i < LANES && i < count; i++) /* each by itself: `from` need not be aligned even for a real */
+        memcpy(lanes + i, from + i, sizeof *from);
     return load(lanes);
 #endif
 }
@@ -202,30 +199,9 @@ INLINE void store_part(real *to, vec v, ptrdiff_t count)
 #else
     real lanes[LANES];
     store(lanes, v);
-    for (ptrdiff_t i = 0; i < count; i++)
-        to[i] = lanes[i];
+    for (int i = 0; i < LANES && i < count; i++)
+        memcpy(to + i, lanes + i, sizeof *to);
 #endif
-}
-
-/* One element of an array in either byte order */
-INLINE real load_element(const char *from, int swapped)
-{
-    bits_t b;
-    real a;
-    memcpy(&b, from, sizeof b);
-    if (swapped)
-        b = swap_bytes(b);
-    memcpy(&a, &b, sizeof a);
-    return a;
-}
-
-INLINE void store_element(char *to, real a, int swapped)
-{
-    bits_t b;
-    memcpy(&b, &a, sizeof b);
-    if (swapped)
-        b = swap_bytes(b);
-    memcpy(to, &b, sizeof b);
 }
 
 /* ---- arithmetic -------------------------------------------------------------------------------------- */
@@ -259,6 +235,24 @@ INLINE ivec splat_bits(bits_t a)
     return as_bits(splat(r));
 }
 
+/* v, kept in a register: as an operand of several instructions it would be loaded by each of them. */
+INLINE vec held(vec v)
+{
+#if defined(LRN_X86)
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
+/* v in the first `count` lanes, `others` in the rest */
+INLINE vec first_lanes(vec v, vec others, ptrdiff_t count)
+{
+    real lanes[LANES];
+    store(lanes, others);
+    store_part(lanes, v, count);
+    return load(lanes);
+}
+
 /* c - a*b */
 INLINE vec minus_product(vec c, vec a, vec b)
 {
@@ -273,25 +267,6 @@ INLINE vec minus_product(vec c, vec a, vec b)
 INLINE vec keep(vec v, vec mask)
 {
     return from_bits(as_bits(v) & as_bits(mask));
-}
-
-/* low <= v < high in every lane (a NaN is nowhere inside) */
-INLINE int inside(vec v, vec low, vec high)
-{
-#if defined(LRN_X86) && VECTOR_BYTES == 64
-    return X86_CMP_MASK(X86_CMP_MASK(-1, v, low, _CMP_GE_OQ), v, high, _CMP_LT_OQ) == X86_ALL_LANES;
-#elif defined(LRN_X86)
-    return X86(movemask)((vec)((v >= low) & (v < high))) == X86_ALL_LANES;
-#else
-    real lanes[3][LANES];
-    int all = 1;
-    store(lanes[0], v);
-    store(lanes[1], low);
-    store(lanes[2], high);
-    for (int i = 0; i < LANES; i++)
-        all &= lanes[0][i] >= lanes[1][i] && lanes[0][i] < lanes[2][i];
-    return all;
-#endif
 }
 
 #endif

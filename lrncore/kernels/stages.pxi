@@ -2,26 +2,9 @@
 # that do not fill a vector are masked, and every other decision (the exponent, the number of taps, where the
 # newest square comes from) is a constant in each compiled loop.
 
-cdef enum Kind:
-    HALF
-    THREE_QUARTERS
-    ONE
-    TWO
-    ANY
-
-
 cdef enum Pass:
     NORMALIZE   # y = x * p
-    GAINS       # gp = g * p and t = gp * x / s
-
-
-cdef struct Formula:
-    real scale
-    real k
-    real slope        # 2 * scale * beta
-    double beta
-    Kind kind
-    Exponent exponent   # of kind ANY
+    GAINS       # gp = g * p and t = gp * x / s, raised
 
 
 # x * s^-beta, which holds in the lanes where `judged` is ordinary
@@ -35,17 +18,62 @@ cdef inline vec times_power(vec x, vec s, Kind kind, Power power, vec* judged) n
     elif kind == ONE:
         v = quotient(x, s)
     elif kind == TWO:
-        v = quotient(quotient(x, s), s)
+        v = times_inverse_square(x, s)
     else:
         v = times_any(x, s, power)
     return v
 
 
+cdef enum:
+    MOST_LANES = 16
+
+
+# Goes over a line again in which some s left the range of the fast powers: the forward's results are made anew, and
+# the backward's t becomes NaN, upon which every gradient that it enters is made again.
+cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* lines, Py_ssize_t line) noexcept nogil:
+    cdef const elem* x = <const elem*>(<const char*>lines.x + line * lines.x_pitch)
+    cdef const elem* g = <const elem*>(<const char*>lines.g + line * lines.g_pitch)
+    cdef elem* y = <elem*>(<char*>lines.y + line * lines.y_pitch)
+    cdef real sums[MOST_LANES]
+    cdef real judged[MOST_LANES]
+    cdef real powers[MOST_LANES]
+    cdef real quotients[MOST_LANES]
+    cdef Py_ssize_t i = 0, j = line * lines.pitch, m = 0, lane, part
+    cdef vec s, v
+    while i < lines.length:
+        part = lines.length - i if lines.length - i < LANES else 0
+        s = sum_under_power(splat(f.scale), splat(f.k), lines.taps.split, term(&lines.taps, 0, squares, j, m, part),
+                            &lines.taps, lines.taps.count, squares, j, m, part)
+        store(sums, s)
+        store(judged, s * s if JUDGES_SQUARE and f.kind == THREE_QUARTERS else s)
+        if f.kind == ANY:
+            v = fetch(x + i, part)
+            store(quotients, raised_quotient(v, s))
+            store(powers, times_exp2(v if to == NORMALIZE else fetch(g + i, part), s, &f.exponent))
+        for lane in range(part if part else LANES):
+            if not lane_within(judged[lane], f.holds):
+                if to == NORMALIZE:
+                    set_elem(y + i + lane, normalized_again(f, lines.around, x + i + lane,
+                                                            channel_of(lines.around, i + lane)))
+                else:
+                    lines.t[j + lane] = NAN
+            elif f.kind == ANY and not lane_within(sums[lane], f.exponent.foreseen):
+                if to == NORMALIZE:
+                    set_elem(y + i + lane, powers[lane])
+                else:
+                    lines.gp[j + lane] = powers[lane]
+                    lines.t[j + lane] = powers[lane] * quotients[lane]
+        i += LANES
+        j += LANES
+        if squares == MASKED:
+            m = next_mask(lines, m)
+
+
 # One vector of a pass, at `i` from the pointers in `at`, at `j` from those of scratch and at `m` from the masks.
-cdef inline void weigh_vector(const Formula* f, Kind kind, Power power, Pass to, Squares squares, vec scale, vec k,
-                              const Lines* at, int levels, int taps, Py_ssize_t i, Py_ssize_t j,
-                              Py_ssize_t m, Py_ssize_t part) noexcept nogil:
-    cdef vec newest, s, x, v, u, r, judged
+cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range holds, Inside inside, Pass to,
+                                Squares squares, bint split, vec scale, vec k, const Lines* at, int levels, int taps,
+                                Py_ssize_t i, Py_ssize_t j, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
+    cdef vec newest, s, x, v, u, judged
     if squares == FUSED:
         newest = fetch(at.fresh + i, part)
         newest = newest * newest
@@ -55,75 +83,79 @@ cdef inline void weigh_vector(const Formula* f, Kind kind, Power power, Pass to,
         newest = term(&at.taps, 0, squares, j, m, part)
     if squares == RECOMPUTED:
         prefetch(at.fresh + i + at.ahead)
-    s = muladd(scale, window_sum(newest, &at.taps, taps, squares, j, m, part), k)
-    x = fetch(at.x + i, part)
-    v = x if to == NORMALIZE else fetch(at.g + i, part)
+    s = sum_under_power(scale, k, split, newest, &at.taps, taps, squares, j, m, part)
+    if part:
+        s = first_lanes(s, splat(1), part)
+    x = held(fetch(at.x + i, part))
+    v = x if to == NORMALIZE else held(fetch(at.g + i, part))
     u = times_power(v, s, kind, power, &judged)
     if to == NORMALIZE:
-        u = with_sign(u, x)
+        put_result(at, squares == RECOMPUTED, i, with_sign(u, x), part)
     else:
-        r = quotient(x, s)
-    if UNLIKELY(not (foreseen(s, power) if kind == ANY else ordinary(judged))):
-        u = careful_any(v, s, &f.exponent, u) if kind == ANY else careful_product(v, s, -f.beta, u, judged)
-        if to != NORMALIZE:
-            r = careful_product(x, s, -1, r, judged)
-    if to == NORMALIZE:
-        put_result(at, squares == RECOMPUTED, i, u, part)
-        return
-    if squares == RECOMPUTED:
-        prefetch(at.g + i + at.g_ahead)
-    put(at.gp + j, u, part)
-    put(at.t + j, u * r, part)
+        if squares == RECOMPUTED:
+            prefetch(at.g + i + at.g_ahead)
+        # whole vectors: zeros behind a line's end
+        store(at.gp + j, u)
+        store(at.t + j, u * raised_quotient(x, s))
+    return still_inside(inside, judged, holds)
 
 
-cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, const Lines* lines,
+cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, bint split, const Lines* lines,
                              int levels, int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Power power = power_of(&f.exponent)
+    cdef Range holds = power.foreseen if kind == ANY else f.holds
+    cdef Inside inside
     cdef Lines at
     cdef Py_ssize_t line, i, m, part, shift = 0
     take(&at, lines, levels, taps)
     for line in range(at.count):
         i = m = 0
+        inside = nothing_outside()
         if squares == RECOMPUTED and to == NORMALIZE:
             i = min(at.length, first_part(at.y))
             if i:
-                weigh_vector(f, kind, power, to, squares, scale, k, &at, levels, taps, 0, shift, m, i)
+                inside = weigh_vector(f, kind, power, holds, inside, to, squares, split, scale, k, &at, levels, taps,
+                                      0, shift, m, i)
         while i <= at.length - LANES:
-            weigh_vector(f, kind, power, to, squares, scale, k, &at, levels, taps, i, i + shift, m, 0)
+            inside = weigh_vector(f, kind, power, holds, inside, to, squares, split, scale, k, &at, levels, taps, i,
+                                  i + shift, m, 0)
             i += LANES
             if squares == MASKED:
                 m = next_mask(&at, m)
         part = at.length - i
         if part:
-            weigh_vector(f, kind, power, to, squares, scale, k, &at, levels, taps, i, i + shift, m, part)
-        at.x = <const real*>(<const char*>at.x + at.x_pitch)
+            inside = weigh_vector(f, kind, power, holds, inside, to, squares, split, scale, k, &at, levels, taps, i,
+                                  i + shift, m, part)
+        if UNLIKELY(not all_inside(inside, holds)):
+            weigh_again(f, to, squares if squares != FUSED else STORED, lines, line)
+        at.x = <const elem*>(<const char*>at.x + at.x_pitch)
         if to == NORMALIZE:
-            at.y = <real*>(<char*>at.y + at.y_pitch)
+            at.y = <elem*>(<char*>at.y + at.y_pitch)
         else:
-            at.g = <const real*>(<const char*>at.g + at.g_pitch)
+            at.g = <const elem*>(<const char*>at.g + at.g_pitch)
         shift += at.pitch
 
 
 # The loops for the usual windows have constant numbers of levels and taps.
 cdef inline void weigh_window(const Formula* f, Kind kind, Pass to, Squares squares, const Lines* lines) noexcept nogil:
     cdef int levels = lines.taps.levels if squares == FUSED else 1, taps = lines.taps.count
-    if levels == 1 and taps == 5:
-        weigh_lines(f, kind, to, squares, lines, 1, 5)
-    elif squares <= FUSED and levels == 1 and taps == 3:
-        weigh_lines(f, kind, to, squares, lines, 1, 3)
-    elif squares <= FUSED and levels == 1 and taps == 7:
-        weigh_lines(f, kind, to, squares, lines, 1, 7)
-    elif squares <= FUSED and levels == 1 and taps == 9:
-        weigh_lines(f, kind, to, squares, lines, 1, 9)
-    elif levels == 1:
-        weigh_lines(f, kind, to, squares, lines, 1, taps)
-    elif squares == FUSED and levels == 3 and taps == 3:
-        weigh_lines(f, kind, to, squares, lines, 3, 3)
-    elif squares == FUSED and levels == 4 and taps == 3:
-        weigh_lines(f, kind, to, squares, lines, 4, 3)
-    elif squares == FUSED:
-        weigh_lines(f, kind, to, squares, lines, levels, taps)
+    if MANY_LOOPS and squares == FUSED and levels == 3 and taps == 3:
+        weigh_lines(f, kind, to, squares, True, lines, 3, 3)
+    elif MANY_LOOPS and squares == FUSED and levels == 4 and taps == 3:
+        weigh_lines(f, kind, to, squares, True, lines, 4, 3)
+    elif squares <= FUSED and lines.taps.split:
+        weigh_lines(f, kind, to, squares, True, lines, levels, taps)
+    elif taps == 5:
+        weigh_lines(f, kind, to, squares, False, lines, 1, 5)
+    elif MANY_LOOPS and squares <= FUSED and taps == 3:
+        weigh_lines(f, kind, to, squares, False, lines, 1, 3)
+    elif MANY_LOOPS and squares <= FUSED and taps == 7:
+        weigh_lines(f, kind, to, squares, False, lines, 1, 7)
+    elif MANY_LOOPS and squares <= FUSED and taps == 9:
+        weigh_lines(f, kind, to, squares, False, lines, 1, 9)
+    else:
+        weigh_lines(f, kind, to, squares, False, lines, 1, taps)
 
 
 cdef inline void weigh_kind(const Formula* f, Pass to, Squares squares, const Lines* lines) noexcept nogil:
@@ -158,21 +190,36 @@ cdef void gains(const Formula* f, Squares squares, const Lines* lines) noexcept 
     weigh(f, GAINS, squares, lines)
 
 
-cdef void square(const real* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pitch, Py_ssize_t length,
+cdef void square(const elem* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pitch, Py_ssize_t length,
                  Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t line, i, part = length % LANES, whole = length - part
     cdef vec v
     for line in range(count):
         i = 0
         while i < whole:
-            v = load(x + i)
+            v = load_elements(x + i)
             store(squares + i, v * v)
             i += LANES
         if part:
-            v = load_part(x + whole, part)
+            v = load_elements_part(x + whole, part)
             store(squares + whole, v * v)
-        x = <const real*>(<const char*>x + x_pitch)
+        x = <const elem*>(<const char*>x + x_pitch)
         squares += pitch
+
+
+# x dx
+cdef void multiply(const elem* x, Py_ssize_t x_pitch, const elem* dx, Py_ssize_t dx_pitch, real* products,
+                   Py_ssize_t pitch, Py_ssize_t length, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t line, i, part
+    for line in range(count):
+        i = 0
+        while i < length:
+            part = length - i if length - i < LANES else 0
+            store(products + i, fetch(x + i, part) * fetch(dx + i, part))
+            i += LANES
+        x = <const elem*>(<const char*>x + x_pitch)
+        dx = <const elem*>(<const char*>dx + dx_pitch)
+        products += pitch
 
 
 # One level up
@@ -185,60 +232,3 @@ cdef void climb(const real* level, const real* const* earlier, real* above, Py_s
             store(above + i, climbed(load(level + i), earlier, i))
             i += LANES
         shift += pitch
-
-
-cdef inline void combine_vector(vec minus_slope, Squares squares, bint far, const Lines* at, int levels, int taps,
-                                Py_ssize_t i, Py_ssize_t j, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
-    cdef vec sum
-    if levels > 1:
-        climb_vector(load(at.taps.level[0] + j), &at.taps, levels, j)
-    sum = window_sum(term(&at.taps, 0, squares, j, m, part), &at.taps, taps, squares, j, m, part)
-    put_result(at, far, i, muladd(minus_slope * fetch(at.x + i, part), sum, load(at.gp + j)), part)
-
-
-cdef inline void combine_lines(const Formula* f, Squares squares, bint far, const Lines* lines, int levels,
-                               int taps) noexcept nogil:
-    cdef vec minus_slope = splat(-f.slope)
-    cdef Lines at
-    cdef Py_ssize_t line, i, m, part, shift = 0
-    take(&at, lines, levels, taps)
-    for line in range(at.count):
-        i = m = 0
-        if far:
-            i = min(at.length, first_part(at.y))
-            if i:
-                combine_vector(minus_slope, squares, far, &at, levels, taps, 0, shift, m, i)
-        while i <= at.length - LANES:
-            combine_vector(minus_slope, squares, far, &at, levels, taps, i, i + shift, m, 0)
-            i += LANES
-            if squares == MASKED:
-                m = next_mask(&at, m)
-        part = at.length - i
-        if part:
-            combine_vector(minus_slope, squares, far, &at, levels, taps, i, i + shift, m, part)
-        at.x = <const real*>(<const char*>at.x + at.x_pitch)
-        at.y = <real*>(<char*>at.y + at.y_pitch)
-        shift += at.pitch
-
-
-# dx = gp - 2 scale beta x * (sum of the taps on t), after a climb on t's newest line where there are levels
-cdef void combine(const Formula* f, bint far, const Lines* lines) noexcept nogil:
-    cdef int levels = lines.taps.levels, taps = lines.taps.count
-    if lines.period:
-        combine_lines(f, MASKED, False, lines, 1, taps)
-    elif far:
-        combine_lines(f, STORED, True, lines, 1, taps)
-    elif levels == 1 and taps == 5:
-        combine_lines(f, STORED, False, lines, 1, 5)
-    elif levels == 1 and taps == 3:
-        combine_lines(f, STORED, False, lines, 1, 3)
-    elif levels == 1 and taps == 7:
-        combine_lines(f, STORED, False, lines, 1, 7)
-    elif levels == 1 and taps == 9:
-        combine_lines(f, STORED, False, lines, 1, 9)
-    elif levels == 3 and taps == 3:
-        combine_lines(f, STORED, False, lines, 3, 3)
-    elif levels == 4 and taps == 3:
-        combine_lines(f, STORED, False, lines, 4, 3)
-    else:
-        combine_lines(f, STORED, False, lines, levels, taps)

@@ -13,6 +13,8 @@
 cdef struct Stream:
     Py_ssize_t lead         # positions kept before a chunk
     Py_ssize_t pitch        # of the lines of a chunk, `lead` included
+    Py_ssize_t keep         # positions of x, and of g, kept before a chunk where the arrays do not keep them
+    Py_ssize_t kept_pitch
     Py_ssize_t lines        # slabs in a chunk
     Py_ssize_t step         # positions by which a chunk advances
     Py_ssize_t span         # positions of a slab and of what follows it until the last output
@@ -33,16 +35,19 @@ cdef Stream plan_stream(const Job* job) noexcept nogil:
         chunks = (plan.span + job.width - 1) // job.width
         plan.step = max(round_up((plan.span + chunks - 1) // chunks, LANES), plan.lead)
     plan.pitch = plan.lead + round_up(plan.step, LANES) + LANES
+    plan.keep = plan.lead * (2 if job.backward else 1)
+    plan.kept_pitch = plan.pitch - plan.lead + plan.keep
     return plan
 
 
 cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
     cdef Stream plan = plan_stream(job)
     cdef Py_ssize_t buffers = job.window.levels
-    if job.backward:
-        buffers += job.window.levels + 1
-    buffers += job.x.staged + job.g.staged + job.y.staged
-    return buffers * plan.lines * plan.pitch + 2 * DIRECT_TAPS * mask_pitch(job)
+    if job.second:
+        buffers += job.window.levels
+    buffers += job.backward
+    return ((buffers + job.y.staged) * plan.lines * plan.pitch
+            + (job.x.staged + job.g.staged) * plan.lines * plan.kept_pitch + 2 * DIRECT_TAPS * mask_pitch(job))
 
 
 # A mask is read in whole vectors from any channel on, for as many vectors as there are channels.
@@ -71,6 +76,10 @@ cdef inline void carry(real* buffer, const Stream* plan) noexcept nogil:
     memmove(buffer, buffer + plan.step, plan.lead * sizeof(real))
 
 
+cdef inline void carry_elements(elem* line, const Stream* plan) noexcept nogil:
+    memmove(line - plan.keep, line - plan.keep + plan.step, plan.keep * sizeof(elem))
+
+
 cdef void climb_stream(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
                        Py_ssize_t lines) noexcept nogil:
     cdef const real* earlier[2]
@@ -92,42 +101,49 @@ cdef inline void aim_at_positions(const Window* window, real** level, const Stre
 
 # `count` slabs from x, g and y on, their elements `pitch` bytes apart in each.
 cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const char* g, Py_ssize_t g_pitch,
-                      char* y, Py_ssize_t y_pitch, Py_ssize_t count, real* scratch) noexcept nogil:
+                      char* y, Py_ssize_t y_pitch, Py_ssize_t count, Totals* totals, Scaled* sums,
+                      real* scratch) noexcept nogil:
     cdef const Window* window = &job.window
     cdef const Formula* formula = &job.formula
     cdef Stream plan = plan_stream(job)
     cdef Py_ssize_t inner = job.inner, slab = job.channels * inner, size = plan.lines * plan.pitch
     cdef Py_ssize_t ahead = job.after * inner, behind = job.before * inner if job.backward else 0
-    cdef Py_ssize_t item = sizeof(real), first, done, p, end, q, q_end, o, o_end, line
+    cdef Py_ssize_t item = sizeof(elem), first, done, p, end, q, q_end, o, o_end, line
     cdef real* squares[MAX_LEVELS]
-    cdef real* reflected[MAX_LEVELS]
+    cdef real* second[MAX_LEVELS]
     cdef real* gain = NULL
-    cdef real* x_line = NULL
-    cdef real* g_line = NULL
-    cdef real* y_line = NULL
+    cdef elem* x_line = NULL
+    cdef elem* g_line = NULL
+    cdef elem* y_line = NULL
     cdef real* masks = NULL
     cdef real* reflected_masks = NULL
     cdef Squares squares_from = STORED
     cdef Lines lines
+    cdef Around around = around_of(job, sums)
     cdef int i
+    lines.around = &around
+    lines.totals = totals
     clear(scratch, stream_scratch(job))
     for i in range(window.levels):
         squares[i] = scratch
         scratch += size
-    if job.backward:
+    if job.second:
         for i in range(window.levels):
-            reflected[i] = scratch
+            second[i] = scratch
             scratch += size
+    if job.backward:
         gain = scratch
         scratch += size
     if job.x.staged:
-        x_line = scratch
-        scratch += size
+        x_line = <elem*>scratch + plan.keep
+        scratch += plan.lines * plan.kept_pitch
+        around.x.step = inner * item
     if job.g.staged:
-        g_line = scratch
-        scratch += size
+        g_line = <elem*>scratch + plan.keep
+        scratch += plan.lines * plan.kept_pitch
+        around.g.step = inner * item
     if job.y.staged:
-        y_line = scratch
+        y_line = <elem*>scratch
         scratch += size
     lines.period = 0
     if job.adjoining:
@@ -142,10 +158,11 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
         write_masks(job, job.before, reflected_masks)
     lines.pitch = plan.pitch
     lines.ahead = lines.g_ahead = 0
-    lines.taps.count = window.taps
+    lines.taps.count = lines.products.count = window.taps
+    lines.taps.split = window.levels > 1
     lines.taps.levels = 1   # climbed chunk by chunk, not in the loops over vectors
-    lines.x_pitch = plan.pitch * item if job.x.staged else x_pitch
-    lines.g_pitch = plan.pitch * item if job.g.staged else g_pitch
+    lines.x_pitch = plan.kept_pitch * item if job.x.staged else x_pitch
+    lines.g_pitch = plan.kept_pitch * item if job.g.staged else g_pitch
     lines.y_pitch = plan.pitch * item if job.y.staged else y_pitch
 
     first = 0
@@ -154,8 +171,8 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
         if plan.step < plan.span:
             for i in range(window.levels):
                 clear(squares[i], plan.lead)
-                if job.backward:
-                    clear(reflected[i], plan.lead + ahead)
+                if job.second:
+                    clear(second[i], plan.lead + ahead)
         p = 0
         while p < plan.span:
             # squares of positions [p, end), weights of [q, q_end), outputs of the backward of [o, o_end)
@@ -164,14 +181,23 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
             if done > 0:
                 if job.x.staged:
                     for line in range(lines.count):
-                        gather(x + line * x_pitch + p * job.x.inner, job.x.inner, job.x.swapped,
-                               x_line + line * plan.pitch + plan.lead, done)
-                square(source(&job.x, x_line + plan.lead, x + p * item), lines.x_pitch, squares[0] + plan.lead,
+                        gather(&job.x, x + line * x_pitch + p * job.x.inner, x_line + line * plan.kept_pitch, done)
+                square(source(&job.x, x_line, x + p * item), lines.x_pitch, squares[0] + plan.lead,
                        plan.pitch, done, lines.count)
+                if job.task == TANGENT:
+                    if job.g.staged:
+                        for line in range(lines.count):
+                            gather(&job.g, g + line * g_pitch + p * job.g.inner, g_line + line * plan.kept_pitch, done)
+                    multiply(source(&job.x, x_line, x + p * item), lines.x_pitch, source(&job.g, g_line, g + p * item),
+                             lines.g_pitch, second[0] + plan.lead, plan.pitch, done, lines.count)
             if plan.step < plan.span:
                 done = max(<Py_ssize_t>0, done)
                 clear(squares[0] + plan.lead + done, plan.step - done)
+                if job.task == TANGENT:
+                    clear(second[0] + plan.lead + done, plan.step - done)
             climb_stream(window, squares, &plan, inner, lines.count)
+            if job.task == TANGENT:
+                climb_stream(window, second, &plan, inner, lines.count)
 
             q = max(<Py_ssize_t>0, p - ahead)
             q_end = min(slab, end - ahead)
@@ -179,49 +205,59 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
             if q < q_end:
                 aim_at_positions(window, squares, &plan, inner, q - p + ahead, &lines.taps)
                 aim_at_masks(job, masks, q, &lines.taps)
-                lines.x = source(&job.x, x_line + plan.lead + (q - p), x + q * item)
-                if job.backward:
-                    if job.g.staged:
-                        for line in range(lines.count):
-                            gather(g + line * g_pitch + q * job.g.inner, job.g.inner, job.g.swapped,
-                                   g_line + line * plan.pitch, lines.length)
-                    lines.g = source(&job.g, g_line, g + q * item)
-                    lines.t = reflected[0] + plan.lead + (q - p + ahead)
+                lines.x = source(&job.x, x_line + (q - p), x + q * item)
+                lines.g = source(&job.g, g_line + (q - p), g + q * item)
+                lines.y = target(&job.y, y_line, y + q * item)
+                around.first = q
+                if job.g.staged and job.task != TANGENT:
+                    for line in range(lines.count):
+                        gather(&job.g, g + line * g_pitch + q * job.g.inner, g_line + line * plan.kept_pitch + (q - p),
+                               lines.length)
+                if job.task == FORWARD:
+                    normalize(formula, squares_from, &lines)
+                elif job.backward:
+                    lines.t = second[0] + plan.lead + (q - p + ahead)
                     lines.gp = gain + plan.lead + (q - p + ahead)
                     gains(formula, squares_from, &lines)
+                elif job.task == TANGENT:
+                    aim_at_positions(window, second, &plan, inner, q - p + ahead, &lines.products)
+                    aim_at_masks(job, masks, q, &lines.products)
+                    tangents(formula, squares_from, &lines)
                 else:
-                    lines.y = target(&job.y, y_line, y + q * item)
-                    normalize(formula, squares_from, &lines)
+                    total_up(formula, squares_from, &lines)
             o = q
             o_end = q_end
             if job.backward:
                 if plan.step < plan.span:
                     done = min(max(<Py_ssize_t>0, q_end - p + ahead), plan.step)
-                    clear(reflected[0] + plan.lead + done, plan.step - done)
-                climb_stream(window, reflected, &plan, inner, lines.count)
+                    clear(second[0] + plan.lead + done, plan.step - done)
+                climb_stream(window, second, &plan, inner, lines.count)
                 o = max(<Py_ssize_t>0, p - ahead - behind)
                 o_end = min(slab, end - ahead - behind)
                 if o < o_end:
                     lines.length = o_end - o
-                    aim_at_positions(window, reflected, &plan, inner, o - p + ahead + behind, &lines.taps)
+                    aim_at_positions(window, second, &plan, inner, o - p + ahead + behind, &lines.taps)
                     aim_at_masks(job, reflected_masks, o, &lines.taps)
-                    lines.x = source(&job.x, x_line + plan.lead + (o - p), x + o * item)
+                    lines.x = source(&job.x, x_line + (o - p), x + o * item)
+                    lines.g = source(&job.g, g_line + (o - p), g + o * item)
+                    around.first = o
                     lines.y = target(&job.y, y_line, y + o * item)
                     lines.gp = gain + plan.lead + (o - p + ahead)
                     combine(formula, False, &lines)
             if job.y.staged and o < o_end:
                 for line in range(lines.count):
-                    scatter(y_line + line * plan.pitch, y + line * y_pitch + o * job.y.inner, job.y.inner,
-                            job.y.swapped, o_end - o)
+                    scatter(&job.y, y_line + line * plan.pitch, y + line * y_pitch + o * job.y.inner, o_end - o)
             if plan.step < plan.span:
                 for i in range(window.levels):
                     carry(squares[i], &plan)
-                    if job.backward:
-                        carry(reflected[i], &plan)
+                    if job.second:
+                        carry(second[i], &plan)
                 if job.backward:
                     carry(gain, &plan)
                 if job.x.staged:
-                    carry(x_line, &plan)
+                    carry_elements(x_line, &plan)
+                if job.g.staged:
+                    carry_elements(g_line, &plan)
             p = end
         x += lines.count * x_pitch
         g += lines.count * g_pitch

@@ -13,6 +13,7 @@ cdef enum:
     DIRECT_TAPS = 9
     MAX_LEVELS = 26         # windows of up to 3^26 channels
     MAX_TAPS = 52
+    LONGEST_WINDOW = 2541865828328  # 3^26 - 1
 
 
 cdef struct Window:

@@ -183,7 +183,7 @@ def test_a_size_below_one_is_refused():
 def test_other_dtypes_are_refused():
     with pytest.raises(TypeError) as refusal:
         ours(np.ones((1, 2), np.int32), size=1)
-    assert "x must be float32 or float64, got int32" in str(refusal.value.__cause__)
+    assert "x must be float32, float64, float16 or bfloat16, got int32" in str(refusal.value.__cause__)
 
 
 def test_without_onnx_the_message_says_what_to_install(python):

@@ -1,0 +1,52 @@
+"""From checked arguments to a call of the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrncore._checks import Element, check_axis, check_out
+from lrncore._threads import resolve
+from lrncore.spec import LRNSpec, check_spec
+
+
+def apply(
+    compute: Callable[..., bool],
+    inputs: tuple[NDArray[Any], ...],
+    elements: tuple[Element, ...],
+    spec: LRNSpec,
+    axis: int,
+    out: NDArray[Any] | None,
+    num_threads: int | None,
+) -> NDArray[Any]:
+    """Run a pass of the kernels on checked `inputs`, x the last of them."""
+    x = inputs[-1]
+    check_spec(spec)
+    axis = check_axis(axis, x.ndim)
+    y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
+    arguments = axis, *spec._arguments, resolve(num_threads, x.size)
+    swapped = swapped_bits(elements)
+    if not compute(*map(exported, inputs), exported(y), *arguments, swapped | y_swapped << 2):
+        # `out` overlaps an input in other places than its own
+        apart = _new(x)
+        compute(*map(exported, inputs), exported(apart), *arguments, swapped)
+        np.copyto(y, apart)
+    return y
+
+
+def swapped_bits(elements: tuple[Element, ...]) -> int:
+    """Return which inputs have swapped bytes: bit 0 for x, the last of them, bit 1 for the other."""
+    return sum(element.swapped << i for i, element in enumerate(reversed(elements)))
+
+
+def exported(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array` so that it has a buffer: one of bfloat16, which buffers do not know, as its bits."""
+    return array if array.dtype.kind == "f" else array.view(np.uint16)
+
+
+def _new(x: NDArray[Any]) -> NDArray[Any]:
+    """Return a new array like `x`, in native byte order."""
+    return np.empty_like(x, dtype=x.dtype.type, subok=False)

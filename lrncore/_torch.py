@@ -1,0 +1,241 @@
+"""What `lrncore.torch` gives to PyTorch: the kernels as operators, and how they are differentiated and batched."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.func import vjp
+
+from lrncore._call import apply, exported
+from lrncore._checks import KERNELS, Element
+from lrncore._threads import resolve
+from lrncore.spec import LRNSpec
+
+Arguments = tuple[int, int, float, float, float, int]
+
+ELEMENTS = {
+    getattr(torch, name): Element(KERNELS[name], swapped=False)
+    for name in ("float32", "float64", "float16", "bfloat16")
+}
+
+
+@torch.library.custom_op("lrncore::lrn", mutates_args=(), device_types="cpu")
+def lrn(x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int) -> Tensor:
+    """Return what `lrncore.lrn` does."""
+    return _computed("forward", (x,), _spec(before, after, scale, beta, k), axis)
+
+
+@torch.library.custom_op("lrncore::lrn_backward", mutates_args=(), device_types="cpu")
+def lrn_backward(
+    g: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int
+) -> Tensor:
+    """Return what `lrncore.lrn_backward` does."""
+    return _computed("backward", (g, x), _spec(before, after, scale, beta, k), axis)
+
+
+@torch.library.custom_op("lrncore::lrn_jvp", mutates_args=(), device_types="cpu")
+def lrn_jvp(
+    dx: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int
+) -> Tensor:
+    """Return what `lrncore.lrn_jvp` does."""
+    return _computed("tangent", (dx, x), _spec(before, after, scale, beta, k), axis)
+
+
+def arguments_of(spec: LRNSpec) -> Arguments:
+    """Return what the operators take besides tensors: integers are of 64 bits there, channels on axis 1 here."""
+    return min(spec.before, sys.maxsize), min(spec.after, sys.maxsize), spec.scale, spec.beta, spec.k, 1
+
+
+# a network calls with the same few windows again and again
+_spec = lru_cache(maxsize=64)(LRNSpec)
+
+
+def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -> Tensor:
+    """Let a pass of the kernels read the memory of `inputs` and write into that of the result."""
+    result = torch.empty_like(inputs[-1])
+    element = ELEMENTS[result.dtype]
+    arrays = tuple(map(_array, inputs))
+    elements = (element,) * len(arrays)
+    apply(getattr(element.kernels, what), arrays, elements, spec, axis, _array(result), _threads(result))
+    return result
+
+
+def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float, float, float]:
+    """Return what `lrncore.lrn_param_grads` does."""
+    passes = ELEMENTS[x.dtype].kernels
+    return passes.parameters(exported(_array(g)), exported(_array(x)), axis, *spec._arguments, _threads(x), 0)
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:
+    """Return the memory of a tensor: a bfloat16, which NumPy does not know, as its bits."""
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.resolve_neg().view(torch.uint16)
+    array: NDArray[Any] = tensor.numpy(force=True)
+    return array
+
+
+def _threads(x: Tensor) -> int:
+    return min(resolve(None, x.numel()), int(torch.get_num_threads()))
+
+
+def composed(x: Tensor, before: int, after: int, scale: Any, beta: Any, k: Any, axis: int) -> Tensor:
+    """Return what `lrn` does, in operations that PyTorch differentiates in every way and any number of times."""
+    wide = (x.float() if x.dtype.itemsize == 2 else x).movedim(axis, -1)
+    channels = x.shape[axis]
+    ends = min(before, channels), min(after, channels)
+    squares = nn.functional.pad(wide * wide, ends)
+    total = sum(squares.narrow(-1, first, channels) for first in range(sum(ends) + 1))
+    return (wide * (k + scale * total) ** -beta).movedim(-1, axis).to(x.dtype)
+
+
+class _Derived(Function):
+    """An operator with derivatives, for autograd in forward mode and for `torch.func`.
+
+    Operators of libraries have no forward mode, and `torch.func.grad` refuses them.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        tensors = [value for value in inputs if isinstance(value, Tensor)]
+        ctx.save_for_backward(*tensors)
+        ctx.save_for_forward(*tensors)
+        ctx.parameters = inputs[len(tensors) :]
+
+
+class Forward(_Derived):
+    """`lrn` of (x, before, after, scale, beta, k, axis)."""
+
+    forward = staticmethod(lrn)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        return _gradient(g, *ctx.saved_tensors, *ctx.parameters), *(None for _ in ctx.parameters)
+
+    @staticmethod
+    def jvp(ctx: Any, dx: Tensor, *_parameters: None) -> Any:
+        return _tangent(dx, *ctx.saved_tensors, *ctx.parameters)
+
+
+class Backward(_Derived):
+    """`lrn_backward` of (g, x, ...): linear in g, where its transpose is `lrn_jvp`."""
+
+    forward = staticmethod(lrn_backward)
+
+    @staticmethod
+    def backward(ctx: Any, u: Tensor) -> tuple[Tensor | None, ...]:
+        g, x = ctx.saved_tensors
+        along_g = _tangent(u, x, *ctx.parameters)
+        return along_g, _curved(g, u, x, ctx.parameters), *(None for _ in ctx.parameters)
+
+    @staticmethod
+    def jvp(ctx: Any, dg: Tensor, dx: Tensor, *_parameters: None) -> Tensor:
+        g, x = ctx.saved_tensors
+        return _gradient(dg, x, *ctx.parameters) + _curved(g, dx, x, ctx.parameters)
+
+
+class Tangent(_Derived):
+    """`lrn_jvp` of (dx, x, ...): linear in dx, where its transpose is `lrn_backward`."""
+
+    forward = staticmethod(lrn_jvp)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        dx, x = ctx.saved_tensors
+        along_dx = _gradient(g, x, *ctx.parameters)
+        return along_dx, _curved(g, dx, x, ctx.parameters), *(None for _ in ctx.parameters)
+
+
+def _gradient(*arguments: Any) -> Any:
+    """Call `lrn_backward`; torch.compile takes no Function that has a forward mode."""
+    return (lrn_backward if torch.compiler.is_compiling() else Backward.apply)(*arguments)
+
+
+def _tangent(*arguments: Any) -> Any:
+    """Call `lrn_jvp` likewise."""
+    return (lrn_jvp if torch.compiler.is_compiling() else Tangent.apply)(*arguments)
+
+
+def _curved(g: Tensor, dx: Tensor, x: Tensor, parameters: tuple[Any, ...]) -> Any:
+    """Return the second derivative of <g, lrn(x)> times dx: symmetric, it serves both modes."""
+
+    def backward(x: Tensor) -> Any:
+        return vjp(lambda x: composed(x, *parameters), x)[1](g)[0]
+
+    return vjp(backward, x)[1](dx)[0]
+
+
+def _batched(info: Any, in_dims: tuple[int | None, ...], arguments: tuple[Any, ...]) -> list[Any]:
+    """Return the arguments of an operator, the batch of `torch.vmap` on axis 0 of every tensor among them."""
+    *values, axis = arguments
+    for i, value in enumerate(values):
+        if isinstance(value, Tensor):
+            batch = in_dims[i]
+            values[i] = value.expand(info.batch_size, *value.shape) if batch is None else value.movedim(batch, 0)
+    return [*values, axis + 1]
+
+
+def _register(operator: Any, derived: type[_Derived]) -> None:
+    """Tell PyTorch how to trace, differentiate and batch an operator."""
+
+    def trace(*arguments: Any) -> Tensor:
+        return torch.empty_like([value for value in arguments if isinstance(value, Tensor)][-1])
+
+    def batch(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Tensor, int]:
+        return operator(*_batched(info, in_dims, arguments)), 0
+
+    operator.register_fake(trace)
+    operator.register_autograd(derived.backward, setup_context=derived.setup_context)
+    operator.register_vmap(batch)
+
+
+_register(lrn, Forward)
+_register(lrn_backward, Backward)
+_register(lrn_jvp, Tangent)
+
+
+class Learned(Function):
+    """`lrn` of (size, x, alpha, beta, k), all but the first tensors, in the convention of PyTorch."""
+
+    @staticmethod
+    def forward(size: int, x: Tensor, *parameters: Tensor) -> Any:
+        return lrn(x, *arguments_of(_numbers(size, parameters)))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        ctx.size, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        # a second derivative may follow, or nothing may be read before a graph runs
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return None, *vjp(partial(composed_learned, ctx.size), *ctx.saved_tensors)[1](g)
+        x, *parameters = ctx.saved_tensors
+        _, of_x, *of_parameters = ctx.needs_input_grad
+        spec = _numbers(ctx.size, parameters)
+        dx = lrn_backward(g, x, *arguments_of(spec)) if of_x else None
+        grads: list[Tensor | None] = [None] * 3
+        if any(of_parameters):
+            scale, beta, k = _param_grads(g, x, spec, 1)
+            found = scale / ctx.size, beta, k
+            grads = [like.new_tensor(grad) for like, grad in zip(parameters, found, strict=True)]
+        return None, dx, *grads
+
+
+def composed_learned(size: int, x: Tensor, alpha: Tensor, beta: Tensor, k: Tensor) -> Tensor:
+    """Return what `Learned` does, as `composed` does it."""
+    before, after, *_ = arguments_of(LRNSpec.torch(size))
+    return composed(x, before, after, alpha.double() / size, beta.double(), k.double(), 1)
+
+
+def _numbers(size: int, parameters: Iterable[Tensor]) -> LRNSpec:
+    return LRNSpec.torch(size, *(parameter.item() for parameter in parameters))

@@ -1,0 +1,149 @@
+"""The derivatives beyond the first gradient: lrn_jvp and lrn_param_grads."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike, NDArray
+
+from lrncore._call import apply, exported, swapped_bits
+from lrncore._checks import check_array, check_axis, check_same
+from lrncore._threads import resolve
+from lrncore.spec import LRNSpec, check_spec
+
+
+class ParamGrads(NamedTuple):
+    """The derivatives of a loss with respect to the parameters of a spec."""
+
+    scale: float
+    beta: float
+    k: float
+
+
+def lrn_jvp(
+    dx: ArrayLike,
+    x: ArrayLike,
+    spec: LRNSpec,
+    axis: int = 1,
+    out: NDArray[Any] | None = None,
+    num_threads: int | None = None,
+) -> NDArray[Any]:
+    """Return the derivative of `lrn` along a direction: the product of its Jacobian and `dx`, in forward mode.
+
+    Parameters
+    ----------
+    dx : array_like
+        The direction, of x's shape and dtype.
+    x : array_like, float32, float64, float16 or bfloat16
+        The input of the forward.
+    spec : LRNSpec
+        The window and the parameters of the forward.
+    axis : int, optional
+        The channel axis; negative counts from the end.
+    out : ndarray, optional
+        Where to put the result, as in `lrn`; `dx` or `x` itself is allowed.
+    num_threads : int, optional
+        Threads to use, as in `lrn`.
+
+    Returns
+    -------
+    ndarray
+        The tangent of y: `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+
+    Raises
+    ------
+    TypeError
+        If `x` has another dtype, `dx` differs from it, or an argument has the wrong type.
+    ValueError
+        If the shape of `dx`, `axis`, `out` or `num_threads` does not fit.
+
+    See Also
+    --------
+    lrn_backward : the transposed product, in reverse mode.
+
+    Notes
+    -----
+    With ``s`` the sum under the power, derived from the formula of `lrn`::
+
+        z[c]  = sum((x * dx)[c - before : c + after + 1])
+        dy[c] = s[c] ** -beta * (dx[c] - 2 * scale * beta * x[c] * z[c] / s[c])
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> spec = lrncore.LRNSpec(before=0, after=0, scale=1.0, beta=1.0, k=1.0)  # y = x / (1 + x**2)
+    >>> lrncore.lrn_jvp(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
+    array([[ 1.  , -0.12]])
+    """
+    x, element = check_array(x, "x")
+    dx, dx_element = check_array(dx, "dx")
+    check_same(dx, "dx", x)
+    return apply(element.kernels.tangent, (dx, x), (dx_element, element), spec, axis, out, num_threads)
+
+
+def lrn_param_grads(
+    g: ArrayLike,
+    x: ArrayLike,
+    spec: LRNSpec,
+    axis: int = 1,
+    num_threads: int | None = None,
+) -> ParamGrads:
+    """Return the derivatives of a loss with respect to scale, beta and k, so that they can be learned.
+
+    Parameters
+    ----------
+    g : array_like
+        The incoming gradient dL/dy, of x's shape and dtype.
+    x : array_like, float32, float64, float16 or bfloat16
+        The input of the forward.
+    spec : LRNSpec
+        The window and the parameters of the forward.
+    axis : int, optional
+        The channel axis; negative counts from the end.
+    num_threads : int, optional
+        Threads to use, as in `lrn`.
+
+    Returns
+    -------
+    ParamGrads
+        The floats ``(scale, beta, k)``: dL/dscale, dL/dbeta and dL/dk. Where a convention divides alpha by the
+        window's size, dL/dalpha is dL/dscale divided by it too.
+
+    Raises
+    ------
+    TypeError
+        If `x` has another dtype, `g` differs from it, or an argument has the wrong type.
+    ValueError
+        If the shape of `g`, `axis` or `num_threads` does not fit.
+
+    Notes
+    -----
+    With ``s`` the sum under the power, and ``S`` that of the squares of its window, derived from the formula of
+    `lrn`::
+
+        t         = g * x * s ** (-beta - 1)
+        dL/dscale = -beta * sum(t * S)
+        dL/dbeta  = -sum(t * s * log(s))
+        dL/dk     = -beta * sum(t)
+
+    Each term has the precision of x's dtype (float32 for the halves); the sums are compensated, and do not
+    depend on the number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> spec = lrncore.LRNSpec(0, 0, scale=1.0, beta=1.0, k=1.0)  # y = x / (k + scale * x**2)**beta
+    >>> grads = lrncore.lrn_param_grads(np.array([[1.0]]), np.array([[1.0]]), spec)
+    >>> print(f"{grads.scale:.3f} {grads.beta:.3f} {grads.k:.3f}")  # -1/4, -log(2)/2, -1/4
+    -0.250 -0.347 -0.250
+    """
+    x, element = check_array(x, "x")
+    g, g_element = check_array(g, "g")
+    check_same(g, "g", x)
+    check_spec(spec)
+    axis = check_axis(axis, x.ndim)
+    swapped = swapped_bits((g_element, element))
+    threads = resolve(num_threads, x.size)
+    return ParamGrads(
+        *element.kernels.parameters(exported(g), exported(x), axis, *spec._arguments, threads, swapped)
+    )

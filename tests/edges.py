@@ -1,0 +1,265 @@
+"""Operands in memory that holds no byte more than they need, and the calls that are made on them there.
+
+A program for tests to run, since what is wrong ends it, as in ``LRNCORE_ISA=avx2 edges.py calls 1 float32 end``.
+It prints what it does next. With ``strays`` for ``calls`` it proves that its silence means something: there one
+operand lies a byte off its place, and each call has to end its process.
+"""
+
+import ctypes
+import math
+import mmap
+import os
+import random
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable
+from itertools import islice, product
+from pathlib import Path
+from typing import NamedTuple
+
+import cases
+import numpy as np
+
+import lrncore
+from lrncore import LRNSpec
+
+# ---- what is called ---------------------------------------------------------------------------------------
+
+
+class Function(NamedTuple):
+    """A public function: ``call(*operands, spec, axis, num_threads=...)``, and ``out=...`` if it fills an array."""
+
+    call: Callable
+    operands: int
+    fills: bool = True
+
+
+FUNCTIONS = (
+    Function(lrncore.lrn, 1),
+    Function(lrncore.lrn_backward, 2),
+    Function(lrncore.lrn_jvp, 2),
+    Function(lrncore.lrn_param_grads, 2, fills=False),
+)
+DTYPES = {dtype.name: dtype for dtype in cases.DTYPES + cases.HALVES}
+
+# ---- in what memory ---------------------------------------------------------------------------------------
+
+PAGE = mmap.PAGESIZE
+LIBC = ctypes.CDLL(None)
+LIBC.malloc.argtypes, LIBC.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+LIBC.free.argtypes, LIBC.free.restype = [ctypes.c_void_p], None
+LIBC.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+def on_the_heap(size, offset):
+    """Return `size` bytes, `offset` into a block of malloc's that ends with them (NumPy's may be longer)."""
+    block = LIBC.malloc(offset + size)
+    memory = (ctypes.c_char * size).from_address(block + offset)
+    weakref.finalize(memory, LIBC.free, block)
+    return memory
+
+
+def before_a_fence(size, offset):
+    """Return `size` bytes that end `offset` before a page that ends the process when touched."""
+    pages, fence = between_fences(offset + size)
+    return (ctypes.c_char * size).from_buffer(pages, fence - offset - size)
+
+
+def behind_a_fence(size, offset):
+    """Return `size` bytes that begin `offset` behind such a page."""
+    pages, _ = between_fences(offset + size)
+    return (ctypes.c_char * size).from_buffer(pages, PAGE + offset)
+
+
+def between_fences(size):
+    """Return a fence, room for `size` bytes in whole pages, and a fence; and where the second one begins."""
+    fence = PAGE - -size // PAGE * PAGE
+    pages = mmap.mmap(-1, fence + PAGE)
+    begin = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    if LIBC.mprotect(begin, PAGE, 0) or LIBC.mprotect(begin + fence, PAGE, 0):
+        raise OSError("a page cannot be protected")
+    return pages, fence
+
+
+class Memory(NamedTuple):
+    """Where operands are put, the steps off their place that are noticed there, and an array's length for that."""
+
+    put: Callable
+    steps: tuple[int, ...]
+    length: int
+
+
+# What a vector loads under a mask is noticed at a fence only: a compiler does not check it, but the processor does.
+MEMORIES = {
+    "heap": Memory(on_the_heap, (-1, 1), 64),
+    "end": Memory(before_a_fence, (1,), 65),
+    "begin": Memory(behind_a_fence, (-1,), 65),
+}
+
+# ---- how operands lie there -------------------------------------------------------------------------------
+
+
+def misaligned(shape, dtype):
+    return np.ndarray(shape, dtype, bytearray(math.prod(shape) * dtype.itemsize + 1), 1)
+
+
+# An array with the strides, the alignment and the byte order in question; its values are no matter.
+LAYOUTS = {
+    "contiguous": np.empty,
+    "transposed": lambda shape, dtype: np.empty(shape[::-1], dtype).T,
+    "every_other": lambda shape, dtype: np.empty((*shape, 2), dtype)[..., 1],
+    "rows_apart": lambda shape, dtype: np.empty((*shape[:-1], shape[-1] + 3), dtype)[..., 3:],
+    "records": lambda shape, dtype: np.empty(shape[0], [("x", dtype, shape[1:]), ("flag", "u1")])["x"],
+    "reversed": lambda shape, dtype: np.flip(np.empty(shape, dtype)),
+    "misaligned": misaligned,
+    "swapped": lambda shape, dtype: np.empty(shape, dtype.newbyteorder("S")),
+}
+
+# What all bytes are before, and those beside the elements have to be afterwards
+CANARY = 0xA5
+
+
+class Operand:
+    """An array that lies as `like` does, in memory of its own from its first byte to its last."""
+
+    def __init__(self, like, memory):
+        steps = [(length - 1) * stride for length, stride in zip(like.shape, like.strides, strict=True)]
+        self.like = like
+        self.first = -sum(step for step in steps if step < 0)
+        self.size = self.first + sum(step for step in steps if step > 0) + like.itemsize
+        self.memory = memory(self.size, (like.ctypes.data - self.first) % like.itemsize)
+        self.bytes = np.frombuffer(self.memory, np.uint8)
+        self.bytes[...] = CANARY
+        self.array = self.within(self.memory)
+
+    def within(self, memory):
+        return np.ndarray(self.like.shape, self.like.dtype, memory, self.first, self.like.strides)
+
+    def astray(self, by):
+        """Return the array that lies `by` bytes further on."""
+        return self.within((ctypes.c_char * self.size).from_address(ctypes.addressof(self.memory) + by))
+
+    def holds(self, values):
+        """Whether the elements are `values`, bit for bit, and all bytes beside them as before."""
+        expected = np.full(self.size, CANARY, np.uint8)
+        self.within(expected)[...] = values
+        return np.array_equal(self.bytes, expected)
+
+
+# ---- the calls --------------------------------------------------------------------------------------------
+
+NEAR = cases.LAYOUTS | {name: case for name, case in cases.ADVERSARIAL.items() if math.prod(case.shape) <= 7000}
+# Beyond the caches results are stored by other instructions, and in planar data squares are not kept.
+FAR = {
+    "far_rows": cases.Shape((3, 700_001), 0),
+    "far_pixels": cases.Shape((70_001, 31), 1),
+    "far_few_channels": cases.Shape((200_001, 11), 1),
+}
+SHAPES = NEAR | FAR
+WINDOWS = [(half, half) for half in (0, 1, 2, 3, 4, 13, 1000)] + [(2, 1), (4, 0), (0, 4), (9, 14), (15, 16)]
+
+
+class Call(NamedTuple):
+    """A call, but for the values."""
+
+    function: Function
+    shape: str
+    spec: LRNSpec
+    layouts: tuple[str, ...]  # of each operand, and of the result
+    over: int | None  # the operand whose place the result takes
+    threads: int
+
+
+def calls(chance):
+    """Give every function each far shape, and each near one in every layout: all operands in it, and one alone."""
+    for function, shape in product(FUNCTIONS, FAR):
+        yield Call(function, shape, cases.ALEXNET, ("contiguous",) * (function.operands + function.fills), None, 2)
+    for function, shape, layout in product(FUNCTIONS, NEAR, LAYOUTS):
+        count = function.operands + function.fills
+        alone = ["contiguous"] * count
+        alone[chance.randrange(count)] = layout
+        for layouts in (layout,) * count, tuple(alone):
+            before, after = chance.choice(WINDOWS)
+            spec = LRNSpec(before, after, 1.0, chance.choice(cases.BETAS), chance.choice(cases.KS))
+            over = chance.choice([None, *range(function.operands)]) if function.fills else None
+            yield Call(function, shape, spec, layouts, over, chance.choice([1, 2]))
+
+
+def spiked(values, chance):
+    """Put elements at both ends, and one between, that no fast path may take."""
+    zero, infinity = values.dtype.type(0), values.dtype.type(np.inf)
+    spikes = [values.dtype.type(1), zero, infinity, np.nextafter(infinity, zero), np.nextafter(zero, infinity)]
+    for place in (0, -1, chance.randrange(values.size)):
+        values.flat[place] = chance.choice(spikes)
+    return values
+
+
+def make(call, dtype, memory, chance):
+    """Make a call in `memory` and again in NumPy's own, and compare."""
+    function, case = call.function, SHAPES[call.shape]
+    values = [spiked(cases.normal(case.shape, dtype, seed), chance) for seed in range(function.operands)]
+    operands = [Operand(LAYOUTS[layout](case.shape, dtype), memory) for layout in call.layouts]
+    for operand, value in zip(operands, values, strict=False):
+        operand.array[...] = value
+    inputs = [operand.array for operand in operands[: function.operands]]
+    if not function.fills:
+        function.call(*inputs, call.spec, case.axis, num_threads=call.threads)
+        return
+    out = operands[-1 if call.over is None else call.over]
+    function.call(*inputs, call.spec, case.axis, out=out.array, num_threads=call.threads)
+    if not out.holds(function.call(*values, call.spec, case.axis)):
+        sys.exit("the result has other bits here, or bytes beside it changed")
+
+
+def strays(dtype, memory):
+    """Move each operand in turn a step off, in a process of its own: only one that is not moved may come back."""
+    for function, step in product(FUNCTIONS, (0, *memory.steps)):
+        for which in range(function.operands + function.fills):
+            announce(function.call.__name__, "with operand", which, "moved by", step)
+            operands = [Operand(np.ones(memory.length, dtype), memory.put) for _ in range(function.operands + 1)]
+            arrays = [operand.array for operand in operands]
+            arrays[which] = operands[which].astray(step)
+            out = {"out": arrays[-1]} if function.fills else {}
+            child = os.fork()
+            if not child:
+                try:
+                    function.call(*arrays[: function.operands], cases.ALEXNET, 0, **out)
+                finally:
+                    os._exit(0)
+            ended = os.waitpid(child, 0)[1] != 0
+            if ended != bool(step):
+                sys.exit("it ended the process" if ended else "nothing noticed it")
+
+
+def announce(*words):
+    """Print a line that is there even if the process ends now."""
+    print(*words, flush=True)  # noqa: T201
+
+
+def main(what, every, dtype, *memories):
+    """Make every so manieth call, or the strays."""
+    announce(lrncore.__file__)
+    for memory in map(MEMORIES.get, memories):
+        if what == "strays":
+            strays(DTYPES[dtype], memory)
+            continue
+        chance = random.Random(0)  # noqa: S311
+        for call in islice(calls(chance), 0, None, int(every)):
+            announce(call.function.call.__name__, *call[1:])
+            make(call, DTYPES[dtype], memory.put, chance)
+
+
+def run(*arguments, place=Path(lrncore.__file__).parents[1], **environment):
+    """Run this program with the lrncore in the folder `place`, and name the call that ended it if one did."""
+    # Threads that wait should sleep: where processors are few, they keep them from the threads that work.
+    environment |= {"PYTHONPATH": str(place), "OMP_WAIT_POLICY": "passive"}
+    command = [sys.executable, __file__, *map(str, arguments)]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    printed = done.stdout.splitlines() or [""]
+    assert done.returncode == 0, f"exit status {done.returncode} after\n{printed[-1]}\n{done.stderr}"
+    assert Path(printed[0]).parents[1] == Path(place)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Random calls of the public functions, and what is right about each: `make fuzz`."""

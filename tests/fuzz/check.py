@@ -1,0 +1,134 @@
+"""What has to hold for every call."""
+
+import math
+from dataclasses import fields, is_dataclass
+
+import cases
+import numpy as np
+
+import lrncore
+
+from . import oracle
+from .calls import FUNCTIONS, finfo, memory_of
+
+#: elements for one call of the twin: fewer than what makes an array a far one
+PART = 100_000
+#: elements that the oracle has the patience for
+THINNED = 10_000
+
+
+def check(call):
+    """Make the call and raise AssertionError, with a test to paste, if something about it is wrong."""
+    try:
+        with np.errstate(all="ignore"):
+            compare(call)
+    except Exception as error:
+        error.add_note(as_test(call))
+        raise
+
+
+def compare(call):
+    """Make the call beside a simple one that means the same, and watch all the memory."""
+    function = FUNCTIONS[call.function]
+    axis = call.axis % len(call.shape)
+    arrays = call.arrays()
+    out = arrays.get("out")
+    operands = [array for name, array in arrays.items() if name != "out"]
+    copies = [native(array) for array in operands]
+    expected = twin(call, copies, axis)
+
+    memories = {id(memory): memory for memory in map(memory_of, arrays.values())}.values()
+    before = [memory.copy() for memory in memories]
+    given = {"out": out} if function.takes_out else {}
+    found = getattr(lrncore, call.function)(*operands, call.spec, axis=call.axis, num_threads=call.threads, **given)
+    after = [memory.copy() for memory in memories]
+
+    result = native(found)
+    for memory, its_bytes in zip(memories, before, strict=True):
+        memory[...] = its_bytes
+    if out is not None:
+        assert found is out, "out is not what is returned"
+        out[...] = result
+    for memory, its_bytes in zip(memories, after, strict=True):
+        assert np.array_equal(memory, its_bytes), "something else than out was written to"
+    if function.takes_out:
+        assert found.shape == call.shape, f"the result has the shape {found.shape}"
+        different = np.argwhere(~same(result, expected))
+        assert not len(different), f"not the bits of contiguous copies, new memory and one thread: {different[0]}"
+    judge(call, function, copies, result, axis)
+
+
+def native(array):
+    """Return a contiguous copy in this machine's byte order."""
+    array = np.asarray(array)
+    return np.array(array, array.dtype.newbyteorder("="), order="C")
+
+
+def twin(call, copies, axis):
+    """Return the result for new memory and one thread, part by part along the longest axis but the channels'."""
+    function = getattr(lrncore, call.function)
+    along = max((i for i in range(len(call.shape)) if i != axis), key=lambda i: call.shape[i], default=axis)
+    count = 1 + copies[0].size // PART if FUNCTIONS[call.function].takes_out and along != axis else 1
+    parts = zip(*(np.array_split(copy, count, axis=along) for copy in copies), strict=True)
+    results = [function(*map(np.ascontiguousarray, part), call.spec, axis=axis, num_threads=1) for part in parts]
+    return np.concatenate(results, axis=along) if count > 1 else results[0]
+
+
+def same(a, b):
+    """Return where the bits are the same, every NaN like every other."""
+    return (cases.bits(a) == cases.bits(b)) | (np.isnan(a) & np.isnan(b))
+
+
+def judge(call, function, copies, found, axis):
+    """Compare the result with the oracle's."""
+    dtype = np.dtype(call.dtype)
+    operands = [channels_first(copy, axis) for copy in copies]
+    if function.takes_out:
+        thin = slice(None, None, 1 + found.size // THINNED)
+        operands, found = [array[:, thin] for array in operands], channels_first(found, axis)[:, thin]
+    info = finfo(dtype)
+    eps, smallest, largest = (float(value) for value in (info.eps, info.smallest_subnormal, info.max))
+    wide = [array.astype(oracle.WIDE) for array in operands]
+    exact, unit = function.answer(*wide, call.spec, eps)
+    allowed = function.tolerance(dtype, call.spec, call.shape[axis]) * eps * unit + smallest
+    low, high = ((exact + side * allowed).astype(found.dtype) for side in (-1, 1))
+    right = (low <= found) & (found <= high) | np.isnan(exact) & np.isnan(found)
+    if function.answer is oracle.forward:
+        right &= (np.signbit(exact) == np.signbit(found)) | np.isnan(found)
+    else:
+        # terms beyond the range of the type
+        right |= unit > largest
+    wrong = np.argwhere(~right & ~np.isinf(unit))
+    if len(wrong):
+        at = tuple(wrong[0])
+        place = f"channel {at[0]}, position {at[1]}" if function.takes_out else ("scale", "beta", "k")[at[0]]
+        counted = f"{len(wrong)} of {found.size} wrong"
+        raise AssertionError(f"{place}: {found[at]!r} instead of {exact[at]!r} +- {allowed[at]!r} ({counted})")
+
+
+def channels_first(array, axis):
+    """Return the channels as rows."""
+    moved = np.moveaxis(array, axis, 0)
+    return moved.reshape(len(moved), math.prod(moved.shape[1:]))
+
+
+def as_test(call):
+    """Return the test that makes this call, for tests/test_fuzz.py."""
+    made = source(call)
+    names = [name for name in ("Call", "LRNSpec", "Operand", "Placement", "Values", "View") if f"{name}(" in made]
+    return (
+        f"\nfrom fuzz.calls import {', '.join(names)}\n\n\n"
+        f"def test_{call.function}_found_by_fuzzing():\n    check({made})\n"
+    )
+
+
+def source(thing):
+    """Return the Python that makes a value, without what is default anyway."""
+    if not is_dataclass(thing):
+        return repr(thing)
+    given = {
+        field.name: getattr(thing, field.name)
+        for field in fields(thing)
+        if getattr(thing, field.name) != field.default
+    }
+    return f"{type(thing).__name__}({', '.join(f'{name}={source(value)}' for name, value in given.items())})"

@@ -1,0 +1,140 @@
+"""What each function should give at any magnitude: the formula in long double, whose exponents no square leaves."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+WIDE = np.longdouble
+
+#: x87 has the exponents, and so have platforms with 128 bits
+range_proof = pytest.mark.skipif(
+    np.finfo(WIDE).maxexp < 16 * np.finfo(np.float64).maxexp,
+    reason="long double is just double here: there is no oracle for numbers of any magnitude",
+)
+
+
+class Answer(NamedTuple):
+    """What is right, and by what its errors are measured."""
+
+    value: np.ndarray  # NaN where NaN is right
+    unit: np.ndarray  # an error of one machine epsilon; infinite where nothing is promised
+
+
+def over_windows(terms, back, ahead):
+    """Return the sums of `terms` over the window of each channel, channels first."""
+    n = len(terms)
+    total = np.zeros_like(terms)
+    for step in range(-min(back, n - 1), min(ahead, n - 1) + 1):
+        total[max(0, -step) : n - max(0, step)] += terms[max(0, step) : n + min(0, step)]
+    return total
+
+
+def sums(x, spec, eps):
+    """Return the sums of squares, s, and how many times larger the error of s is than those of its terms."""
+    scale, k = WIDE(spec.scale), WIDE(spec.k)
+    squares = over_windows(x * x, spec.before, spec.after)
+    # without its factor the sum counts for nothing, were it infinite
+    s = np.full_like(x, k) if scale == 0 else k + scale * squares
+    terms = abs(k) + abs(scale) * squares
+    condition = np.where((terms > abs(s)) & np.isfinite(terms), terms / abs(s), 1)
+    # beyond this the sign of s is not certain, and its powers are not nearly linear in it
+    condition[condition * eps > 1 / 64] = np.inf
+    return squares, s, condition
+
+
+def powers(s, spec):
+    """Return s^-beta, and -2 scale beta s^(-beta - 1), by which it changes with half the sum of squares."""
+    scale, beta = WIDE(spec.scale), WIDE(spec.beta)
+    return s**-beta, -2 * scale * beta * s ** (-beta - 1)
+
+
+def counts(condition, spec):
+    """Return how many elements in the window of each channel meet the condition."""
+    return over_windows(condition.astype(int), spec.before, spec.after)
+
+
+def holding(condition, spec):
+    """Return whether an element in the window of each channel meets the condition."""
+    return counts(condition, spec) > 0
+
+
+def reached(condition, spec):
+    """Return whether an element that meets the condition has each channel in its window."""
+    return over_windows(condition.astype(int), spec.after, spec.before) > 0
+
+
+def forward(x, spec, eps):
+    """Return y = x s^-beta, and its limit where the window holds an infinity."""
+    _, s, condition = sums(x, spec, eps)
+    gain = s ** WIDE(-spec.beta)
+    y = x * gain
+    nan, infinities = holding(np.isnan(x), spec), counts(np.isinf(x), spec)
+    if spec.beta == 0:
+        return Answer(x, np.zeros_like(x))
+    # what 0 * NaN and 0 * inf are is left open
+    undecided = np.isinf(condition)
+    if spec.scale == 0:
+        undecided |= (nan & ~np.isnan(x)) | (np.isinf(x) & (gain == 0))
+    else:
+        y = np.where(infinities > 0, limits(x, infinities, spec), y)
+        y[nan] = np.nan
+        if spec.beta < 0:
+            undecided |= (x == 0) & (infinities > 0)
+    # times eps a unit in the last place, as if no number were subnormal
+    unit = np.where(np.isfinite(y) & (y != 0), np.ldexp(WIDE(1), np.frexp(y)[1] - 1) * condition, 0)
+    unit[undecided] = np.inf
+    return Answer(y, unit)
+
+
+def limits(x, infinities, spec):
+    """Return the limits of y where the window holds so many infinities, each of which grows as it likes."""
+    scale, beta = WIDE(spec.scale), WIDE(spec.beta)
+    sign = np.sign(scale) ** beta  # NaN for a broken power of a negative sum
+    zero, infinite = sign * np.copysign(0, x), sign * np.copysign(np.inf, x)
+    if beta < 0:
+        return infinite
+    if beta > 1 / 2:
+        return zero
+    # a lone infinity is x |x|^(-2 beta) times a constant; among others there is no limit
+    lone = sign * np.copysign(abs(scale) ** -beta, x) if beta == 1 / 2 else infinite
+    return np.where(np.isfinite(x), zero, np.where(infinities == 1, lone, np.nan))
+
+
+def derivative(terms, magnitudes, nan, spec):
+    """Return the Answer that sums such terms, where all of them are finite or an operand is NaN."""
+    unit = np.where(np.isfinite(magnitudes), magnitudes, np.inf)
+    unit[nan] = 0 if spec.beta * spec.scale else np.inf  # once more 0 * NaN
+    return Answer(np.where(nan, np.nan, terms), unit)
+
+
+def backward(g, x, spec, eps):
+    """Return dL/dx for the incoming gradient g."""
+    _, s, condition = sums(x, spec, eps)
+    gain, slope = powers(s, spec)
+    t = g * x * slope
+    terms = g * gain + x * over_windows(t, spec.after, spec.before)
+    magnitudes = abs(g * gain) * condition + abs(x) * over_windows(abs(t) * condition, spec.after, spec.before)
+    nan = reached(holding(np.isnan(x), spec) | np.isnan(g), spec)
+    return derivative(terms, magnitudes, nan, spec)
+
+
+def jvp(dx, x, spec, eps):
+    """Return the change of y for the change dx of x."""
+    _, s, condition = sums(x, spec, eps)
+    gain, slope = powers(s, spec)
+    terms = dx * gain + x * slope * over_windows(x * dx, spec.before, spec.after)
+    magnitudes = abs(dx * gain) + abs(x * slope) * over_windows(abs(x * dx), spec.before, spec.after)
+    return derivative(terms, magnitudes * condition, holding(np.isnan(x) | np.isnan(dx), spec), spec)
+
+
+def param_grads(g, x, spec, eps):
+    """Return dL/dscale, dL/dbeta and dL/dk."""
+    squares, s, condition = sums(x, spec, eps)
+    y, t = (g * x * s ** WIDE(power) for power in (-spec.beta, -spec.beta - 1))
+    t *= -WIDE(spec.beta)
+    terms = np.stack([t * squares, -y * np.log(s), t])
+    # near s = 1 the logarithm has the absolute error of s
+    magnitudes = np.stack([abs(t) * squares, abs(y) * (1 + abs(np.log(s))), abs(t)]) * condition
+    totals, unit = (array.reshape(3, -1).sum(axis=1) for array in (terms, magnitudes))
+    return derivative(totals, unit, np.isnan(g).any() | np.isnan(x).any(), spec)
