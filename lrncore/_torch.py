@@ -76,7 +76,7 @@ def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float,
 def _array(tensor: Tensor) -> NDArray[Any]:
     """Return the memory of a tensor: a bfloat16, which NumPy does not know, as its bits."""
     if tensor.dtype == torch.bfloat16:
-        tensor = tensor.resolve_neg().view(torch.uint16)
+        tensor = tensor.view(torch.uint16)
     array: NDArray[Any] = tensor.numpy(force=True)
     return array
 

@@ -181,13 +181,18 @@ cdef real gradient_again(const Formula* f, const Around* around, const elem* x, 
 # The derivative of y along dx, which is at `dx`
 cdef real tangent_again(const Formula* f, const Around* around, const elem* x, const elem* dx,
                         Py_ssize_t c) noexcept nogil:
-    cdef Scaled total = scaled(0, 0), products = scaled(0, 0), s, weight
+    cdef Scaled total = scaled(0, 0), products = scaled(0, 0), s, weight, along
     cdef Py_ssize_t d
+    cdef bint nan = False
     if f.beta == 0:
         return real_of(dx)
     for d in range(-min(around.before, c), min(around.after, around.channels - 1 - c) + 1):
         total = plus(total, squared_neighbour(&around.x, x, d))
-        products = plus(products, times(neighbour(&around.x, x, d), neighbour(&around.g, dx, d)))
+        along = neighbour(&around.g, dx, d)
+        nan = nan or isnan(along.m)
+        products = plus(products, times(neighbour(&around.x, x, d), along))
+    if nan:
+        return NAN
     s = sum_of(f, total)
     weight = scaled(0, 0)
     if not (isinf(s.m) and f.beta > 0):

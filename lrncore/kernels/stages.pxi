@@ -49,7 +49,10 @@ cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* l
         if f.kind == ANY:
             v = fetch(x + i, part)
             store(quotients, raised_quotient(v, s))
-            store(powers, times_exp2(v if to == NORMALIZE else fetch(g + i, part), s, &f.exponent))
+            if to == NORMALIZE:
+                store(powers, with_sign(times_exp2(v, s, &f.exponent), v))
+            else:
+                store(powers, times_exp2(fetch(g + i, part), s, &f.exponent))
         for lane in range(part if part else LANES):
             if not lane_within(judged[lane], f.holds):
                 if to == NORMALIZE:

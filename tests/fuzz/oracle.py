@@ -46,6 +46,8 @@ def sums(x, spec, eps):
 def powers(s, spec):
     """Return s^-beta, and -2 scale beta s^(-beta - 1), by which it changes with half the sum of squares."""
     scale, beta = WIDE(spec.scale), WIDE(spec.beta)
+    if beta != np.rint(beta):
+        s = np.where(s < 0, np.nan, s)  # the infinite one too, for which C has a power
     return s**-beta, -2 * scale * beta * s ** (-beta - 1)
 
 
@@ -131,7 +133,8 @@ def jvp(dx, x, spec, eps):
 def param_grads(g, x, spec, eps):
     """Return dL/dscale, dL/dbeta and dL/dk."""
     squares, s, condition = sums(x, spec, eps)
-    y, t = (g * x * s ** WIDE(power) for power in (-spec.beta, -spec.beta - 1))
+    # the exponent of t in wide numbers too: half a unit of a double shows in the power of a huge s
+    y, t = (g * x * s**power for power in (WIDE(-spec.beta), WIDE(-spec.beta) - 1))
     t *= -WIDE(spec.beta)
     terms = np.stack([t * squares, -y * np.log(s), t])
     # near s = 1 the logarithm has the absolute error of s
