@@ -18,7 +18,7 @@ cdef enum Kind:
 cdef struct Formula:
     real scale
     real k
-    real slope          # 2 * scale * beta, taken back by what t is raised
+    real slope          # 2 * scale * beta, taken back by what t, or x dx too, is raised
     double beta
     Kind kind
     Exponent exponent   # of kind ANY
@@ -52,8 +52,8 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
         lowest = max(lowest, -most)
         highest = min(highest, most)
     if task == TANGENT and f.exact_scale != 0 and f.beta > 0:
-        # products x dx that vanish may not matter
-        least = log2(2 * f.beta * sqrt(fabs(f.exact_scale)) * size) - 20
+        # what vanishes of the products x dx is less than their share's last bit
+        least = log2(2 * f.beta * sqrt(fabs(f.exact_scale)) * size) - 2 - RAISED
         lowest = max(lowest, <int>ceil(least / (f.beta + 0.5)))
     if task != FORWARD:
         # 2^-RAISED s stays normal, and t that vanishes is less than its share's last bit
@@ -72,7 +72,7 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
 cdef void set_formula(Formula* f, double scale, double beta, double k, Py_ssize_t size, Task task) noexcept nogil:
     f.scale = <real>scale
     f.k = <real>k
-    f.slope = <real>ldexp(2 * scale * beta, -RAISED)
+    f.slope = <real>ldexp(2 * scale * beta, -2 * RAISED if task == TANGENT else -RAISED)
     f.exact_scale = exactly(scale)
     f.exact_k = exactly(k)
     f.beta = beta

@@ -12,8 +12,7 @@
  * `vec` is a GCC/Clang vector type, so `+`, `-` and `*` on it are vector instructions, in C and in the
  * Cython above. Numeric policy: no contraction is left to the compiler (-ffp-contract=off), `muladd` is
  * spelled out, and a vector and its tail go through the same operations, so that a result never depends
- * on where an element lies. Nothing here allocates, branches on data (but for the rare careful path), or
- * has state.
+ * on where an element lies. Nothing here allocates, branches on data, or has state.
  */
 #ifndef LRNCORE_SIMD_H
 #define LRNCORE_SIMD_H
@@ -41,11 +40,9 @@ typedef int32_t signed_bits_t;
 
 #if defined(_MSC_VER)
 #define INLINE static __forceinline
-#define COLD static __declspec(noinline)
 #define UNLIKELY(c) (c)
 #else
 #define INLINE static inline __attribute__((always_inline, unused))
-#define COLD static __attribute__((noinline, cold, unused))
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
 #endif
 

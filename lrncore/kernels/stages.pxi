@@ -7,7 +7,7 @@ cdef enum Pass:
     GAINS       # gp = g * p and t = gp * x / s, raised
 
 
-# x * s^-beta, which holds in the lanes where `judged` is ordinary
+# x * s^-beta, which holds in the lanes whose `judged` is in the formula's range
 cdef inline vec times_power(vec x, vec s, Kind kind, Power power, vec* judged) noexcept nogil:
     cdef vec v
     judged[0] = s
@@ -210,7 +210,7 @@ cdef void square(const elem* x, Py_ssize_t x_pitch, real* squares, Py_ssize_t pi
         squares += pitch
 
 
-# x dx
+# x dx, raised
 cdef void multiply(const elem* x, Py_ssize_t x_pitch, const elem* dx, Py_ssize_t dx_pitch, real* products,
                    Py_ssize_t pitch, Py_ssize_t length, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t line, i, part
@@ -218,7 +218,7 @@ cdef void multiply(const elem* x, Py_ssize_t x_pitch, const elem* dx, Py_ssize_t
         i = 0
         while i < length:
             part = length - i if length - i < LANES else 0
-            store(products + i, fetch(x + i, part) * fetch(dx + i, part))
+            store(products + i, splat(ldexp(1, RAISED)) * fetch(x + i, part) * fetch(dx + i, part))
             i += LANES
         x = <const elem*>(<const char*>x + x_pitch)
         dx = <const elem*>(<const char*>dx + dx_pitch)
