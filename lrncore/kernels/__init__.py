@@ -6,11 +6,10 @@ each element type. The best that the processor can run is chosen at import; the 
 """
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol, cast
-
-from numpy.typing import NDArray
+from typing import Protocol, cast
 
 from lrncore.kernels._platform import supports
 
@@ -19,71 +18,18 @@ INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
 
 
 class Kernels(Protocol):
-    """What every extension module has: all passes for one instruction set and one element type."""
+    """What every extension module has: all passes for one instruction set and one element type.
+
+    Each takes its arrays and then ``axis, before, after, scale, beta, k, threads, swapped``, whose bits 0, 1 and 2
+    say that x, the other input and the output have swapped bytes. False means that the output overlaps an input so
+    that it cannot be written in place, and that nothing was done.
+    """
 
     lanes: int
-
-    def forward(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        axis: int,
-        before: int,
-        after: int,
-        scale: float,
-        beta: float,
-        k: float,
-        threads: int,
-        swapped: int,
-        /,
-    ) -> bool: ...
-
-    def backward(
-        self,
-        g: NDArray[Any],
-        x: NDArray[Any],
-        y: NDArray[Any],
-        axis: int,
-        before: int,
-        after: int,
-        scale: float,
-        beta: float,
-        k: float,
-        threads: int,
-        swapped: int,
-        /,
-    ) -> bool: ...
-
-    def tangent(
-        self,
-        dx: NDArray[Any],
-        x: NDArray[Any],
-        y: NDArray[Any],
-        axis: int,
-        before: int,
-        after: int,
-        scale: float,
-        beta: float,
-        k: float,
-        threads: int,
-        swapped: int,
-        /,
-    ) -> bool: ...
-
-    def parameters(
-        self,
-        g: NDArray[Any],
-        x: NDArray[Any],
-        axis: int,
-        before: int,
-        after: int,
-        scale: float,
-        beta: float,
-        k: float,
-        threads: int,
-        swapped: int,
-        /,
-    ) -> tuple[float, float, float]: ...
+    forward: Callable[..., bool]  # x, y
+    backward: Callable[..., bool]  # g, x, y
+    tangent: Callable[..., bool]  # dx, x, y
+    parameters: Callable[..., tuple[float, float, float]]  # g, x; for scale, beta and k
 
 
 def available() -> tuple[str, ...]:
