@@ -1,4 +1,4 @@
-"""The powers in plain C: no warnings in any build, and the powers' errors against the C library's widest floats."""
+"""The powers and the conversions in plain C: no warnings in any build, errors against the C library's widest floats."""
 
 import os
 import shlex
@@ -91,42 +91,96 @@ int main(void)
 }
 """
 
+CONVERSIONS = r"""
+#include "storage.h"
+#include <stdio.h>
+
+/* float16 by the compiler, bfloat16 by its definition */
+static uint16_t rounded(float f)
+{
+    uint16_t h;
+#if defined(LRN_FLOAT16)
+    _Float16 half = (_Float16)f;
+    memcpy(&h, &half, sizeof h);
+#else
+    uint32_t b;
+    memcpy(&b, &f, sizeof b);
+    uint32_t rest = b & 0xffff, odd = b >> 16 & 1;
+    h = (uint16_t)((b >> 16) + (rest + odd > 0x8000));
+#endif
+    return h;
+}
+
+int main(void)
+{
+    long wrong = 0;
+    uint64_t state = 88172645463325252u;
+    for (unsigned i = 0; i < 65536; i++) {
+        uint16_t from = (uint16_t)i, to;
+        real a = real_of(&from);
+        set_elem(&to, a);
+        wrong += a == a && to != from;
+    }
+    for (int i = 0; i < 1000000; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        uint32_t b = (uint32_t)state;
+        float a;
+        uint16_t to;
+        memcpy(&a, &b, sizeof a);
+        set_elem(&to, a);
+        wrong += a == a && to != rounded(a);
+    }
+    printf("%ld\n", wrong);
+    return 0;
+}
+"""
+
 X86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
 CLANG = next(filter(shutil.which, ["clang", *(f"clang-{version}" for version in range(25, 13, -1))]), "clang")
 COMPILERS = {"cc": os.environ.get("CC", "cc"), "clang": CLANG}
 BUILDS = {"baseline": [], "scalar": ["-DLRN_SCALAR"]}
 if X86_64:
     BUILDS |= {
-        "avx2": ["-mavx2", "-mfma"],
-        "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"],
+        "avx2": ["-mavx2", "-mfma", "-mf16c"],
+        "avx512": ["-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"],
         "scalar_with_fma": ["-mavx2", "-mfma", "-DLRN_SCALAR"],
     }
 RUNS_ON = {"avx2": "avx2", "avx512": "avx512", "scalar_with_fma": "avx2"}
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 
+each_compiler = pytest.mark.parametrize("compiler", COMPILERS)
+each_build = pytest.mark.parametrize("build", BUILDS)
 
-@pytest.fixture(params=[(c, b, r) for c in COMPILERS for b in BUILDS for r in ("float", "double")], ids="-".join)
-def program(request, tmp_path):
-    """Compile the program for one compiler, instruction set and element type."""
-    compiler, build, real = request.param
+
+def compiled(program, compiler, build, folder, *flags):
+    """Compile a program for one instruction set without a warning, and run it if this processor can."""
     if shutil.which(shlex.split(COMPILERS[compiler])[0]) is None:
         pytest.skip(f"{COMPILERS[compiler]} is not installed")
-    source, binary = tmp_path / "powers.c", tmp_path / "powers"
-    source.write_text(PROGRAM)
-    flags = ["-std=gnu11", "-O2", "-ffp-contract=off", f"-I{KERNELS}", *BUILDS[build]]
-    flags += ["-DLRN_DOUBLE"] if real == "double" else []
+    source, binary = folder / "program.c", folder / "program"
+    source.write_text(program)
+    flags = ["-std=gnu11", "-O2", "-ffp-contract=off", f"-I{KERNELS}", *BUILDS[build], *flags]
     command = [*shlex.split(COMPILERS[compiler]), *WARNINGS, *flags, str(source), "-o", str(binary), "-lm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return binary, RUNS_ON.get(build, "baseline")
-
-
-def test_powers(program):
-    binary, isa = program
+    isa = RUNS_ON.get(build, "baseline")
     if not _platform.supports(isa):
         pytest.skip(f"compiled without a warning, not run: this processor has no {isa}")
-    done = subprocess.run([binary], capture_output=True, text=True, check=True, timeout=120)
+    return subprocess.run([binary], capture_output=True, text=True, check=True, timeout=120)
+
+
+@each_compiler
+@each_build
+@pytest.mark.parametrize("real", ["float", "double"])
+def test_powers(real, build, compiler, tmp_path):
+    done = compiled(PROGRAM, compiler, build, tmp_path, *(["-DLRN_DOUBLE"] if real == "double" else []))
     errors = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
     assert len(errors) == 17
     # a steep power magnifies the rounding of its exponent
     assert all(error <= 1.5 + 0.75 * max(1, abs(beta)) for beta, error in errors), errors
+
+
+@each_build
+@pytest.mark.parametrize("half", ["LRN_FLOAT16", "LRN_BFLOAT16"])
+def test_conversions_are_exact_and_round_to_nearest_even(half, build, tmp_path):
+    done = compiled(CONVERSIONS, "cc", build, tmp_path, f"-D{half}")
+    assert done.stdout == "0\n"
