@@ -1,4 +1,4 @@
-"""The powers and the conversions in plain C: no warnings in any build, errors against the C library's widest floats."""
+"""The powers and the conversions in plain C: no warning in any build, errors beside the C library's widest floats."""
 
 import os
 import shlex
