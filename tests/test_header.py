@@ -1,4 +1,4 @@
-"""The powers and the conversions in plain C: no warning in any build, errors beside the C library's widest floats."""
+"""The powers and the conversions in plain C: no warning in any build, errors beside the widest floats of C."""
 
 import os
 import shlex

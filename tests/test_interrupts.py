@@ -11,6 +11,7 @@ import os, signal, sys, threading, time
 import numpy as np
 import lrncore
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background inherits as ignored
 direction, where, threads = sys.argv[1:]
 random = np.random.default_rng(0)
 shape = 24, 96, 55, 55
