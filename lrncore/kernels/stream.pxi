@@ -112,9 +112,9 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     cdef real* squares[MAX_LEVELS]
     cdef real* second[MAX_LEVELS]
     cdef real* gain = NULL
-    cdef elem* x_line = NULL
-    cdef elem* g_line = NULL
-    cdef elem* y_line = NULL
+    cdef elem* x_line = <elem*>scratch  # if not staged, somewhere
+    cdef elem* g_line = <elem*>scratch
+    cdef elem* y_line = <elem*>scratch
     cdef real* masks = NULL
     cdef real* reflected_masks = NULL
     cdef Squares squares_from = STORED
