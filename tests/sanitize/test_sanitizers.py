@@ -59,9 +59,10 @@ def test_a_byte_too_far_is_reported(isa, dtype, environment):
 def test_undefined_behaviour_is_reported(isa, dtype, environment):
     program = """
 import sys, edges, numpy as np
-from lrncore import functional
-functional.resolve = lambda *_: 0
-functional.lrn(np.ones((3, 4, 3000), edges.DTYPES[sys.argv[1]]), edges.cases.ALEXNET)
+import lrncore
+from lrncore import _call
+_call.resolve = lambda *_: 0
+lrncore.lrn(np.ones((3, 4, 3000), edges.DTYPES[sys.argv[1]]), edges.cases.ALEXNET)
 """
     paths = os.pathsep.join([PLACE, str(Path(edges.__file__).parent)])
     done = subprocess.run(
