@@ -44,7 +44,7 @@ def runs(environment):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {
             (isa, dtype): pool.submit(
-                edges.run, "calls", 1, dtype, *edges.MEMORIES, place=PLACE, **environment, LRNCORE_ISA=isa
+                edges.run, "calls", 6, dtype, *edges.MEMORIES, place=PLACE, **environment, LRNCORE_ISA=isa
             )
             for isa, dtype in product(kernels.available(), edges.DTYPES)
         }
