@@ -40,7 +40,7 @@ def element_of(dtype: np.dtype[Any]) -> Element | None:
     found = ELEMENTS.get(dtype)
     if found is None and dtype.name == "bfloat16":
         # whoever has such an array has imported ml_dtypes, which lrncore need not
-        found = ELEMENTS[dtype] = Element(KERNELS["bfloat16"], swapped=not dtype.isnative)
+        return Element(KERNELS["bfloat16"], swapped=not dtype.isnative)
     return found
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.func import vjp
 
-from lrncore._call import apply, exported
+from lrncore._call import apply
 from lrncore._checks import KERNELS, Element
 from lrncore._threads import resolve
 from lrncore.spec import LRNSpec
@@ -70,7 +70,7 @@ def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -
 def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float, float, float]:
     """Return what `lrncore.lrn_param_grads` does."""
     passes = ELEMENTS[x.dtype].kernels
-    return passes.parameters(exported(_array(g)), exported(_array(x)), axis, *spec._arguments, _threads(x), 0)
+    return passes.parameters(_array(g), _array(x), axis, *spec._arguments, _threads(x), 0)
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

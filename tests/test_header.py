@@ -41,7 +41,7 @@ static vec power(int kind, vec s, const Exponent *x)
     vec judged;
     return kind == HALF             ? times_half(one, s)
            : kind == THREE_QUARTERS ? times_three_quarters(one, s, &judged)
-           : kind == ONE            ? quotient(one, s)
+           : kind == ONE            ? quotient(one, s, 0)
                                     : times_inverse_square(one, s);
 }
 

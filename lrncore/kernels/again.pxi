@@ -56,8 +56,8 @@ cdef inline Scaled times(Scaled a, Scaled b) noexcept nogil:
     return scaled(a.m * b.m, a.e + b.e)
 
 
-cdef inline real unscaled(Scaled v) noexcept nogil:
-    return <real>ldexpl(v.m, <int>max(min(v.e, <Py_ssize_t>20000), <Py_ssize_t>-20000))
+cdef inline wide unscaled(Scaled v) noexcept nogil:
+    return ldexpl(v.m, <int>max(min(v.e, <Py_ssize_t>20000), <Py_ssize_t>-20000))
 
 
 # x * s^-beta
@@ -128,20 +128,36 @@ cdef wide limit_of(const Formula* f, wide x, bint alone) noexcept nogil:
     return x
 
 
-# y of the element at `x` in channel c
-cdef real normalized_again(const Formula* f, const Around* around, const elem* x, Py_ssize_t c) noexcept nogil:
+# The sum of the squares in the window of the element at `x` in channel c, and how many of them are infinite
+cdef Scaled squares_around(const Around* around, const elem* x, Py_ssize_t c, Py_ssize_t* infinities) noexcept nogil:
     cdef Scaled total = scaled(0, 0), square
-    cdef Py_ssize_t d, infinities = 0
-    cdef real own = real_of(x)
+    cdef Py_ssize_t d
+    infinities[0] = 0
     for d in range(-min(around.before, c), min(around.after, around.channels - 1 - c) + 1):
         square = squared_neighbour(&around.x, x, d)
-        infinities += isinf(square.m)
+        infinities[0] += isinf(square.m)
         total = plus(total, square)
+    return total
+
+
+# -2 scale beta x / s, which vanishes beside an infinity
+cdef Scaled slope_of(const Formula* f, Scaled x, Scaled s) noexcept nogil:
+    if isinf(s.m) and f.beta > 0:
+        return scaled(0, 0)
+    x = times(times(x, scaled(f.exact_scale, 0)), scaled(-2 * f.beta, 0))
+    return scaled(x.m / s.m, x.e - s.e)
+
+
+# y of the element at `x` in channel c
+cdef real normalized_again(const Formula* f, const Around* around, const elem* x, Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t infinities
+    cdef Scaled total = squares_around(around, x, c, &infinities)
+    cdef real own = real_of(x)
     if isinf(own) and not isnan(total.m):
         return <real>limit_of(f, own, infinities == 1)
     if own == 0 and isinf(total.m) and f.beta < 0:
         return own
-    return unscaled(times_power_of(scaled(own, 0), sum_of(f, total), f.beta))
+    return <real>unscaled(times_power_of(scaled(own, 0), sum_of(f, total), f.beta))
 
 
 # dL/dx of the element at `x` in channel c, where dL/dy is at `g`. Every window that holds c has channels up to c, and
@@ -168,37 +184,31 @@ cdef real gradient_again(const Formula* f, const Around* around, const elem* x, 
         share = times_power_of(neighbour(&around.g, g, d), s, f.beta)
         if d == 0:
             dx = plus(dx, share)
-        weight = scaled(0, 0)
-        if not (isinf(s.m) and f.beta > 0):
-            weight = times(neighbour(&around.x, x, d), neighbour(&around.x, x, 0))
-            weight = times(times(weight, scaled(f.exact_scale, 0)), scaled(-2 * f.beta, 0))
-            weight = scaled(weight.m / s.m, weight.e - s.e)
+        weight = slope_of(f, times(neighbour(&around.x, x, d), neighbour(&around.x, x, 0)), s)
         if weight.m != 0 or isnan(share.m):
             dx = plus(dx, times(weight, share))
-    return unscaled(dx)
+    return <real>unscaled(dx)
 
 
 # The derivative of y along dx, which is at `dx`
 cdef real tangent_again(const Formula* f, const Around* around, const elem* x, const elem* dx,
                         Py_ssize_t c) noexcept nogil:
-    cdef Scaled total = scaled(0, 0), products = scaled(0, 0), s, weight, along
-    cdef Py_ssize_t d
+    cdef Scaled products = scaled(0, 0), s, weight, along
+    cdef Py_ssize_t d, infinities
     cdef bint nan = False
     if f.beta == 0:
         return real_of(dx)
     for d in range(-min(around.before, c), min(around.after, around.channels - 1 - c) + 1):
-        total = plus(total, squared_neighbour(&around.x, x, d))
         along = neighbour(&around.g, dx, d)
         nan = nan or isnan(along.m)
         products = plus(products, times(neighbour(&around.x, x, d), along))
     if nan:
         return NAN
-    s = sum_of(f, total)
+    s = sum_of(f, squares_around(around, x, c, &infinities))
     weight = scaled(0, 0)
-    if not (isinf(s.m) and f.beta > 0):
-        weight = times(times(neighbour(&around.x, x, 0), scaled(f.exact_scale, 0)), scaled(-2 * f.beta, 0))
-        weight = times(scaled(weight.m / s.m, weight.e - s.e), products)
-    return unscaled(times_power_of(plus(neighbour(&around.g, dx, 0), weight), s, f.beta))
+    if not (isinf(s.m) and f.beta > 0):     # or infinite products would not vanish
+        weight = times(slope_of(f, neighbour(&around.x, x, 0), s), products)
+    return <real>unscaled(times_power_of(plus(neighbour(&around.g, dx, 0), weight), s, f.beta))
 
 
 cdef inline Py_ssize_t channel_of(const Around* around, Py_ssize_t i) noexcept nogil:

@@ -43,7 +43,7 @@ cdef inline void tangent_lines(const Formula* f, Squares squares, const Lines* l
             part = lines.length - i if lines.length - i < LANES else 0
             s = sum_at(f, &lines.taps, squares, i + shift, m, part)
             p = times_exp2(fetch(dx + i, part), s, &f.exponent)
-            w = times_exp2(raised_quotient(fetch(x + i, part), s), s, &f.exponent)
+            w = times_exp2(quotient(fetch(x + i, part), s, RAISED), s, &f.exponent)
             dy = muladd(splat(-f.slope), w * window_of(&lines.products, squares, i + shift, m), p)
             if part:
                 store_elements_part(y + i, dy, part)
@@ -64,23 +64,20 @@ cdef inline void tangent_lines(const Formula* f, Squares squares, const Lines* l
 # A line of terms with every one made again
 cdef void parameters_again(const Formula* f, const Around* around, const elem* x, const elem* g, Py_ssize_t length,
                            Totals* totals) noexcept nogil:
-    cdef Scaled total, s, t, zero = scaled(0, 0)
-    cdef Py_ssize_t i, d, c
+    cdef Scaled total, s, t
+    cdef Py_ssize_t i, infinities
     for i in range(length):
-        c = channel_of(around, i)
-        total = zero
-        for d in range(-min(around.before, c), min(around.after, around.channels - 1 - c) + 1):
-            total = plus(total, squared_neighbour(&around.x, x + i, d))
+        total = squares_around(around, x + i, channel_of(around, i), &infinities)
         s = sum_of(f, total)
         t = times(neighbour(&around.x, x + i, 0), neighbour(&around.g, g + i, 0))
         if t.m == 0 and s.m != 0 and not isnan(total.m):
             continue
         t = times_power_of(t, s, f.beta)
-        add(&totals.beta, -<double>(ldexpl(t.m, <int>t.e) * (logl(s.m) + s.e * <wide>0.69314718055994530942)))
+        add(&totals.beta, -<double>(unscaled(t) * (logl(s.m) + s.e * <wide>0.69314718055994530942)))
         t = scaled(t.m / s.m, t.e - s.e)
-        add(&totals.k, -f.beta * <double>ldexpl(t.m, <int>t.e))
+        add(&totals.k, -f.beta * <double>unscaled(t))
         t = times(t, total)
-        add(&totals.scale, -f.beta * <double>ldexpl(t.m, <int>t.e))
+        add(&totals.scale, -f.beta * <double>unscaled(t))
 
 
 cdef inline void add_to(vec* sum, vec* rest, vec v) noexcept nogil:
@@ -120,7 +117,7 @@ cdef inline void parameter_lines(const Formula* f, Squares squares, const Lines*
                 window = first_lanes(window, zero, part)
             v = fetch(x + i, part)
             u = times_exp2(fetch(g + i, part), s, &f.exponent)
-            t = u * raised_quotient(v, s)
+            t = u * quotient(v, s, RAISED)
             add_to(&k_sum, &k_rest, t)
             add_to(&scale_sum, &scale_rest, t * window)
             add_to(&beta_sum, &beta_rest, u * v * log2_of(s))

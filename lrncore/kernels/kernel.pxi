@@ -57,8 +57,7 @@ cdef extern from "power_any.h" nogil:
     vec splat(real a) noexcept
     vec keep(vec v, vec mask) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
-    vec quotient(vec x, vec s) noexcept
-    vec raised_quotient(vec x, vec s) noexcept
+    vec quotient(vec x, vec s, int raised) noexcept
     vec with_sign(vec product, vec x) noexcept
     vec times_inverse_square(vec x, vec s) noexcept
     vec times_half(vec x, vec s) noexcept

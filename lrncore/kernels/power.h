@@ -66,15 +66,11 @@ INLINE Inside still_inside(Inside inside, vec s, Range range)
 
 INLINE int all_inside(Inside inside, Range range)
 {
+    const int distances = VECTOR_BYTES == 64; /* otherwise all bits, or none */
     bits_t lanes[LANES], all = 1;
     memcpy(lanes, &inside, sizeof inside);
     for (int i = 0; i < LANES; i++)
-#if defined(LRN_X86) && VECTOR_BYTES == 64
-        all &= lanes[i] < range.span;
-#else
-        all &= lanes[i] & 1;
-    (void)range;
-#endif
+        all &= distances ? lanes[i] < range.span : lanes[i];
     return (int)all;
 }
 
@@ -167,24 +163,13 @@ INLINE vec rsqrt_estimate(vec s)
 #endif
 }
 
-/* x/s */
-INLINE vec quotient(vec x, vec s)
-{
-#if defined(LRN_X86) && VECTOR_BYTES == 64
-    vec r = (vec)X86(rcp14)(s);
-    return product(x, r, correction(s, r, 1));
-#else
-    return x / s;
-#endif
-}
-
 /* t of the backward is stored 2^RAISED times as large, so that it vanishes long after its share in the result would. */
 #define RAISED (FRACTION_BITS == 23 ? 32 : 256)
 
-/* 2^RAISED * x/s, for s of which 2^-RAISED * s is normal */
-INLINE vec raised_quotient(vec x, vec s)
+/* 2^raised * x/s, for s of which 2^-raised * s is normal */
+INLINE vec quotient(vec x, vec s, int raised)
 {
-    const ivec steps = splat_bits((bits_t)RAISED << FRACTION_BITS);
+    const ivec steps = splat_bits((bits_t)raised << FRACTION_BITS);
 #if defined(LRN_X86) && VECTOR_BYTES == 64
     vec r = (vec)X86(rcp14)(s);
     return product(x, from_bits(as_bits(r) + steps), correction(s, r, 1));

@@ -127,13 +127,15 @@ INLINE vec log2_fraction(vec m)
 #endif
 }
 
+/* A number plus this holds its nearest integer in its last bits. */
+#define ULP_IS_ONE ((real)(3 * ((bits_t)1 << (FRACTION_BITS - 1))))
+
 /* The exponent of a positive normal s that leaves m in [sqrt(1/2), sqrt(2)) */
 INLINE vec split_exponent(vec s, vec *m)
 {
     const bits_t one = (bits_t)EXPONENT_BIAS << FRACTION_BITS;
     const bits_t sqrt_half = FRACTION_BITS == 23 ? (bits_t)0x3f3504f3 : (bits_t)0x3fe6a09e667f3bcdULL;
-    /* a number plus this holds its nearest integer in its last bits */
-    const vec whole = splat((real)(3 * ((bits_t)1 << (FRACTION_BITS - 1))));
+    const vec whole = splat(ULP_IS_ONE);
     ivec b = as_bits(s), biased = (b + splat_bits(one - sqrt_half)) >> FRACTION_BITS;
     *m = from_bits(b + splat_bits(one) - (biased << FRACTION_BITS));
     return from_bits(as_bits(whole) + biased) - (whole + splat((real)EXPONENT_BIAS));
@@ -171,10 +173,10 @@ INLINE vec times_exp2_sum(vec x, ivec i, vec d)
 /* x * s^-beta, s^-beta = 2^i * 2^d with i + d = -beta * (exponent of s + log2 of its fraction) */
 INLINE vec times_exp2(vec x, vec s, const Exponent *to)
 {
-    const vec whole = splat((real)(3 * ((bits_t)1 << (FRACTION_BITS - 1))));
+    const vec whole = splat(ULP_IS_ONE);
     vec m, e = split_exponent(s, &m);
     vec l = log2_fraction(m);
-    vec nearest = splat((real)-to->beta) * (e + l) + whole; /* holds the integer in its last bits */
+    vec nearest = splat((real)-to->beta) * (e + l) + whole;
     vec d = muladd(splat(-to->head), e, whole - nearest);
     d = muladd(splat(-to->tail), e, d);
     d = muladd(splat((real)-to->beta), l, d);

@@ -103,20 +103,19 @@ cdef inline Py_ssize_t g_depth(const Job* job) noexcept nogil:
     return job.before + job.after + 1
 
 
-# Rows that the loops pass over again and again, and all rows
+# Rows in scratch, with so many of x and of g where they are staged
+cdef inline Py_ssize_t rows_with(const Job* job, Py_ssize_t x_rows, Py_ssize_t g_rows) noexcept nogil:
+    return (job.window.rows * (2 if job.second else 1) + 1 + (job.before + 1 if job.backward else 0)
+            + job.x.staged * x_rows + job.g.staged * g_rows + job.y.staged)
+
+
+# Those that the loops pass over again and again
 cdef Py_ssize_t busy_rows(const Job* job) noexcept nogil:
-    return (job.window.rows + 1 + (job.window.rows if job.second else 0) + (job.before + 1 if job.backward else 0)
-            + job.x.staged * (job.after + 1 + (job.before if job.backward else 0)) + job.g.staged + job.y.staged)
+    return rows_with(job, job.after + 1 + (job.before if job.backward else 0), 1)
 
 
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
-    cdef Py_ssize_t rows = job.window.rows + 1 + job.y.staged
-    if job.second:
-        rows += job.window.rows
-    if job.backward:
-        rows += job.before + 1
-    rows += job.g.staged * g_depth(job)
-    return (rows + job.x.staged * x_depth(job)) * row_pitch(job.width)
+    return rows_with(job, x_depth(job), g_depth(job)) * row_pitch(job.width)
 
 
 # One tile: `length` elements of the inner axis from x, g and y on, all channels.
@@ -202,15 +201,19 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
                 climb_rows(&lines.taps, length)
             continue
         lines.x = source(&job.x, ring_row(&x_rows, job.after), x + c * job.x.channel)
+        around.first = c * length
+        if job.task == TANGENT:
+            lines.g = source(&job.g, ring_row(&g_rows, job.after), g + c * job.g.channel)
+        elif c < job.channels:
+            if job.g.staged:
+                gather(&job.g, g + c * job.g.channel, <elem*>ring_row(&g_rows, 0), length)
+            lines.g = source(&job.g, ring_row(&g_rows, 0), g + c * job.g.channel)
         if job.backward:
             advance(&gain)
             advance_levels(window, second)
             lines.t = ring_row(&second[0], 0)
             lines.gp = ring_row(&gain, 0)
             if c < job.channels:
-                if job.g.staged:
-                    gather(&job.g, g + c * job.g.channel, <elem*>ring_row(&g_rows, 0), length)
-                lines.g = source(&job.g, ring_row(&g_rows, 0), g + c * job.g.channel)
                 gains(formula, squares_from, &lines)
             else:
                 clear(lines.t, width)
@@ -224,17 +227,10 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
             around.first = o * length
             combine(formula, job.past, &lines)
         elif job.task == FORWARD:
-            around.first = c * length
             normalize(formula, squares_from, &lines)
         elif job.task == TANGENT:
-            around.first = c * length
-            lines.g = source(&job.g, ring_row(&g_rows, job.after), g + c * job.g.channel)
             tangents(formula, squares_from, &lines)
         else:
-            around.first = c * length
-            if job.g.staged:
-                gather(&job.g, g + c * job.g.channel, <elem*>ring_row(&g_rows, 0), length)
-            lines.g = source(&job.g, ring_row(&g_rows, 0), g + c * job.g.channel)
             total_up(formula, squares_from, &lines)
         if job.y.staged:
             scatter(&job.y, <elem*>y_row, y + o * job.y.channel, length)

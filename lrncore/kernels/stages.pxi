@@ -16,7 +16,7 @@ cdef inline vec times_power(vec x, vec s, Kind kind, Power power, vec* judged) n
     elif kind == THREE_QUARTERS:
         v = times_three_quarters(x, s, judged)
     elif kind == ONE:
-        v = quotient(x, s)
+        v = quotient(x, s, 0)
     elif kind == TWO:
         v = times_inverse_square(x, s)
     else:
@@ -48,11 +48,11 @@ cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* l
         store(judged, s * s if JUDGES_SQUARE and f.kind == THREE_QUARTERS else s)
         if f.kind == ANY:
             v = fetch(x + i, part)
-            store(quotients, raised_quotient(v, s))
             if to == NORMALIZE:
                 store(powers, with_sign(times_exp2(v, s, &f.exponent), v))
             else:
                 store(powers, times_exp2(fetch(g + i, part), s, &f.exponent))
+                store(quotients, quotient(v, s, RAISED))
         for lane in range(part if part else LANES):
             if not lane_within(judged[lane], f.holds):
                 if to == NORMALIZE:
@@ -99,7 +99,7 @@ cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range 
             prefetch(at.g + i + at.g_ahead)
         # whole vectors: zeros behind a line's end
         store(at.gp + j, u)
-        store(at.t + j, u * raised_quotient(x, s))
+        store(at.t + j, u * quotient(x, s, RAISED))
     return still_inside(inside, judged, holds)
 
 
