@@ -1,0 +1,40 @@
+"""The examples of README and docs, and how they are run."""
+
+import doctest
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+
+#: The pages whose examples call a framework: where it is installed, tests/peers runs them.
+FRAMEWORKS = {
+    "docs/howto/from_torch.md": "torch",
+    "docs/howto/from_tensorflow.md": "tensorflow",
+    "docs/howto/from_onnx.md": "onnx",
+}
+
+
+def blocks(name):
+    """Return the Python blocks of a page in order: language, lines before it, text."""
+    found = re.finditer(r"^```(python|pycon)\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
+    return [(block[1], PAGES[name].count("\n", 0, block.start(2)), block[2]) for block in found]
+
+
+def run(name, folder):
+    """Run a page as a reader types it, in order and in one namespace; what a session shows has to be printed.
+
+    `folder` is the current one, and has docs/ in it, as the folder of a clone.
+    """
+    (folder / "docs").symlink_to(ROOT / "docs")
+    namespace = {"__name__": "__main__"}
+    for language, line, text in blocks(name):
+        if language == "python":
+            exec(compile("\n" * line + text, name, "exec"), namespace)  # noqa: S102
+        else:
+            session = doctest.DocTestParser().get_doctest(text, namespace, name, name, line)
+            assert doctest.DocTestRunner().run(session, clear_globs=False).failed == 0
+            namespace = session.globs
