@@ -48,6 +48,19 @@ class Constructors:
         """Make the spec of PaddlePaddle's `paddle.nn.LocalResponseNorm`, which means what `torch` does.
 
         Its documents leave out the division of alpha by `size`; the code has it.
+
+        Parameters
+        ----------
+        size : int
+            Channels in the window, at least 1.
+        alpha, beta, k : float, optional
+            As in the formula, alpha before its division by `size`.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.paddle(5) == LRNSpec.torch(5)
+        True
         """
         return cls._of("paddle", size, alpha, beta, k)
 
@@ -106,6 +119,12 @@ class Constructors:
             Channels in the window, 1 to 16.
         lrnAlpha, lrnBeta, lrnK : float, optional
             As in the formula, alpha before its division by `lrnN`.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.cudnn()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
         """
         return cls._of("cudnn", lrnN, lrnAlpha, lrnBeta, lrnK)
 
@@ -121,6 +140,12 @@ class Constructors:
             Channels in the window, at least 1.
         Alpha, Beta, K : float, optional
             As in the formula, alpha before its division by `windowChannelSize`.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.matlab(5)
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
         """
         return cls._of("matlab", windowChannelSize, Alpha, Beta, K)
 
@@ -179,6 +204,12 @@ class Constructors:
             As in the formula, alpha before its division by `nsize`, knorm being its k.
         nsize : int
             Channels in the window, odd.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.mxnet(nsize=5)
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
         """
         return cls._of("mxnet", nsize, alpha, beta, knorm)
 
@@ -215,6 +246,12 @@ class Constructors:
             Channels in an odd window, one fewer than in an even one, at least 1.
         k, alpha, beta : float, optional
             As in the formula.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.chainer()
+        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
         """
         return cls._of("chainer", n, alpha, beta, k)
 
@@ -252,6 +289,12 @@ class Constructors:
             Channels in the window, at least 1.
         kappa, alpha, beta : float, optional
             As in the formula, kappa being its k.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.matconvnet()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
         """
         return cls._of("matconvnet", N, alpha, beta, kappa)
 
@@ -268,6 +311,12 @@ class Constructors:
             Channels in the window, at least 1.
         alpha, beta, k : float, optional
             As in the formula.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.lucid(4)
+        LRNSpec(before=1, after=2, scale=0.0001, beta=0.75, k=1.0)
         """
         return cls._of("lucid", size, alpha, beta, k)
 
@@ -283,6 +332,12 @@ class Constructors:
             Channels in an odd window, one fewer than in an even one, at least 1.
         alpha, beta, k : float, optional
             As in the formula, alpha before its division by `size`.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.torch_js(4, alpha=1.0)
+        LRNSpec(before=2, after=2, scale=0.25, beta=0.75, k=1.0)
         """
         return cls._of("torch_js", size, alpha, beta, k)
 
@@ -299,5 +354,11 @@ class Constructors:
             Channels in the window, at least 1.
         alpha, beta, bias : float, optional
             As in the formula, alpha before its division by `local_size`, bias being its k.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.ncnn(4)
+        LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)
         """
         return cls._of("ncnn", local_size, alpha, beta, bias)

@@ -41,7 +41,14 @@ class Networks(Constructors):
 
     @classmethod
     def googlenet(cls) -> Self:
-        """Make the spec of GoogLeNet (Inception-v1) as in Caffe's bvlc_googlenet and the ONNX model zoo."""
+        """Make the spec of GoogLeNet (Inception-v1) as in Caffe's bvlc_googlenet and the ONNX model zoo.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.googlenet()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
+        """
         return cls.caffe(5, 1e-4)
 
     @classmethod
@@ -58,7 +65,14 @@ class Networks(Constructors):
 
     @classmethod
     def vgg_m(cls) -> Self:
-        """Make the spec of VGG's CNN-M (VGG_CNN_M_1024 of Fast R-CNN): alpha 5e-4 and k 2."""
+        """Make the spec of VGG's CNN-M (VGG_CNN_M_1024 of Fast R-CNN): alpha 5e-4 and k 2.
+
+        Examples
+        --------
+        >>> from lrncore import LRNSpec
+        >>> LRNSpec.vgg_m()
+        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
+        """
         return cls.caffe(5, 5e-4, 0.75, 2.0)
 
     @classmethod

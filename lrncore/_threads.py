@@ -76,6 +76,12 @@ def get_num_threads() -> int:
     int
         The number set with `set_num_threads`, or else what OpenMP allows; at most the processors that this
         process may use, and 1 in a forked child.
+
+    Examples
+    --------
+    >>> import lrncore
+    >>> lrncore.get_num_threads() >= 1
+    True
     """
     if _forked:
         return 1

@@ -13,7 +13,24 @@ from lrncore.spec import LRNSpec, check_spec
 
 
 class ParamGrads(NamedTuple):
-    """The derivatives of a loss with respect to the parameters of a spec."""
+    """The derivatives of a loss with respect to the parameters of a spec.
+
+    Parameters
+    ----------
+    scale, beta, k : float
+        The derivatives dL/dscale, dL/dbeta and dL/dk.
+
+    See Also
+    --------
+    lrn_param_grads : Returns them.
+
+    Examples
+    --------
+    >>> import numpy as np, lrncore
+    >>> spec = lrncore.LRNSpec(0, 0, scale=1.0, beta=1.0, k=1.0)  # y = x / (k + scale * x**2)**beta
+    >>> lrncore.lrn_param_grads(np.array([[1.0]]), np.array([[0.0]]), spec)
+    ParamGrads(scale=0.0, beta=0.0, k=0.0)
+    """
 
     scale: float
     beta: float
@@ -59,7 +76,7 @@ def lrn_jvp(
 
     See Also
     --------
-    lrn_backward : the transposed product, in reverse mode.
+    lrn_backward : The transposed product, in reverse mode.
 
     Notes
     -----

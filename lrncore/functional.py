@@ -48,7 +48,7 @@ def lrn(
 
     See Also
     --------
-    lrn_backward : the gradient with respect to `x`.
+    lrn_backward : The gradient with respect to `x`.
 
     Notes
     -----
@@ -98,7 +98,7 @@ def lrn_backward(
     Returns
     -------
     ndarray
-        dL/dx: `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+        The gradient dL/dx: `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
 
     Raises
     ------

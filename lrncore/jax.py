@@ -50,7 +50,7 @@ def lrn(x: jax.typing.ArrayLike, spec: LRNSpec, axis: int = 1) -> jax.Array:
 
     See Also
     --------
-    lrncore.lrn : the same for NumPy arrays, with the formula.
+    lrncore.lrn : The same for NumPy arrays, with the formula.
 
     Notes
     -----
@@ -113,7 +113,7 @@ def local_response_norm(
     Raises
     ------
     TypeError, ValueError
-        As `lrn` and `LRNSpec.torch` do.
+        As `lrn` and `lrncore.LRNSpec.torch` do.
 
     Examples
     --------

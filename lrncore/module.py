@@ -56,7 +56,29 @@ class LocalResponseNorm:
     def forward(
         self, x: ArrayLike, *, out: NDArray[Any] | None = None, num_threads: int | None = None
     ) -> NDArray[Any]:
-        """Return the normalized `x`; the arguments are those of `lrn`."""
+        """Return the normalized `x`.
+
+        Parameters
+        ----------
+        x : array_like, float32, float64, float16 or bfloat16
+            Any shape that has the layer's axis.
+        out : ndarray, optional
+            Where to put the result, as in `lrn`.
+        num_threads : int, optional
+            Threads to use, as in `lrn`.
+
+        Returns
+        -------
+        ndarray
+            `out`, or a new array of x's shape and dtype.
+
+        Examples
+        --------
+        >>> import numpy as np, lrncore
+        >>> layer = lrncore.LocalResponseNorm(3, alpha=3.0, beta=0.5, k=0.0)
+        >>> layer.forward(np.array([[3.0, 4.0, 0.0]]))
+        array([[0.6, 0.8, 0. ]])
+        """
         return lrn(x, self.spec, self.axis, out, num_threads)
 
     __call__ = forward
@@ -64,7 +86,31 @@ class LocalResponseNorm:
     def backward(
         self, g: ArrayLike, x: ArrayLike, *, out: NDArray[Any] | None = None, num_threads: int | None = None
     ) -> NDArray[Any]:
-        """Return dL/dx from ``g = dL/dy`` and the input; the arguments are those of `lrn_backward`."""
+        """Return the gradient dL/dx, as `lrn_backward` does.
+
+        Parameters
+        ----------
+        g : array_like
+            The incoming gradient dL/dy, of x's shape and dtype.
+        x : array_like, float32, float64, float16 or bfloat16
+            The input of the forward.
+        out : ndarray, optional
+            Where to put the result, as in `lrn`; `g` or `x` itself is allowed.
+        num_threads : int, optional
+            Threads to use, as in `lrn`.
+
+        Returns
+        -------
+        ndarray
+            `out`, or a new array of x's shape and dtype.
+
+        Examples
+        --------
+        >>> import numpy as np, lrncore
+        >>> layer = lrncore.LocalResponseNorm(1, alpha=1.0, beta=1.0)  # y = x / (1 + x**2)
+        >>> layer.backward(np.ones((1, 2)), np.array([[0.0, 2.0]]))  # (1 - x**2) / (1 + x**2)**2
+        array([[ 1.  , -0.12]])
+        """
         return lrn_backward(g, x, self.spec, self.axis, out, num_threads)
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ class LRN(OpRun):
 
     See Also
     --------
-    run : a model with this operator in place, in one call.
+    run : A model with this operator in place, in one call.
 
     Notes
     -----
@@ -95,11 +95,11 @@ def run(
     TypeError
         If the input of an LRN has another dtype than the operator allows.
     ValueError
-        If an attribute of an LRN does not fit: see `LRNSpec.onnx`.
+        If an attribute of an LRN does not fit: see `lrncore.LRNSpec.onnx`.
 
     See Also
     --------
-    LRN : the operator, for an evaluator of your own: it reads the model once for many calls.
+    LRN : The operator, for an evaluator of your own: it reads the model once for many calls.
 
     Examples
     --------

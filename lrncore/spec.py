@@ -84,7 +84,13 @@ class LRNSpec(Networks):
 
     @property
     def size(self) -> int:
-        """Number of channels in a full window."""
+        """Number of channels in a full window.
+
+        Examples
+        --------
+        >>> LRNSpec.torch(4).size
+        4
+        """
         return self.before + self.after + 1
 
     def to(self, convention: str) -> dict[str, Any]:

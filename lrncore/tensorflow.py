@@ -56,13 +56,13 @@ def local_response_normalization(
 
     See Also
     --------
-    lrncore.local_response_normalization : the same for NumPy arrays.
+    lrncore.local_response_normalization : The same for NumPy arrays.
 
     Notes
     -----
-    The formula is that of `lrncore.lrn` with the parameters of `LRNSpec.tensorflow`. The gradient is that of
-    `lrncore.lrn_backward`; as with `tf.nn.local_response_normalization`, a second derivative and forward mode are
-    a LookupError.
+    The formula is that of `lrncore.lrn` with the parameters of `lrncore.LRNSpec.tensorflow`. The gradient is that
+    of `lrncore.lrn_backward`; as with `tf.nn.local_response_normalization`, a second derivative and forward mode
+    are a LookupError.
 
     Both passes are a `tf.numpy_function`: they run in this process, on the CPU, and cannot be compiled with
     ``jit_compile=True``. A graph refers to them by a number that means nothing to another process, so a SavedModel

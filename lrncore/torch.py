@@ -89,13 +89,13 @@ def local_response_norm(
 
     See Also
     --------
-    LocalResponseNorm : the same as a layer.
-    LearnableLocalResponseNorm : a layer that learns alpha, beta and k.
+    LocalResponseNorm : The same as a layer.
+    LearnableLocalResponseNorm : A layer that learns alpha, beta and k.
 
     Notes
     -----
-    The formula is that of `lrncore.lrn` with the parameters of `LRNSpec.torch`. The docstring of this module says
-    what differs from PyTorch's own function.
+    The formula is that of `lrncore.lrn` with the parameters of `lrncore.LRNSpec.torch`. The docstring of this
+    module says what differs from PyTorch's own function.
 
     Examples
     --------
@@ -137,12 +137,12 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     Raises
     ------
     TypeError, ValueError
-        As `LRNSpec.torch` does.
+        As `lrncore.LRNSpec.torch` does.
 
     See Also
     --------
-    local_response_norm : the same as a function.
-    replace : puts it into a model in the place of PyTorch's own.
+    local_response_norm : The same as a function.
+    replace : Puts it into a model in the place of PyTorch's own.
 
     Examples
     --------
@@ -180,19 +180,19 @@ class LearnableLocalResponseNorm(nn.Module):
     Attributes
     ----------
     alpha, beta, k : Tensor
-        Each of no dimensions: an `nn.Parameter`, or a buffer where it is not learned.
+        Each of no dimensions: a `torch.nn.Parameter`, or a buffer where it is not learned.
 
     Raises
     ------
     TypeError, ValueError
-        As `LRNSpec.torch` does, in the constructor and, once training has made a value infinite or NaN, in a call
-        that the kernels compute.
+        As `lrncore.LRNSpec.torch` does, in the constructor and, once training has made a value infinite or NaN,
+        in a call that the kernels compute.
     ValueError
         If `learn` names something else.
 
     See Also
     --------
-    lrncore.lrn_param_grads : the formulas of their gradients.
+    lrncore.lrn_param_grads : The formulas of their gradients.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Every example of README and docs runs, and shows what it prints; those that call a framework do so in tests/peers."""
+"""Every example of README and docs runs, and prints what it shows; tests/peers has those that call a framework."""
 
 import re
 
