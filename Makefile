@@ -16,7 +16,7 @@ PEERS_BIN := $(PEERS_VENV)/bin
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test fuzz sanitize soak test-peers lint bench bench-compare bench-peers clean
+.PHONY: help demo test fuzz sanitize soak test-peers lint docs bench bench-compare bench-peers clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -70,6 +70,11 @@ lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint lrncore  # it runs pycodestyle
+
+# -E: what did not change since a failure has to be read again, or its warnings are not seen
+docs: $(VENV)/built $(VENV)/docs-group  ## the documentation, into build/docs; a warning is an error
+	$(BIN)/python -m sphinx -E -q -W --keep-going docs build/docs
+	@echo the front page is build/docs/index.html
 
 bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
 	$(ASV) machine --yes

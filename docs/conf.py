@@ -1,17 +1,16 @@
 """How Sphinx builds these pages: `make docs`. They ask nothing of the network, neither built nor read."""
 
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from unittest.mock import MagicMock
-
-from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
-from sphinx.application import Sphinx
 
 # Sphinx's own mock would do for JAX too, if it gave a decorated function its `defvjp`.
 sys.modules |= {"jax": MagicMock(), "jax.numpy": MagicMock()}
 
-import lrncore  # noqa: E402
+# for the extension `formulas`
+sys.path.insert(0, str(Path(__file__).parent))
+
+import lrncore
 
 project = "lrncore"
 project_copyright = "the lrncore maintainers"
@@ -22,7 +21,14 @@ nitpicky = True
 # the frameworks' own names, which live in other documentations
 nitpick_ignore_regex = [("py:obj", r"(torch|tf|jax|onnx)\..*")]
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx_copybutton"]
+extensions = [
+    "formulas",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+]
 myst_enable_extensions = ["dollarmath"]
 
 # `x` in a docstring is a link where something has that name, and slanted where it is an argument
@@ -41,19 +47,6 @@ numpydoc_validation_exclude = {r"onnx\.LRN$"}
 
 html_theme = "furo"
 html_title = f"lrncore {version}"
-html_math_renderer = "mathml"
+html_math_renderer = "svg"
 # prompts and output are not copied
 copybutton_exclude = ".gp, .go"
-
-
-def setup(app: Sphinx) -> None:
-    """Let formulas be MathML, which browsers draw by themselves, where MathJax would be loaded from elsewhere."""
-
-    def writer(block: bool) -> tuple[Callable[..., None], None]:
-        def visit(translator: nodes.NodeVisitor, node: nodes.Element) -> None:
-            translator.body.append(str(tex2mathml(node.astext(), as_block=block)))
-            raise nodes.SkipNode
-
-        return visit, None
-
-    app.add_html_math_renderer("mathml", writer(block=False), writer(block=True))
