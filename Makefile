@@ -71,9 +71,11 @@ lint: $(VENV)/built $(VENV)/lint-group  ## ruff, mypy and cython-lint
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint lrncore  # it runs pycodestyle
 
-# -E: what did not change since a failure has to be read again, or its warnings are not seen
+# -E: what did not change since a failure has to be read again, or its warnings are not seen.
+# The pages work without a network: they load nothing from elsewhere.
 docs: $(VENV)/built $(VENV)/docs-group  ## the documentation, into build/docs; a warning is an error
 	$(BIN)/python -m sphinx -E -q -W --keep-going docs build/docs
+	! grep -rE '<(script|link|img)[^>]*(src|href)="?(https?:)?//|url\(.?(https?:)?//' build/docs --include='*.html' --include='*.css'
 	@echo the front page is build/docs/index.html
 
 bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit

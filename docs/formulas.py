@@ -1,6 +1,6 @@
 """Formulas as SVG, drawn by matplotlib when the pages are built.
 
-MathJax would come from another server or weigh 20 MB, and MathML is broken where no font for mathematics is installed.
+MathJax would come from another server or weigh 20 MB, and MathML looks broken where no font for it is installed.
 """
 
 import html
@@ -25,9 +25,9 @@ def svg(formula: str) -> str:
         for points, code in path.iter_segments(simplify=False)
     )
     left, bottom, width, height = path.get_extents().bounds
-    label = html.escape(formula)
+    box = f"{left:.1f} {-bottom - height:.1f} {width:.1f} {height:.1f}"
     return (
-        f'<svg role="img" aria-label="{label}" viewBox="{left:.1f} {-bottom - height:.1f} {width:.1f} {height:.1f}" '
+        f'<svg role="img" aria-label="{html.escape(formula)}" viewBox="{box}" '
         f'style="width: {width / EM:.3f}em; max-width: 100%; vertical-align: {bottom / EM:.3f}em">'
         f'<path transform="scale(1 -1)" fill="currentColor" d="{outline}"/></svg>'
     )
