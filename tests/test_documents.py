@@ -26,3 +26,15 @@ def test_linked_files_are_there(name):
     folder = (ROOT / name).parent
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", PAGES[name]):
         assert (folder / target).exists(), target
+
+
+def test_the_front_page_has_the_figures_of_the_readme():
+    front, readme = (figures(name) for name in ("docs/index.md", "README.md"))
+    assert front
+    assert [library for library, found in front.items() if not found <= readme[library]] == []
+
+
+def figures(name):
+    """Return the numbers in each row of the table of speeds."""
+    rows = re.findall(r"^\| ([^|]+) \| ([\d.*| ]+) \|$", PAGES[name], re.MULTILINE)
+    return {library: set(re.findall(r"[\d.]+", cells)) for library, cells in rows}
