@@ -37,7 +37,7 @@ $(VENV)/%-group: $(BIN)/python pyproject.toml
 	touch $@
 
 demo: $(VENV)/built $(VENV)/demo-group  ## a first AlexNet layer on a photograph, normalized; writes lrn_demo.png
-	$(BIN)/python examples/alexnet_first_layer.py
+	$(BIN)/python -m lrncore demo
 
 test: $(VENV)/built  ## the whole default test suite
 	$(BIN)/python -m pytest

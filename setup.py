@@ -1,5 +1,6 @@
 """The extensions: one for each instruction set and element type, all from lrncore/kernels/kernel.pxi."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -60,7 +61,20 @@ class BuildExt(build_ext):
                 extension.define_macros += MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
                 extension.extra_link_args = [*openmp, *checks]
+            self.tell_flags()
         super().build_extensions()
+
+    def tell_flags(self):
+        """Let _platform know the flags of each instruction set, for `lrncore info`."""
+        by_name = {extension.name.rpartition("._")[2]: extension for extension in self.extensions}
+        shared = shlex.split(os.environ.get("CFLAGS", ""))
+        flags = {
+            name.removesuffix("_f32"): shlex.join([*shared, *extension.extra_compile_args])
+            for name, extension in by_name.items()
+            if name.endswith("_f32")
+        }
+        # as JSON, in the spelling of a C string
+        by_name["platform"].define_macros.append(("LRN_FLAGS", json.dumps(json.dumps(flags))))
 
     def compiles(self, flag):
         """Whether an OpenMP program compiles and links with `flag` (LRNCORE_OPENMP=0 says no)."""

@@ -1,11 +1,13 @@
 # cython: language_level=3, freethreading_compatible=True
-"""What the processor and the OpenMP runtime offer; built without any instruction-set flag."""
+"""What the processor, the OpenMP runtime and the compiler offer; built without any instruction-set flag."""
 
 cdef extern from "platform.h":
     bint supports_avx2()
     bint supports_avx512()
     int openmp_version()
     int openmp_max_threads()
+    const char *LRN_COMPILER
+    const char *LRN_FLAGS
 
 
 def supports(str isa not None):
@@ -25,3 +27,8 @@ def max_threads():
 def openmp():
     """The date (yyyymm) of the OpenMP standard this build uses, or 0."""
     return openmp_version()
+
+
+def build():
+    """The compiler, and its flags for each instruction set as JSON; empty where they are not known."""
+    return LRN_COMPILER.decode(), LRN_FLAGS.decode()

@@ -1,4 +1,4 @@
-/* The processor's features and OpenMP's thread count, behind names that always exist. */
+/* The processor's features, OpenMP's thread count and the compiler, behind names that always exist. */
 #ifndef LRNCORE_PLATFORM_H
 #define LRNCORE_PLATFORM_H
 
@@ -9,6 +9,18 @@ static int openmp_max_threads(void) { return omp_get_max_threads(); }
 #else
 static int openmp_version(void) { return 0; }
 static int openmp_max_threads(void) { return 1; }
+#endif
+
+/* setup.py passes the flags of all instruction sets as JSON. */
+#if !defined(LRN_FLAGS)
+#define LRN_FLAGS ""
+#endif
+#if defined(__clang__)
+#define LRN_COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define LRN_COMPILER "gcc " __VERSION__
+#else
+#define LRN_COMPILER ""
 #endif
 
 /* __builtin_cpu_supports asks the processor and also whether the operating system saves the registers. */

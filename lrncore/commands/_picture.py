@@ -44,7 +44,7 @@ STYLE = {
     "ytick.labelsize": 12,
 }
 
-Image = NDArray[np.float32]
+Image = NDArray[Any]
 
 
 def draw(
@@ -193,7 +193,8 @@ def show_scale(
 
 def tinted(kernel: Image) -> Image:
     """Return a filter as colours around grey."""
-    return 0.5 + 0.5 * kernel / np.abs(kernel).max()
+    strongest = float(np.abs(kernel).max())
+    return 0.5 + 0.5 * kernel / strongest
 
 
 def show_responses(axis: Axes, x: Image, y: Image) -> None:

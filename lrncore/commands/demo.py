@@ -1,24 +1,26 @@
-"""The first layer of an AlexNet on a photograph, with its Local Response Normalization timed and drawn.
+"""`lrncore demo`: the first layer of an AlexNet on a photograph, its normalization timed and drawn.
 
 The photograph, the astronaut Eileen Collins by NASA, is in the public domain and ships in scikit-image's wheel; the
 filters are computed. Nothing is downloaded.
-
-Prints a table and writes ``lrn_demo.png`` in the current directory. Needs scikit-image and matplotlib.
 """
 
 from __future__ import annotations
 
-import time
+import argparse
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from _picture import draw
 from numpy.typing import NDArray
-from skimage import data, transform
 
 import lrncore
+from lrncore.commands._ending import need
+from lrncore.commands._numpy_lrn import Slices
+from lrncore.commands._turns import medians
+
+if TYPE_CHECKING:
+    from lrncore.commands._parser import Commands
 
 ALEXNET: dict[str, Any] = {"size": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0}
 SPEC = lrncore.LRNSpec.torch(**ALEXNET)
@@ -30,26 +32,43 @@ PEAK = 600.0
 ROUNDS = 200
 WIDTH, LONGEST = 78, 34
 
-Image = NDArray[np.float32]
+Image = NDArray[Any]
 
 
-def main() -> None:
+def add_to(commands: Commands) -> None:
+    """Add the command to the parser."""
+    commands.add_parser(
+        "demo",
+        help="a first AlexNet layer on a photograph, normalized and explained in a picture",
+        description=f"Normalize a first layer's view of a photograph, print how long it takes beside a copy and "
+        f"NumPy and how accurate it is, and write {PICTURE}. Needs scikit-image, for its photograph, and "
+        "matplotlib.",
+        examples=("lrncore demo",),
+    ).set_defaults(run=run)
+
+
+def run(_: argparse.Namespace) -> None:
     """Compute the layer, normalize it, print the table and draw the picture."""
+    need({"skimage": "scikit-image", "matplotlib": "matplotlib"}, "the demo")
+    from lrncore.commands import _picture  # noqa: PLC0415  (not everybody has matplotlib)
+
     photograph = load()
     filters = make_filters()
     responses = first_layer(photograph, filters)
     report(responses)
-    draw(photograph, filters, responses[0], STRIDE, SPEC, FAMILIES, PICTURE)
+    _picture.draw(photograph, filters, responses[0], STRIDE, SPEC, FAMILIES, PICTURE)
     print(f" The picture is in {PICTURE}\n")
 
 
 def load() -> Image:
     """Return the photograph as (227, 227, 3) floats from 0 to 255, cut to a square around its centre."""
+    from skimage import data, transform  # noqa: PLC0415  (not everybody has it)
+
     photograph = data.astronaut()
     side = min(photograph.shape[:2])
     top, left = ((length - side) // 2 for length in photograph.shape[:2])
     square = photograph[top : top + side, left : left + side]
-    resized = transform.resize(square, (SIDE, SIDE), anti_aliasing=True, preserve_range=True)
+    resized: NDArray[Any] = transform.resize(square, (SIDE, SIDE), anti_aliasing=True, preserve_range=True)
     return resized.astype(np.float32)
 
 
@@ -70,25 +89,28 @@ def make_filters() -> Image:
     return filters.astype(np.float32)
 
 
-def wave(direction: float, wavelength: float, phase: float, colour: NDArray[np.float64]) -> NDArray[np.float64]:
+def wave(direction: float, wavelength: float, phase: float, colour: Image) -> Image:
     """Return a Gabor filter: a wave towards `direction` under a Gaussian, in one colour."""
     y, x = np.mgrid[:FIELD, :FIELD] - FIELD // 2
     along = x * np.cos(direction) + y * np.sin(direction)
-    gabor = np.exp(-(x**2 + y**2) / (0.4 * wavelength) ** 2 / 2) * np.cos(2 * np.pi * along / wavelength + phase)
-    return (gabor - gabor.mean())[..., None] * colour
+    bell = np.exp(-(x**2 + y**2) / (0.4 * wavelength) ** 2 / 2)
+    gabor: Image = bell * np.cos(2 * np.pi * along / wavelength + phase)
+    return (gabor - float(gabor.mean()))[..., None] * colour
 
 
-def spot(sigma: float, colour: NDArray[np.float64]) -> NDArray[np.float64]:
+def spot(sigma: float, colour: Image) -> Image:
     """Return a Gaussian spot of one colour."""
     y, x = np.mgrid[:FIELD, :FIELD] - FIELD // 2
-    return np.exp(-(x**2 + y**2) / sigma**2 / 2)[..., None] * colour
+    bell: Image = np.exp(-(x**2 + y**2) / sigma**2 / 2)
+    return bell[..., None] * colour
 
 
-def hue(angle: float) -> NDArray[np.float64]:
+def hue(angle: float) -> Image:
     """Return the colour at an angle on the circle from red (0) over blue to green and yellow, without lightness."""
     red_green = np.array([1.0, -1.0, 0.0]) / np.sqrt(2)
     blue_yellow = np.array([-1.0, -1.0, 2.0]) / np.sqrt(6)
-    return np.cos(angle) * red_green + np.sin(angle) * blue_yellow
+    colour: Image = np.cos(angle) * red_green + np.sin(angle) * blue_yellow
+    return colour
 
 
 def first_layer(photograph: Image, filters: Image) -> Image:
@@ -101,12 +123,12 @@ def first_layer(photograph: Image, filters: Image) -> Image:
     height, width = windows.shape[:2]
     patches = windows.transpose(0, 1, 3, 4, 2).reshape(height * width, -1)
     responses = filters.reshape(len(filters), -1) @ patches.T
-    families = np.maximum(responses, 0).reshape(len(FAMILIES), -1)
+    families: Image = np.maximum(responses, 0).reshape(len(FAMILIES), -1)
     families *= PEAK / families.max(axis=1, keepdims=True)
     return families.reshape(1, len(filters), height, width)
 
 
-def reference(x: NDArray[Any], spec: lrncore.LRNSpec) -> NDArray[np.float64]:
+def reference(x: NDArray[Any], spec: lrncore.LRNSpec) -> Image:
     """Return the formula in float64, channel by channel."""
     x = x.astype(np.float64)
     y = np.empty_like(x)
@@ -114,30 +136,6 @@ def reference(x: NDArray[Any], spec: lrncore.LRNSpec) -> NDArray[np.float64]:
         window = x[:, max(c - spec.before, 0) : c + spec.after + 1]
         y[:, c] = x[:, c] / (spec.k + spec.scale * (window**2).sum(axis=1)) ** spec.beta
     return y
-
-
-def numpy_lrn(x: Image, spec: lrncore.LRNSpec, out: Image) -> Image:
-    """Return what one would write in NumPy: slices of the padded squares, in float32."""
-    channels = x.shape[1]
-    squares = np.pad(x * x, ((0, 0), (spec.before, spec.after), (0, 0), (0, 0)))
-    total = squares[:, :channels].copy()
-    for offset in range(1, spec.size):
-        total += squares[:, offset : offset + channels]
-    total *= spec.scale
-    total += spec.k
-    return np.divide(x, total**spec.beta, out=out)
-
-
-def medians(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median seconds of each call, the calls taking turns, each after one that is not timed."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            call()
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
 def report(x: Image) -> None:
@@ -148,7 +146,8 @@ def report(x: Image) -> None:
     for number in sorted({1, threads}):
         name = f"lrncore, {number} thread{'s' * (number > 1)}"
         calls[name] = partial(lrncore.lrn, x, SPEC, out=out, num_threads=number)
-    calls[plain] = partial(numpy_lrn, x, SPEC, out)
+    slices = Slices(x, SPEC, 1, out, x)
+    calls[plain] = slices.forward
     config = lrncore.show_config(mode="dicts") or {}
     size = f"{x.nbytes / 2**20:.2f} MiB"
     rule("Local Response Normalization of an AlexNet's first layer")
@@ -157,14 +156,14 @@ def report(x: Image) -> None:
     print(f" convention   LRNSpec.torch({', '.join(f'{name}={value}' for name, value in ALEXNET.items())})")
     print(f" lrncore      {config['lrncore']}, instruction set {config['instruction_set']}, threads {threads}")
     rule(f"median of {ROUNDS} calls with out=, taking turns")
-    seconds = medians(calls)
+    seconds = medians(calls, ROUNDS)
     for name, value in seconds.items():
         ratio = value / seconds["np.copyto"]
         print(f" {name:19} {value * 1e3:7.3f} ms {ratio:6.1f} x copy  {bar(value / seconds[plain])}")
     rule("largest difference from the formula in float64")
     exact = reference(x, SPEC)
     spacing = np.spacing(exact.astype(np.float32))
-    for name, y in (("lrncore", lrncore.lrn(x, SPEC)), (plain, numpy_lrn(x, SPEC, out))):
+    for name, y in (("lrncore", lrncore.lrn(x, SPEC)), (plain, slices.forward())):
         apart = np.abs(y - exact)
         print(f" {name:19} {apart.max():10.1e} {(apart / spacing).max():9.1f} ulp")
     rule("")
@@ -179,7 +178,3 @@ def bar(share: float) -> str:
     """Return a bar for a share of the longest one, to an eighth of a column; what is longer still is cut."""
     eighths = max(round(8 * LONGEST * min(share, 1.0)), 1)
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip() + "…" * (share > 1)
-
-
-if __name__ == "__main__":
-    main()

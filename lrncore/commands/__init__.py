@@ -1,0 +1,72 @@
+"""The command line: the commands, one in each file, and how they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+from lrncore import __version__
+from lrncore.commands import apply, bench, conventions, convert, demo, info
+from lrncore.commands._ending import DONE, FAILED, INTERRUPTED, Ending, Refused, say
+from lrncore.commands._parser import Parser
+
+COMMANDS = (info, apply, bench, demo, conventions, convert)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that the words of the command line ask for, and return the exit status."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # `nohup` and the like have it ignored
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
+    command = "lrncore"
+    try:
+        try:
+            arguments, unknown = parser().parse_known_args(words)
+            command = f"lrncore {arguments.command}"
+            if unknown:
+                raise Refused(f"unrecognized arguments: {' '.join(unknown)} (see {command} --help)")
+            arguments.run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except Ending as ending:
+        say(f"{command}: {ending}")
+        return ending.status
+    except KeyboardInterrupt:
+        say(f"{command}: interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # so that the interpreter does not try once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        say(f"{command}: {error.strerror or error}")
+        return FAILED
+    except MemoryError:
+        say(f"{command}: not enough memory")
+        return FAILED
+    return DONE
+
+
+def parser() -> Parser:
+    """Return the parser of the whole command line."""
+    top = Parser(
+        prog="lrncore",
+        description="Local Response Normalization on the CPU, in every framework's dialect.",
+        examples=("lrncore COMMAND --help",),
+    )
+    top.add_argument("--version", action="version", version=f"lrncore {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return top
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)

@@ -1,0 +1,169 @@
+"""Arrays in .npy files, read and written at the places where their parts lie.
+
+Not through memory maps: where another process cuts a mapped file, or a disk fills, a map ends the process with a
+SIGBUS that Python cannot turn into a line, and it takes address space for all that lies between rows.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import math
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from lrncore._checks import check_array, check_axis
+from lrncore.commands._ending import Failed, Refused, refusing
+
+if TYPE_CHECKING:
+    from lrncore.commands._blocks import Part
+
+VERSIONS = (1, 0), (2, 0), (3, 0)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a .npy file says of its array."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def written(self) -> bytes:
+        """Return it as `numpy.save` writes it."""
+        stream = io.BytesIO()
+        said = {
+            "descr": npy.dtype_to_descr(self.dtype),
+            "fortran_order": self.fortran_order,
+            "shape": self.shape,
+        }
+        npy.write_array_header_1_0(stream, said)
+        return stream.getvalue()
+
+    def likeness(self) -> NDArray[Any]:
+        """Return an array of this shape and dtype that takes no memory, for lrncore's checks."""
+        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
+
+    def around(self, axis: object) -> tuple[int, int, int]:
+        """Return the elements outside of an axis, along it and inside of it, in the order of the file."""
+        axis = check_axis(axis, len(self.shape))
+        outside, inside = self.shape[:axis], self.shape[axis + 1 :]
+        if self.fortran_order:
+            outside, inside = inside, outside
+        return math.prod(outside), self.shape[axis], math.prod(inside)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The elements of an array (outer, channels, inner) in an open file, behind its header."""
+
+    path: str
+    stream: io.FileIO
+    start: int
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+
+    def read(self, part: Part, array: NDArray[Any]) -> None:
+        """Fill a contiguous array with a part of the file's."""
+        with failing(self.path):
+            for piece in self._pieces(part, array):
+                rest = piece
+                while rest:
+                    count = self.stream.readinto(rest)
+                    if not count:
+                        raise Refused(f"{self.path}: it was cut while it was read")
+                    rest = rest[count:]
+
+    def write(self, part: Part, array: NDArray[Any]) -> None:
+        """Write a contiguous array as a part of the file's."""
+        with failing(self.path):
+            for piece in self._pieces(part, array):
+                rest = piece
+                while rest:
+                    rest = rest[self.stream.write(rest) :]
+
+    def _pieces(self, part: Part, array: NDArray[Any]) -> Iterator[memoryview]:
+        """Go to each place where a piece of the part lies, and give its bytes in the array."""
+        _, channels, inner = self.shape
+        place = (part.outer.start * channels + part.channels.start) * inner + part.inner.start
+        # a part of the inner axis comes with one index of the outer one
+        count = len(part.channels) if len(part.inner) < inner else 1
+        for row in array.reshape(count, -1).view(np.uint8):
+            self.stream.seek(self.start + place * self.dtype.itemsize)
+            yield row.data
+            place += inner
+
+
+@contextmanager
+def opened(path: str) -> Iterator[tuple[io.FileIO, Header]]:
+    """Open a .npy file whose array lrncore can compute and which is all there; its data follow."""
+    try:
+        # before it is opened, which a pipe would make wait
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise Refused(f"{path}: is a directory")
+        if not stat.S_ISREG(mode):
+            raise Refused(f"{path}: must be a file, for it is read in parts; save what comes through a pipe first")
+        stream = io.FileIO(path)
+    except OSError as error:
+        dash = "; what comes through a pipe has to be saved first" if path == "-" else ""
+        raise Refused(f"{path}: {error.strerror}{dash}") from error
+    with stream:
+        with failing(path):
+            header = parsed(path, stream)
+            there = os.fstat(stream.fileno()).st_size - stream.tell()
+        if header.nbytes > there:
+            raise Refused(f"{path}: truncated, its header says {header.nbytes} bytes of data, there are {there}")
+        with refusing(path):
+            check_array(header.likeness(), "x")
+        yield stream, header
+
+
+def parsed(path: str, stream: io.FileIO) -> Header:
+    """Read the header of a .npy file."""
+    start = stream.read(2)
+    stream.seek(0)
+    if start == b"PK":
+        raise Refused(f"{path}: a .npz archive; save the array that you mean as .npy")
+    if start[:1] == b"\x80":
+        raise Refused(f"{path}: a pickle, which is never loaded; numpy.save writes .npy")
+    try:
+        version = npy.read_magic(stream)
+        if version not in VERSIONS:
+            raise ValueError(f"version {version[0]}.{version[1]} of the format is not known")  # noqa: TRY301
+        # 3.0 is 2.0 with other letters for the fields of structured arrays, which are refused
+        found = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran_order, dtype = found(stream)
+    except OSError:
+        raise
+    except Exception as error:  # whatever NumPy raises for garbage
+        raise Refused(f"{path}: not a .npy file, or a damaged one: {' '.join(str(error).split())}") from error
+    if dtype.hasobject:
+        raise Refused(f"{path}: holds pickled Python objects, which are never loaded")
+    if dtype.subdtype is not None or not all(0 <= length <= sys.maxsize for length in shape):
+        raise Refused(f"{path}: a damaged .npy file: shape {shape}, dtype {dtype}")
+    return Header(shape, fortran_order, dtype)
+
+
+@contextmanager
+def failing(path: str) -> Iterator[None]:
+    """Turn an error of the machine into a line that names the file."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        raise Failed(f"{path}: {error.strerror}{'; nothing was written' if full else ''}") from error

@@ -1,0 +1,141 @@
+"""`lrncore apply`: normalize a .npy file of any size, block by block."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lrncore._checks import check_int, check_same
+from lrncore.commands import _parameters
+from lrncore.commands._blocks import blocks
+from lrncore.commands._ending import Refused, refusing, say
+from lrncore.commands._new_file import new_file
+from lrncore.commands._npy import Data, opened
+from lrncore.commands._parser import paragraph
+from lrncore.commands._progress import progress
+from lrncore.functional import lrn, lrn_backward
+
+if TYPE_CHECKING:
+    from lrncore.commands._parser import Commands
+    from lrncore.spec import LRNSpec
+
+MEMORY = "32M"
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "apply",
+        help="normalize a .npy file of any size",
+        usage="lrncore apply IN.npy OUT.npy --convention NAME [its arguments] [options]",
+        description="Normalize the array in a .npy file, block by block in bounded memory. OUT.npy appears when it "
+        "is whole, and has the shape, dtype, byte order and memory order of IN.npy.",
+        examples=(
+            "lrncore apply x.npy y.npy --convention torch --size 5 --alpha 1e-4 --k 2",
+            "lrncore apply nhwc.npy y.npy --convention tensorflow --depth-radius 2 --axis -1",
+            "lrncore apply x.npy y.npy --before 2 --after 2 --scale 2e-5 --beta 0.75 --k 2",
+            "lrncore apply x.npy dx.npy --backward g.npy --convention caffe --local-size 5",
+            "lrncore apply x.npy x.npy --force --convention paper",
+        ),
+    )
+    parser.add_argument("input", metavar="IN.npy", help="float32, float64 or float16, any rank and byte order")
+    parser.add_argument("output", metavar="OUT.npy", help="what is made; IN.npy itself is allowed, with --force")
+    parameters = parser.add_argument_group(
+        "parameters",
+        paragraph(
+            "With --convention its arguments under the framework's own names, e.g. --size, --alpha, --beta and --k "
+            "of torch; `lrncore conventions` lists them. Without it --before, --after, --scale, --beta and --k."
+        ),
+    )
+    parameters.add_argument("--convention", metavar="NAME", help="torch, onnx, tensorflow, caffe, ...")
+    for name in _parameters.all_names():
+        spellings = dict.fromkeys((_parameters.option(name), f"--{name}"))
+        parameters.add_argument(
+            *spellings, dest=f"parameter {name}", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+    parser.add_argument("--axis", default="1", help="the channel axis; negative counts from the end (default: 1)")
+    parser.add_argument("--backward", metavar="G.npy", help="make the gradient dL/dx of IN.npy from G.npy, dL/dy")
+    parser.add_argument("--force", action="store_true", help="replace OUT.npy if it exists")
+    parser.add_argument("--threads", metavar="N", help="threads to use (default: what OpenMP allows)")
+    parser.add_argument(
+        "--memory", metavar="SIZE", default=MEMORY, help=f"of the blocks, e.g. 512K, 1G (default: {MEMORY})"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress and no rate")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Check everything that can be checked, and then compute."""
+    began = time.perf_counter()
+    words = {
+        name.partition(" ")[2]: word for name, word in vars(arguments).items() if name.startswith("parameter ")
+    }
+    spec = _parameters.spec(arguments.convention, words, _parameters.option)
+    with refusing():
+        threads = (
+            None if arguments.threads is None else check_int(_parameters.number(arguments.threads), "threads", 1)
+        )
+        memory = size(arguments.memory)
+    with contextlib.ExitStack() as stack:
+        stream, header = stack.enter_context(opened(arguments.input))
+        with refusing(arguments.input):
+            shape = header.around(_parameters.number(arguments.axis))
+        sources = [Data(arguments.input, stream, stream.tell(), shape, header.dtype)]
+        if arguments.backward is not None:
+            g_stream, g_header = stack.enter_context(opened(arguments.backward))
+            with refusing(arguments.backward):
+                check_same(g_header.likeness(), "g", header.likeness())
+            if g_header.fortran_order != header.fortran_order:
+                orders = ("Fortran" if found.fortran_order else "C" for found in (header, g_header))
+                raise Refused(
+                    "{}: g must have the memory order of x, {}, got {}".format(arguments.backward, *orders)
+                )
+            sources.insert(0, Data(arguments.backward, g_stream, g_stream.tell(), shape, g_header.dtype))
+        top = header.written()
+        with (
+            new_file(arguments.output, top, header.nbytes, arguments.force) as target,
+            progress(header.nbytes, arguments.quiet) as bar,
+        ):
+            result = Data(arguments.output, target, len(top), shape, header.dtype)
+            for written in compute(sources, result, spec, memory, threads):
+                bar.update(written)
+    if not arguments.quiet:
+        seconds = time.perf_counter() - began
+        rate = f"{header.nbytes / 1e6:,.1f} MB in {seconds:.2f} s, {header.nbytes / seconds / 1e9:.2f} GB/s"
+        say(f"{arguments.output}: {header.shape} {header.dtype.name}, {rate}")
+
+
+def compute(sources: list[Data], result: Data, spec: LRNSpec, memory: int, threads: int | None) -> Iterator[int]:
+    """Compute block by block from x, or from g and x, and tell the bytes that each has written."""
+    call: Callable[..., NDArray[Any]] = lrn
+    behind, ahead = spec.before, spec.after
+    if len(sources) > 1:
+        call, behind, ahead = lrn_backward, spec.size - 1, spec.size - 1
+    plan = result.shape, behind, ahead, memory // (len(sources) * result.dtype.itemsize)
+    largest = max((block.read.size for block in blocks(*plan)), default=0)
+    buffers = [np.empty(largest, source.dtype) for source in sources]
+    for read, written in blocks(*plan):
+        arrays = [buffer[: read.size].reshape(read.shape) for buffer in buffers]
+        for source, array in zip(sources, arrays, strict=True):
+            source.read(read, array)
+        # in place, which leaves more of the memory to larger blocks
+        y = call(*arrays, spec, out=arrays[-1], num_threads=threads)
+        first = written.channels.start - read.channels.start
+        result.write(written, y[:, first : first + len(written.channels)])
+        yield written.size * result.dtype.itemsize
+
+
+def size(word: str) -> int:
+    """Return the bytes that a word like 32M means."""
+    found = re.fullmatch(r"(\d+)([KMG]?)", word.upper())
+    if not found:
+        raise ValueError(f"memory must be a size like 512K, 32M or 1G, got {word!r}")
+    return int(found[1]) * UNITS[found[2]]

@@ -1,0 +1,161 @@
+"""`lrncore bench`: how fast lrncore is on this machine, beside a copy and NumPy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lrncore._threads import get_num_threads
+from lrncore.commands import info
+from lrncore.commands._ending import need, refusing
+from lrncore.commands._numpy_lrn import Slices
+from lrncore.commands._turns import medians
+from lrncore.functional import lrn, lrn_backward
+from lrncore.spec import LRNSpec
+
+if TYPE_CHECKING:
+    from lrncore.commands._parser import Commands
+
+COPY, NUMPY = "copy", "NumPy"
+LEAST_ROUNDS = 5
+#: Responses of trained networks reach some hundreds
+LOUD = np.float32(100)
+
+
+class Case(NamedTuple):
+    """A layer of a published network."""
+
+    name: str
+    shape: tuple[int, ...]
+    spec: LRNSpec
+    axis: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.name} {'x'.join(map(str, self.shape))}"
+
+
+CASES = (
+    Case("AlexNet", (1, 96, 55, 55), LRNSpec.alexnet()),
+    Case("AlexNet", (1, 256, 27, 27), LRNSpec.alexnet()),
+    Case("GoogLeNet", (1, 64, 56, 56), LRNSpec.googlenet()),
+    Case("GoogLeNet", (1, 192, 56, 56), LRNSpec.googlenet()),
+    Case("AlexNet, packed", (1, 55, 55, 96), LRNSpec.alexnet(), -1),
+    Case("AlexNet", (32, 96, 55, 55), LRNSpec.alexnet()),
+)
+
+
+class Row(NamedTuple):
+    """Seconds of each contender on one pass of a case, by its name."""
+
+    case: Case
+    direction: str
+    seconds: dict[str, float]
+
+    def copies(self, name: str) -> float:
+        """Return the time in copies of the array."""
+        return self.seconds[name] / self.seconds[COPY]
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure this machine: lrncore beside a copy and NumPy",
+        description="Measure layers of published networks in float32: lrncore with one thread and with all, "
+        "beside numpy.copyto of the same arrays and a careful LRN in NumPy. The calls take turns, and medians are "
+        "compared; a ratio is a time in copies.",
+        examples=(
+            "lrncore bench",
+            "lrncore bench --seconds 10 --plot bench.svg",
+            "lrncore bench --json > bench.json",
+        ),
+    )
+    parser.add_argument("--seconds", default="60", help="how long to measure, about (default: 60)")
+    parser.add_argument("--plot", metavar="FILE", help="draw the ratios too, as .svg, .png or .pdf")
+    parser.add_argument("--json", action="store_true", help="print seconds as JSON instead of the table")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print, and draw if asked."""
+    with refusing():
+        seconds = positive(arguments.seconds)
+    if arguments.plot:
+        need({"matplotlib": "matplotlib"}, "--plot")
+        from lrncore.commands import _bench_plot  # noqa: PLC0415  (not everybody has matplotlib)
+
+        with refusing(arguments.plot):
+            _bench_plot.check(arguments.plot)
+    known = info.facts()
+    processor = known["model"] or known["processor"]
+    if not arguments.json:
+        print(f"lrncore {known['lrncore']}, {known['instruction_set']}; NumPy {known['numpy']}; {processor}")
+        print("milliseconds, and in parentheses times a copy of the array\n", flush=True)
+    rows: list[Row] = []
+    for case in CASES:
+        found = measured(case, seconds / len(CASES))
+        if not arguments.json:
+            # as soon as they are known, for a minute is long
+            print("\n".join(table(found, headed=not rows)), flush=True)
+        rows += found
+    if arguments.json:
+        listed = [
+            {"case": case.name, "shape": case.shape, "axis": case.axis, "pass": direction, "seconds": each}
+            for case, direction, each in rows
+        ]
+        print(json.dumps({**known, "rows": listed}, indent=2))
+    if arguments.plot:
+        _bench_plot.draw(arguments.plot, rows, processor)
+
+
+def measured(case: Case, seconds: float) -> list[Row]:
+    """Return the rows of a case, measured for so long."""
+    random = np.random.default_rng(0)
+    x, g = (random.standard_normal(case.shape, np.float32) * LOUD for _ in range(2))
+    y, dx = x.copy(), x.copy()
+    numpy = Slices(x, case.spec, case.axis, y, g)
+    forward: dict[str, Callable[[], object]] = {COPY: partial(np.copyto, y, x)}
+    both = dict(forward)
+    for threads in sorted({1, get_num_threads()}):
+        name = f"lrncore, {threads} thread{'s' * (threads > 1)}"
+        options: dict[str, Any] = {"axis": case.axis, "num_threads": threads}
+        forward[name] = partial(lrn, x, case.spec, out=y, **options)
+        both[name] = partial(pair, forward[name], partial(lrn_backward, g, x, case.spec, out=dx, **options))
+    forward[NUMPY], both[NUMPY] = numpy.forward, numpy.both
+    return [
+        Row(case, direction, medians(calls, LEAST_ROUNDS, seconds / 2))
+        for direction, calls in (("forward", forward), ("forward + backward", both))
+    ]
+
+
+def pair(first: Callable[[], object], second: Callable[[], object]) -> None:
+    """Make two calls."""
+    first()
+    second()
+
+
+def table(rows: list[Row], headed: bool) -> list[str]:
+    """Return the lines of a case, under those of the whole table for the first one."""
+    names = list(rows[0].seconds)
+    lines = [f"{'':20}" + "".join(f"{name:>20}" for name in names)] if headed else []
+    lines.append(str(rows[0].case))
+    for row in rows:
+        cells = (f"{row.seconds[name] * 1e3:11.3f} ({row.copies(name):6.1f})" for name in names)
+        lines.append(f"  {row.direction:18}" + "".join(cells))
+    return lines
+
+
+def positive(word: str) -> float:
+    """Return the seconds that a word means."""
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"seconds must be a number above 0, got {word!r}")
+    return seconds

@@ -1,0 +1,66 @@
+"""`lrncore convert`: the same normalization in another framework's arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from lrncore._conventions import CONVENTIONS
+from lrncore.commands import _parameters
+from lrncore.commands._ending import Refused, refusing
+
+if TYPE_CHECKING:
+    from lrncore.commands._parser import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "convert",
+        help="one framework's arguments in another's words",
+        description="Print the LRNSpec that a framework's arguments mean, and the arguments that mean it "
+        "elsewhere.",
+        examples=(
+            "lrncore convert --from torch --to onnx size=5 alpha=1e-4 k=2",
+            "lrncore convert --from tensorflow depth_radius=2         to every framework that can",
+            "lrncore convert before=2 after=2 scale=2e-5 beta=0.75 k=2",
+        ),
+    )
+    parser.add_argument(
+        "--from", dest="source", metavar="NAME", help="the convention of the arguments; without it, LRNSpec's own"
+    )
+    parser.add_argument("--to", dest="target", metavar="NAME", help="the convention to convert to; without it, all")
+    parser.add_argument(
+        "words", nargs="*", metavar="NAME=VALUE", help="the arguments, by the framework's own names"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the spec and what means it."""
+    words = {}
+    for word in arguments.words:
+        name, equals, value = word.partition("=")
+        if not equals or name in words:
+            raise Refused(f"arguments must be NAME=VALUE, each name once, got {word!r}")
+        words[name] = value
+    spec = _parameters.spec(arguments.source, words)
+    if arguments.target is not None:
+        with refusing():
+            found = {arguments.target: said(spec.to(arguments.target))}
+    else:
+        found = {}
+        for name in CONVENTIONS:
+            try:
+                found[name] = said(spec.to(name))
+            except ValueError as refused:
+                found[name] = f"({refused})"
+    print(spec)
+    width = max(map(len, found))
+    for name, line in found.items():
+        print(f"{name:{width}}  {line}")
+
+
+def said(values: dict[str, float]) -> str:
+    """Return arguments as this command takes them."""
+    return " ".join(f"{name}={value!r}" for name, value in values.items())
