@@ -1,15 +1,18 @@
 """Fixtures: every instruction set of this machine, and other Python processes."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import lrncore
 from lrncore import _checks, kernels
+from lrncore.commands import main
 
 # The same examples in every run, however slow the machine; a fixture keeps its instruction set for all of them.
 settings.register_profile(
@@ -32,16 +35,20 @@ def isa(request, monkeypatch):
     return request.param
 
 
+def clean_environment():
+    """Return an environment where this lrncore is found and nothing is set for it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LRN", "OMP"))}
+    return inherited | {"PYTHONPATH": str(Path(lrncore.__file__).parents[1])}
+
+
 @pytest.fixture
 def python():
     """Run a program in another Python, and return what it printed."""
 
     def run(program, *arguments, timeout=120, **environment):
-        place = str(Path(lrncore.__file__).parents[1])
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LRN", "OMP"))}
         done = subprocess.run(
             [sys.executable, "-P", "-c", program, *arguments],
-            env=inherited | {"PYTHONPATH": place} | environment,
+            env=clean_environment() | environment,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -51,3 +58,55 @@ def python():
         return done.stdout.strip()
 
     return run
+
+
+@pytest.fixture
+def command():
+    """Start `lrncore` with some words; `before` is run in that Python first. Without `wait`, return the process."""
+
+    def start(*words, before="", wait=True, **options):
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                f"{before}\nimport sys; from lrncore.commands import main; sys.exit(main())",
+            ]
+            + [str(word) for word in words],
+            env=clean_environment(),
+            text=True,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+        )
+        if not wait:
+            return process
+        with process:
+            printed, said = process.communicate(timeout=120)
+        return Ended(process.returncode, printed, said)
+
+    return start
+
+
+@pytest.fixture
+def command_here(capsys):
+    """Run `lrncore` with some words in this process, which is faster."""
+
+    def run(*words):
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as ending:
+            status = ending.code
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return Ended(status, *capsys.readouterr())
+
+    return run
+
+
+class Ended(NamedTuple):
+    """What became of a command."""
+
+    status: int
+    printed: str
+    said: str

@@ -1,4 +1,4 @@
-"""The examples of README and docs, and how they are run."""
+"""The examples and commands of README and docs, and how the examples are run."""
 
 import doctest
 import re
@@ -23,6 +23,12 @@ def blocks(name):
     """Return the Python blocks of a page in order: language, lines before it, text."""
     found = re.finditer(r"^```(python|pycon)\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
     return [(block[1], PAGES[name].count("\n", 0, block.start(2)), block[2]) for block in found]
+
+
+def commands(name):
+    """Return the commands of a page's console blocks in order, each with what it shows."""
+    found = re.findall(r"^```console\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
+    return [session.split("\n", 1) for block in found for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
 
 
 def run(name, folder):

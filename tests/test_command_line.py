@@ -1,0 +1,217 @@
+"""The commands that print: their results, their help, and how they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lrncore
+from lrncore import LRNSpec, kernels
+from lrncore.commands import COMMANDS, info
+
+NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_examples_and_exit_statuses(name, command_here):
+    done = command_here(name, "--help")
+    assert (done.status, done.said) == (0, "")
+    assert f"\nexamples:\n  lrncore {name}" in done.printed
+    assert "\nexit status:\n  0    done\n" in done.printed
+    assert max(map(len, done.printed.splitlines())) <= 100
+
+
+def test_help_lists_every_command(command):
+    lines = command("--help").printed.splitlines()
+    assert [line.split()[0] for line in lines if line[:4].isspace() and line[4:5].isalpha()] == NAMES
+
+
+def test_module_runs():
+    done = subprocess.run(
+        [sys.executable, "-m", "lrncore", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"lrncore {lrncore.__version__}\n")
+
+
+def test_import_of_the_library_leaves_the_command_line_alone(python):
+    assert python("import sys, lrncore; print('argparse' in sys.modules, 'lrncore.commands' in sys.modules)") == (
+        "False False"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ([], "lrncore: the following arguments are required: COMMAND (see lrncore --help)"),
+        (
+            ["conventions", "--all"],
+            "lrncore conventions: unrecognized arguments: --all (see lrncore conventions --help)",
+        ),
+        (["bench", "--sec", "1"], "lrncore bench: unrecognized arguments: --sec 1 (see lrncore bench --help)"),
+        (["bench", "--seconds", "soon"], "lrncore bench: seconds must be a number above 0, got 'soon'"),
+        (["bench", "--seconds", "nan"], "lrncore bench: seconds must be a number above 0, got 'nan'"),
+    ],
+)
+def test_wrong_command_line_is_one_line(words, line, command_here):
+    assert command_here(*words) == (2, "", f"{line}\n")
+
+
+def test_info_tells_what_show_config_does(command):
+    known = json.loads(command("info", "--json").printed)
+    config = lrncore.show_config(mode="dicts")
+    assert {name: known[name] for name in config} == config
+
+
+def test_info_tells_the_flags_of_each_instruction_set(command_here):
+    known = json.loads(command_here("info", "--json").printed)
+    assert known["compiler"].split()[0] in {"gcc", "clang"}
+    assert {"-O3", "-ffp-contract=off"} <= set(known["flags"]["baseline"].split())
+    for isa in kernels.available():
+        assert isa in known["flags"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_info_tells_why_there_are_so_many_threads(command):
+    known = json.loads(command("info", "--json", before="import os; os.sched_setaffinity(0, {0})").printed)
+    assert (known["affinity"], known["threads"]) == (1, 1)
+
+
+def test_info_is_for_people_too(command_here):
+    lines = command_here("info").printed.splitlines()
+    assert lines[0] == f"lrncore          {lrncore.__version__}"
+    assert any(line.startswith("flags baseline   -O3 ") for line in lines)
+    assert max(map(len, lines)) <= 100
+
+
+def test_caches_are_read(tmp_path):
+    for index, (level, kind, size) in enumerate(
+        [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "1024K")]
+    ):
+        folder = tmp_path / f"index{index}"
+        folder.mkdir()
+        for name, text in (("level", level), ("type", kind), ("size", size)):
+            (folder / name).write_text(f"{text}\n")
+    assert info.caches(tmp_path) == {"L1 data": 48 * 1024, "L1 instruction": 32 * 1024, "L2": 1024 * 1024}
+
+
+def test_unknown_caches_are_absent(tmp_path):
+    (tmp_path / "index0").mkdir()
+    assert info.caches(tmp_path) is None
+
+
+def test_conventions_are_the_table(command):
+    assert command("conventions") == (0, f"{lrncore.conventions()}\n", "")
+
+
+def test_convert_says_the_spec_and_the_arguments(command_here):
+    done = command_here("convert", "--from", "torch", "--to", "onnx", "size=5", "alpha=1e-4", "k=2")
+    expected = f"{LRNSpec.torch(5, 1e-4, k=2.0)}\nonnx  size=5 alpha=0.0001 beta=0.75 bias=2.0\n"
+    assert done == (0, expected, "")
+
+
+def test_convert_says_them_for_every_convention(command_here):
+    _, *lines = command_here("convert", "--from", "mxnet", "nsize=4" + "1").printed.splitlines()
+    assert [line.split()[0] for line in lines] == [row.name for row in lrncore.conventions()]
+    spec = LRNSpec.mxnet(nsize=41)
+    for line in lines:
+        name, *words = line.split()
+        if words[0][0] == "(":
+            assert name == "cudnn"
+        else:
+            arguments = {
+                key: float(value) if "." in value else int(value) for key, value in (w.split("=") for w in words)
+            }
+            assert getattr(LRNSpec, name)(**arguments) == spec
+
+
+def test_convert_takes_what_it_prints(command_here):
+    canonical = ["before=2", "after=1", "scale=0.25", "beta=0.5", "k=2"]
+    line = command_here("convert", *canonical, "--to", "torch").printed.splitlines()[1]
+    name, *words = line.split()
+    assert command_here("convert", "--from", name, *words).printed.startswith(str(LRNSpec(2, 1, 0.25, 0.5, 2.0)))
+
+
+TAKES = "torch takes size, alpha, beta, k"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--from", "torch"], f"{TAKES}; size is missing"),
+        (["--from", "torch", "size=5", "bias=1"], f"{TAKES}; got bias"),
+        (["--from", "torch", "size=5.0"], "size must be an int, got 5.0 (float)"),
+        (["--from", "torch", "size=five"], "size must be an int, got 'five' (str)"),
+        (["--from", "torch", "size=0"], "size must be an int >= 1, got 0"),
+        (["--from", "torch", "size=5", "k=inf"], "k must be finite, got inf"),
+        (["--from", "caffe", "local_size=4"], "local_size must be odd, got 4"),
+        (["--from", "torch", "5"], "arguments must be NAME=VALUE, each name once, got '5'"),
+        (["--from", "torch", "k=1", "k=2"], "arguments must be NAME=VALUE, each name once, got 'k=2'"),
+        (
+            ["--from", "torch", "--to", "onnx", "size=4"],
+            "onnx has no window of 2 channels before and 1 after: its even windows reach one further ahead",
+        ),
+        (["before=1"], "without a convention, lrncore takes before, after, scale, beta, k; after is missing"),
+    ],
+)
+def test_convert_refuses(words, line, command_here):
+    assert command_here("convert", *words) == (2, "", f"lrncore convert: {line}\n")
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_convert_refuses_an_unknown_convention(option, command_here):
+    given = ["before=1", "after=1", "scale=1", "beta=1", "k=1"] if option == "--to" else []
+    done = command_here("convert", option, "pytorch", *given)
+    names = ", ".join(row.name for row in lrncore.conventions())
+    assert done == (2, "", f"lrncore convert: convention must be one of {names}, got 'pytorch'\n")
+
+
+@pytest.mark.parametrize("name", ["conventions", "info"])
+def test_reader_that_has_gone_is_no_traceback(name, command):
+    process = command(name, wait=False)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == ("", 1)
+    process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_output_that_cannot_be_written_is_one_line(command):
+    with Path("/dev/full").open("w") as full:
+        done = command("conventions", stdout=full)
+    assert done == (1, None, "lrncore conventions: No space left on device\n")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_measurement_can_be_stopped(name, command):
+    number = getattr(signal, name)
+    # a job in the background inherits SIGINT as ignored
+    before = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    process = command("bench", "--seconds", "6", before=before, wait=False)
+    assert [process.stdout.readline() for _ in range(5)][-1].startswith("AlexNet")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (128 + number, "lrncore bench: interrupted\n" if name == "SIGINT" else "")
+
+
+@pytest.mark.parametrize(
+    ("words", "package", "line"),
+    [
+        (["demo"], "skimage", "lrncore demo: the demo needs scikit-image: pip install scikit-image"),
+        (
+            ["bench", "--plot", "p.png"],
+            "matplotlib",
+            "lrncore bench: --plot needs matplotlib: pip install matplotlib",
+        ),
+    ],
+)
+def test_missing_library_is_one_line(words, package, line, command):
+    # whether the others are installed or not, they are found
+    before = f"""
+import importlib.util, sys
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name == {package!r} else found("sys")
+"""
+    assert command(*words, before=before) == (1, "", f"{line}\n")
