@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from time import perf_counter, process_time
 from typing import Any
 
@@ -32,19 +32,19 @@ def main(name: str, plan: Plan) -> None:
         os.dup2(2, 1)
         bandwidth.SECONDS, bandwidth.ROUNDS = plan.seconds, plan.rounds
         for case in plan.cases():
-            json.dump(rows(name, Problem(case, plan.threads)), channel)
+            json.dump(rows(name, Problem(case, plan.threads), plan.passes), channel)
             channel.write("\n")
             channel.flush()
 
 
-def rows(name: str, problem: Problem) -> list[dict[str, Any]]:
-    """Return a row for each pass that the peer has, or one with its error."""
+def rows(name: str, problem: Problem, passes: Container[str]) -> list[dict[str, Any]]:
+    """Return a row for each of the passes that the peer has, or one with its error."""
     try:
         source = importlib.import_module(f"peers.{PEERS[name].source}")
         calls = getattr(source, PEERS[name].prepare)(problem)
     except Exception as error:  # noqa: BLE001  (whatever a peer raises belongs into its row)
         return [{"pass": FORWARD, "error": line(error)}]
-    return [{"pass": direction, **row(call, problem)} for direction, call in calls.items()]
+    return [{"pass": direction, **row(call, problem)} for direction, call in calls.items() if direction in passes]
 
 
 def row(call: Callable[[], Result], problem: Problem) -> dict[str, Any]:
@@ -84,4 +84,4 @@ def line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Plan(**json.loads(sys.argv[2])))
+    main(sys.argv[1], Plan.parse(sys.argv[2]))

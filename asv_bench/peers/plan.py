@@ -1,6 +1,10 @@
-"""What is measured: AlexNet's first normalization, planar and packed, with two powers, on one image and on many."""
+"""What is measured: AlexNet's first normalization, planar and packed, with two powers, on one image and on many.
 
-from dataclasses import dataclass, replace
+Or the cases that a caller gives, as docs/figures/times.py does.
+"""
+
+import json
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 from benchmarks import cases
@@ -17,14 +21,16 @@ class Case:
     layout: str
     shape: tuple[int, ...]
     beta: float
+    n: int = 5
 
     @property
     def label(self) -> str:
-        return f"{self.layout} {'x'.join(map(str, self.shape))}, beta {self.beta:g}"
+        size = f", n {self.n}" if self.n != 5 else ""
+        return f"{self.layout} {'x'.join(map(str, self.shape))}, beta {self.beta:g}{size}"
 
     @property
     def layer(self) -> cases.Layer:
-        return replace(cases.alexnet(self.layout, beta=self.beta), shape=self.shape)
+        return replace(cases.alexnet(self.layout, n=self.n, beta=self.beta), shape=self.shape)
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,23 @@ class Plan:
     batch: int = 32
     seconds: float = 0.4
     rounds: int = 9
+    passes: tuple[str, ...] = PASSES
+    given: tuple[Case, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Plan":
+        """Return the plan that `dump` wrote."""
+        fields = json.loads(text)
+        given = tuple(Case(**{**case, "shape": tuple(case["shape"])}) for case in fields["given"])
+        return cls(**{**fields, "given": given})
+
+    def dump(self) -> str:
+        """Return the plan as JSON."""
+        return json.dumps(asdict(self))
 
     def cases(self) -> list[Case]:
+        if self.given:
+            return list(self.given)
         channels, *area = self.maps
         shapes = {"planar": (1, channels, *area), "packed": (1, *area, channels)}
         found = [Case(layout, shapes[layout], beta) for beta, layout in product((0.75, 0.6), shapes)]

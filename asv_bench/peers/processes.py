@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
 from threading import Event, Timer
@@ -81,7 +81,7 @@ def collect(name: str, plan: Plan, timeout: float, progress: Progress) -> list[R
 def start(name: str, plan: Plan) -> subprocess.Popen[str]:
     """Start `measure` for a peer."""
     return subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "peers.measure", name, json.dumps(asdict(plan))],
+        [sys.executable, "-m", "peers.measure", name, plan.dump()],
         cwd=Path(__file__).parents[1],
         env=os.environ | SETTINGS | dict.fromkeys(THREADS, str(plan.threads)),
         stdout=subprocess.PIPE,
