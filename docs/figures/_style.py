@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,16 @@ def machine(peers: list[str]) -> dict[str, Any]:
     return {"processor": processor(), "isa": config["instruction_set"], "versions": versions(peers)}
 
 
-def note(figure: Figure, text: str) -> None:
+def note(figure: Figure, *lines: str) -> None:
     """Write small print below everything."""
+    text = "\n".join(textwrap.fill(line, 104, break_on_hyphens=False) for line in lines)
     figure.supxlabel(text, size=8.5, color=MUTED, ha="left", x=0.01)
+
+
+def measured_on(data: dict[str, Any]) -> str:
+    """Return the processor, the instruction set and the libraries of a measurement."""
+    versions = [each for each in data["versions"] if not each.startswith(("lrncore", "onnx "))]
+    return f"{data['processor']}, {data['isa'].upper()}; {', '.join(versions)}."
 
 
 def plain_numbers(axis: Axes, which: str) -> None:

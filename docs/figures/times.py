@@ -1,15 +1,17 @@
 """Draw docs/times.svg: time against channels, window and batch, lrncore beside other libraries.
 
-It draws what times.json holds. `--measure` measures that again before, with the libraries of asv_bench/peers that are
-installed, each in a process of its own.
+It draws what times.json holds. `--measure` measures that again before, with those libraries of asv_bench/peers
+that are installed.
 """
 
 import argparse
 import sys
+from math import prod
 from statistics import median
 from typing import Any
 
-from _style import FAINT, INK, MUTED, OWN, PEERS, blank, machine, note, plain_numbers, read, save, write
+import numpy as np
+from _style import FAINT, MUTED, PEERS, blank, machine, measured_on, note, plain_numbers, read, save, write
 from matplotlib.axes import Axes
 from peers.plan import FORWARD, Case, Plan
 from peers.processes import collect
@@ -26,6 +28,8 @@ TITLES = {
     "window": "A window of n channels: 1 x 96 x 55 x 55",
     "images": "N images: N x 96 x 55 x 55, n = 5",
 }
+#: Lines of text that fit beside a panel
+LINES = 12
 #: Sweeps through all the libraries, minutes apart; a ratio is the median of theirs
 ROUNDS = 3
 
@@ -75,63 +79,53 @@ def draw(data: dict[str, Any]) -> None:
         axis.set_xticks([row["value"] for row in rows])
         axis.set_xlabel({"channels": "C", "window": "n", "images": "N"}[sweep], style="italic")
         axis.set_ylabel("ns for an element")
-    versions = [each for each in data["versions"] if not each.startswith(("Python", "lrncore", "onnx "))]
     note(
         figure,
-        f"One thread, float32, forward. {data['processor']}, {data['isa'].upper()}. Copy: np.copyto of the same arrays.\n"
-        f"Measured in copies made in turn in the same process, times the median copy.\n{', '.join(versions)}",
+        "One thread, float32, forward. A copy is np.copyto of the same arrays, made in turn with each library in its "
+        "process; drawn is their ratio times the median copy of all the processes.",
+        measured_on(data),
     )
     save(figure, "times")
 
 
 def show(axis: Axes, rows: list[dict[str, Any]]) -> None:
     """Show a line for each library above the floor of a copy, named at its end."""
-    places = [row["value"] for row in rows]
-    copies = [1e9 * row["copy"] / elements(row) for row in rows]
-    names = [name for name in PEERS if any(name in row["copies"] for row in rows)]
     ends = {}
-    for name in names:
-        colour, marker = PEERS[name]
-        known = [(row["value"], row["copies"][name] * copy) for row, copy in zip(rows, copies, strict=True) if name in row["copies"]]
-        own = name == "lrncore"
-        axis.plot(*zip(*known, strict=True), color=colour, marker=marker, ms=6 if own else 4.5, lw=2.6 if own else 1.3, zorder=3 if own else 2)
-        ends[KNOWN[name].label] = known[-1][1], colour, own
-    axis.set(xscale="log", yscale="log")
-    low = 0.6 * min(copies)
-    axis.fill_between(places, copies, low, color=FAINT, lw=0, zorder=1)
-    axis.text(places[0], low * 1.05, " a copy", color=MUTED, va="bottom")
-    axis.set(xlim=(places[0] / 1.08, places[-1] * 1.03), ylim=(low, 1.4 * max(end for end, *_ in ends.values())))
+    for name, (colour, marker) in PEERS.items():
+        known = [row for row in rows if name in row["copies"]]
+        if known:
+            times = [row["copies"][name] * nanoseconds(row) for row in known]
+            wide = {"lw": 2.6, "ms": 6, "zorder": 3} if name == "lrncore" else {"lw": 1.3, "ms": 4.5}
+            axis.plot([row["value"] for row in known], times, color=colour, marker=marker, **wide)
+            ends[name] = times[-1]
+    places, floor = [row["value"] for row in rows], [nanoseconds(row) for row in rows]
+    low = 0.5 * min(floor)
+    axis.fill_between(places, floor, low, color=FAINT, lw=0)
+    axis.text(places[len(places) // 2], 1.1 * low, "a copy", color=MUTED, ha="center")
+    axis.set(
+        xscale="log", yscale="log", xlim=(places[0] / 1.08, places[-1] * 1.03), ylim=(low, 1.4 * max(ends.values()))
+    )
     plain_numbers(axis, "x")
     plain_numbers(axis, "y")
     axis.grid(axis="y", color=FAINT, lw=0.7)
     label(axis, places[-1], ends)
 
 
-def elements(row: dict[str, Any]) -> int:
-    """Return how many elements the array of a row has."""
-    count = 1
-    for length in row["shape"]:
-        count *= length
-    return count
+def nanoseconds(row: dict[str, Any]) -> float:
+    """Return the time of a copy for each element."""
+    return float(1e9 * row["copy"] / prod(row["shape"]))
 
 
-def label(axis: Axes, x: float, ends: dict[str, tuple[float, str, bool]]) -> None:
-    """Write names beside the ends of lines, moved apart where they would touch."""
-    least = 1.33
-    at = 0.0
-    for name, (y, colour, own) in sorted(ends.items(), key=lambda item: item[1][0]):
-        at = max(y, at * least)
-        axis.annotate(
-            name,
-            (x, at),
-            (9, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour if own else INK,
-            weight="bold" if own else "normal",
-            annotation_clip=False,
-        )
-    
+def label(axis: Axes, x: float, ends: dict[str, float]) -> None:
+    """Write the names of the lines beside their ends, moved up where they would touch."""
+    low, high = np.log(axis.get_ylim())
+    line = (high - low) / LINES
+    at = low
+    for name, y in sorted(ends.items(), key=lambda item: item[1]):
+        at = max(np.log(y), at + line)
+        own = {"color": PEERS[name][0], "weight": "bold"} if name == "lrncore" else {}
+        where = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+        axis.annotate(KNOWN[name].label, (x, np.exp(at)), **where, **own)
 
 
 if __name__ == "__main__":
