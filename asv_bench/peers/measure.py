@@ -31,6 +31,7 @@ def main(name: str, plan: Plan) -> None:
     with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(2, 1)
         bandwidth.SECONDS, bandwidth.ROUNDS = plan.seconds, plan.rounds
+        bandwidth.CLOCK = process_time if plan.cpu else perf_counter
         for case in plan.cases():
             json.dump(rows(name, Problem(case, plan.threads), plan.passes), channel)
             channel.write("\n")

@@ -35,13 +35,18 @@ class Case:
 
 @dataclass(frozen=True)
 class Plan:
-    """Which cases are measured, and how: `maps` are channels, height, width, and `batch` images or none."""
+    """Which cases are measured, and how: `maps` are channels, height, width, and `batch` images or none.
+
+    `cpu` counts the processor's time instead of the clock's: the same for one thread alone on a machine, and on a
+    shared one without what others take, which long calls suffer from more than the copy does.
+    """
 
     threads: int = 1
     maps: tuple[int, ...] = (96, 55, 55)
     batch: int = 32
     seconds: float = 0.4
     rounds: int = 9
+    cpu: bool = False
     passes: tuple[str, ...] = PASSES
     given: tuple[Case, ...] = ()
 

@@ -19,7 +19,7 @@ from peers.progress import Progress
 from peers.registry import PEERS as KNOWN
 
 SWEEPS = {
-    "channels": {c: Case("planar", (1, c, 55, 55), 0.75) for c in (4, 8, 16, 32, 64, 128, 256, 512, 1024)},
+    "channels": {c: Case("planar", (1, c, 55, 55), 0.75) for c in (8, 16, 32, 64, 128, 256, 512, 1024)},
     "window": {n: Case("planar", (1, 96, 55, 55), 0.75, n) for n in (3, 5, 7, 9, 15, 31, 63)},
     "images": {images: Case("planar", (images, 96, 55, 55), 0.75) for images in (1, 2, 4, 8, 16, 32, 64)},
 }
@@ -29,7 +29,7 @@ TITLES = {
     "images": "N images: N x 96 x 55 x 55, n = 5",
 }
 #: Lines of text that fit beside a panel
-LINES = 12
+LINES = 13
 #: Sweeps through all the libraries, minutes apart; a ratio is the median of theirs
 ROUNDS = 3
 
@@ -39,34 +39,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure again (some minutes)")
     if parser.parse_args().measure:
-        write("times", measured(list(PEERS), SWEEPS, Plan(seconds=0.2, rounds=5, passes=(FORWARD,)), ROUNDS))
+        write("times", measured(list(PEERS), SWEEPS, seconds=0.2))
     draw(read("times"))
 
 
-def measured(names: list[str], sweeps: dict[str, dict[int, Case]], how: Plan, rounds: int) -> dict[str, Any]:
+def measured(names: list[str], sweeps: dict[str, dict[int, Case]], seconds: float) -> dict[str, Any]:
     """Return the time of each library in each case, in copies, and the seconds of a copy."""
     names = [name for name in names if not KNOWN[name].missing]
     cases = tuple(dict.fromkeys(case for sweep in sweeps.values() for case in sweep.values()))
-    plan = Plan(how.threads, how.maps, how.batch, how.seconds, how.rounds, how.passes, cases)
-    progress = Progress(rounds * len(names) * len(cases))
-    found = [row for _ in range(rounds) for name in names for row in collect(name, plan, 900.0, progress)]
+    plan = Plan(seconds=seconds, rounds=5, cpu=True, passes=(FORWARD,), given=cases)
+    progress = Progress(ROUNDS * len(names) * len(cases))
+    found = [row for _ in range(ROUNDS) for name in names for row in collect(name, plan, 900.0, progress)]
     progress.clear()
     sys.stderr.writelines(f"{row.label}, {row.case.label}: {row.error}\n" for row in found if row.error)
     rows = []
     for sweep, members in sweeps.items():
         for value, case in members.items():
             good = [row for row in found if row.case == case and not row.error]
-            times = {name: [row.copies for row in good if row.peer == name] for name in names}
-            rows.append(
-                {
-                    "sweep": sweep,
-                    "value": value,
-                    "shape": case.shape,
-                    "copy": median(row.copy for row in good),
-                    "copies": {name: round(median(ratios), 3) for name, ratios in times.items() if ratios},
-                }
-            )
-    return {**machine(names), "threads": plan.threads, "rows": rows}
+            ratios = {name: [row.copies for row in good if row.peer == name] for name in names}
+            copies = {name: round(median(several), 3) for name, several in ratios.items() if several}
+            copy = median(row.copy for row in good)
+            rows.append({"sweep": sweep, "value": value, "shape": case.shape, "copy": copy, "copies": copies})
+    return {**machine(names), "rows": rows}
 
 
 def draw(data: dict[str, Any]) -> None:
@@ -82,7 +76,7 @@ def draw(data: dict[str, Any]) -> None:
     note(
         figure,
         "One thread, float32, forward. A copy is np.copyto of the same arrays, made in turn with each library in its "
-        "process; drawn is their ratio times the median copy of all the processes.",
+        f"process; drawn is the ratio of the medians, itself the median of {ROUNDS} runs, times the median copy.",
         measured_on(data),
     )
     save(figure, "times")
@@ -108,7 +102,7 @@ def show(axis: Axes, rows: list[dict[str, Any]]) -> None:
     plain_numbers(axis, "x")
     plain_numbers(axis, "y")
     axis.grid(axis="y", color=FAINT, lw=0.7)
-    label(axis, places[-1], ends)
+    label(axis, ends)
 
 
 def nanoseconds(row: dict[str, Any]) -> float:
@@ -116,16 +110,23 @@ def nanoseconds(row: dict[str, Any]) -> float:
     return float(1e9 * row["copy"] / prod(row["shape"]))
 
 
-def label(axis: Axes, x: float, ends: dict[str, float]) -> None:
-    """Write the names of the lines beside their ends, moved up where they would touch."""
+def label(axis: Axes, ends: dict[str, float]) -> None:
+    """Write the names of the lines beside their ends, with their markers, moved apart where they would touch."""
+    names = sorted(ends, key=ends.__getitem__)
     low, high = np.log(axis.get_ylim())
     line = (high - low) / LINES
-    at = low
-    for name, y in sorted(ends.items(), key=lambda item: item[1]):
-        at = max(np.log(y), at + line)
-        own = {"color": PEERS[name][0], "weight": "bold"} if name == "lrncore" else {}
-        where = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
-        axis.annotate(KNOWN[name].label, (x, np.exp(at)), **where, **own)
+    at = np.log([ends[name] for name in names])
+    for _ in range(500):
+        # neighbours that are too near give way by the same amount
+        short = np.maximum(line - np.diff(at), 0) / 2
+        at[1:] += short
+        at[:-1] -= short
+    for name, y in zip(names, np.exp(at), strict=True):
+        colour, marker = PEERS[name]
+        own = {"color": colour, "weight": "bold"} if name == "lrncore" else {}
+        place = axis.get_yaxis_transform()
+        axis.plot(1.03, y, marker, color=colour, transform=place, clip_on=False)
+        axis.text(1.055, y, KNOWN[name].label, transform=place, va="center", size=10, **own)
 
 
 if __name__ == "__main__":
