@@ -11,12 +11,13 @@ SECONDS := 60
 SEED :=
 PEERS ?=
 MINUTES ?= 20
+MEASURE ?=
 PEERS_VENV := .venv-peers
 PEERS_BIN := $(PEERS_VENV)/bin
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test fuzz sanitize soak test-peers lint docs bench bench-compare bench-peers clean
+.PHONY: help demo test fuzz sanitize soak test-peers lint docs bench bench-compare bench-peers figures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -86,6 +87,10 @@ bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
 bench-compare: $(VENV)/bench-group  ## the asv suite on this commit and on main (or BASE=...); fails if slower
 	$(ASV) machine --yes
 	$(ASV) continuous --show-stderr --bench '^(?!.*per_second)' $(BASE) HEAD
+
+# Measured again, the pictures with other libraries show those that .venv has.
+figures: $(VENV)/built $(VENV)/demo-group  ## redraw the pictures of the documents; MEASURE=1 measures again before
+	for script in docs/figures/[a-z]*.py; do $(BIN)/python $$script $(if $(MEASURE),--measure) || exit; done
 
 # The peers are optional, each of them: .venv/bin/pip install -e '.[peers]'
 bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv has; writes docs/peers.svg

@@ -1,9 +1,6 @@
 """Draw docs/even_windows.svg: the channels that a window of four holds, by each rule in use."""
 
-from pathlib import Path
-
-import matplotlib as mpl
-import matplotlib.pyplot as plt
+from _style import blank, save
 from matplotlib.patches import Rectangle
 
 import lrncore
@@ -28,21 +25,23 @@ def windows() -> list[tuple[tuple[int, int], list[str]]]:
 
 def main() -> None:
     """Draw the picture."""
-    mpl.rcParams.update({"svg.hashsalt": "lrncore", "font.family": "sans-serif", "font.size": 10})
     rules = windows()
-    figure, axes = plt.subplots(figsize=(8, 0.55 * len(rules) + 0.9), layout="constrained")
+    figure = blank(0.55 * len(rules) + 0.9)
+    axes = figure.subplots()
     for line, ((before, after), names) in enumerate(rules):
         for channel in range(CHANNELS):
             inside = CENTRE - before <= channel <= CENTRE + after
             colour = OWN if channel == CENTRE else SHADE if inside else EMPTY
             axes.add_patch(Rectangle((channel, -line), 0.92, 0.8, facecolor=colour, edgecolor="#999999", lw=0.6))
-        axes.text(CHANNELS + 0.3, 0.4 - line, ", ".join(names), va="center")
-        axes.text(-0.3, 0.4 - line, f"{before + after + 1} channels", va="center", ha="right")
+        half = len(names) // 2 if len(names) > 3 else 0
+        parts = [", ".join(names[:half]), ", ".join(names[half:])]
+        axes.text(CHANNELS + 0.3, 0.4 - line, ",\n".join(filter(None, parts)), va="center", size=10)
+        axes.text(-0.3, 0.4 - line, f"{before + after + 1} channels", va="center", ha="right", size=10)
     axes.text(CENTRE + 0.46, 1.05, "c", ha="center", style="italic")
-    axes.set(xlim=(-2.2, CHANNELS + 7), ylim=(-len(rules) + 0.9, 1.6))
-    axes.set_title(f"Which channels count for channel c when the size is {SIZE}", loc="left", fontsize=11)
+    axes.set(xlim=(-2.7, CHANNELS + 5.2), ylim=(-len(rules) + 0.9, 1.6))
+    axes.set_title(f"Which channels count for channel c when the size is {SIZE}")
     axes.set_axis_off()
-    figure.savefig(Path(__file__).parents[1] / "even_windows.svg", metadata={"Date": None})
+    save(figure, "even_windows")
 
 
 if __name__ == "__main__":

@@ -26,8 +26,9 @@ def main() -> None:
         axis.text(0, 1.06, formula, transform=axis.transAxes, size=10, color=MUTED)
     note(
         figure,
-        "Two images, a row for each channel, a column for each place of an image (height and width as one). Red: the "
-        "element x that is normalized; orange: the elements that decide by how much, x among them; paler: less.",
+        "Two images, a row for each channel, a column for each place of an image (height and width as one).",
+        "Red: x, which is normalized. Orange: the elements that decide by how much, x among them; paler: with less "
+        "weight.",
     )
     save(figure, "relatives")
 

@@ -14,7 +14,6 @@ import numpy as np
 from _style import (
     AFTER,
     FAINT,
-    INK,
     MUTED,
     OWN,
     blank,
@@ -88,8 +87,8 @@ def draw(data: dict[str, Any]) -> None:
     axes[1].set_xlabel("elements (float32, 96 channels, AlexNet's parameters)")
     note(
         figure,
-        f"{data['processors']} processors. Medians of calls that take turns. At 1, a call takes as long as on one "
-        f"thread; at 0.5, two threads are worth twice one.",
+        f"{data['processors']} processors, medians of calls that take turns. At 1, a call takes as long as on one "
+        "thread; at 0.5, two threads are worth twice one.",
         measured_on(data),
     )
     save(figure, "threads")
@@ -106,7 +105,7 @@ def show(axis: Axes, rows: list[dict[str, Any]]) -> None:
     axis.axvspan(elements[0] / 2, 2 * WORK_PER_THREAD, color=FAINT, alpha=0.5, lw=0)
     axis.set(xscale="log", yscale="log", xlim=(elements[0] / 1.3, 1.3 * elements[-1]), ylabel="times one thread")
     axis.set_yticks([0.5, 1, 2, 4, 8])
-    axis.text(2 * WORK_PER_THREAD / 1.1, 0.42, "too small for two", ha="right", color=INK, size=10)
+    axis.text(2 * WORK_PER_THREAD / 1.1, 0.55, "lrncore takes one", ha="right", color=MUTED, size=10)
     plain_numbers(axis, "y")
 
 

@@ -75,8 +75,8 @@ def draw(data: dict[str, Any]) -> None:
         axis.set_ylabel("ns for an element")
     note(
         figure,
-        "One thread, float32, forward. A copy is np.copyto of the same arrays, made in turn with each library in its "
-        f"process; drawn is the ratio of the medians, itself the median of {ROUNDS} runs, times the median copy.",
+        "One thread, float32, forward, the processor's time. A copy is np.copyto of the same arrays, in turn with "
+        f"each library in its process. Drawn is the median of {ROUNDS} ratios of medians, times the median copy.",
         measured_on(data),
     )
     save(figure, "times")
