@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib", reason="for the pictures: .venv/bin/pip instal
 @pytest.fixture
 def style(monkeypatch, tmp_path):
     """Let the scripts find each other, and write to a folder of the test."""
-    monkeypatch.setattr(sys, "path", [str(SCRIPTS), *sys.path])
+    monkeypatch.setattr(sys, "path", [str(SCRIPTS), str(ROOT / "asv_bench"), *sys.path])
     style = importlib.import_module("_style")
     monkeypatch.setattr(style, "PICTURES", tmp_path)
 

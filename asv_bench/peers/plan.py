@@ -6,6 +6,7 @@ Or the cases that a caller gives, as docs/figures/times.py does.
 import json
 from dataclasses import asdict, dataclass, replace
 from itertools import product
+from typing import Self
 
 from benchmarks import cases
 
@@ -51,7 +52,7 @@ class Plan:
     given: tuple[Case, ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> "Plan":
+    def parse(cls, text: str) -> Self:
         """Return the plan that `dump` wrote."""
         fields = json.loads(text)
         given = tuple(Case(**{**case, "shape": tuple(case["shape"])}) for case in fields["given"])

@@ -43,7 +43,6 @@ def main() -> None:
 def measured(names: list[str], shape: tuple[int, ...]) -> dict[str, Any]:
     """Return a row for each library and data."""
     names = [name for name in names if name != LEFT_OUT and not KNOWN[name].missing]
-    os.environ.update(SETTINGS)
     # each library in a process of its own: some crash beside another one
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
         rows = [row for found in pool.map(errors, names, [shape] * len(names)) for row in found]
@@ -52,6 +51,7 @@ def measured(names: list[str], shape: tuple[int, ...]) -> dict[str, Any]:
 
 def errors(name: str, shape: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return the errors of a library in units in the last place of the exact result."""
+    os.environ.update(SETTINGS)
     source = importlib.import_module(f"peers.{KNOWN[name].source}")
     rows = []
     for label, loudness in LOUDNESS.items():
