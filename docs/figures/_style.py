@@ -95,7 +95,7 @@ def note(figure: Figure, *lines: str) -> None:
 def measured_on(data: dict[str, Any]) -> str:
     """Return the processor, the instruction set and the libraries of a measurement."""
     versions = [each for each in data["versions"] if not each.startswith(("lrncore", "onnx "))]
-    return f"{data['processor']}, {data['isa'].upper()}; {', '.join(versions)}."
+    return f"{data['processor']}, instruction set {data['isa']}; {', '.join(versions)}."
 
 
 def plain_numbers(axis: Axes, which: str) -> None:
