@@ -6,6 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ASV := cd asv_bench && ../$(BIN)/asv
 BASE ?= main
+FACTOR ?= 1.1
+BENCH ?=
+# one process for each case in place of two; each call is still timed ten times or more
+SAMPLING = $(if $(FULL),,--attribute rounds=1)
+# the last five commits that changed the package
+RANGE ?= HEAD -n 5 -- lrncore setup.py
+PORT ?= 8080
 # := and not ?=, for a shell may have exported its own SECONDS
 SECONDS := 60
 SEED :=
@@ -15,9 +22,16 @@ MEASURE ?=
 PEERS_VENV := .venv-peers
 PEERS_BIN := $(PEERS_VENV)/bin
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
+# of a folder that `make wheels` has filled; nothing is downloaded then
+ifdef WHEELS
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELS))
+endif
+LIBRARIES = $(or $(WHEELS),asv_bench/libraries)
 SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test fuzz sanitize soak test-peers lint docs bench bench-compare bench-peers figures clean
+.PHONY: help demo test test-slow fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
+        dashboard-html wheels bench-peers figures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -43,6 +57,9 @@ demo: $(VENV)/built $(VENV)/demo-group  ## a first AlexNet layer on a photograph
 test: $(VENV)/built  ## the whole default test suite
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
+
+test-slow: $(VENV)/built  ## the tests that take minutes: a slower kernel is caught, in a clone; needs Chromium and npm
+	$(BIN)/python -m pytest -m slow
 
 fuzz: $(VENV)/built  ## random calls beside the formula for SECONDS=60; SEED=... repeats a failure
 	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest --exitfirst --log-cli-level=info tests/fuzz/search.py
@@ -79,14 +96,30 @@ docs: $(VENV)/built $(VENV)/docs-group  ## the documentation, into build/docs; a
 	! grep -rE '<(script|link|img)[^>]*(src|href)="?(https?:)?//|url\(.?(https?:)?//' build/docs --include='*.html' --include='*.css'
 	@echo the front page is build/docs/index.html
 
-bench: $(VENV)/built $(VENV)/bench-group  ## the asv suite on this commit
+# asv builds every commit it measures in an environment of its own, asv_bench/env.
+bench: $(VENV)/bench-group  ## the asv suite on this commit; FULL=1 samples longer, BENCH=regex takes fewer
 	$(ASV) machine --yes
-	$(ASV) run --environment existing:../$(BIN)/python --set-commit-hash HEAD --show-stderr
+	$(ASV) run --show-stderr $(SAMPLING) --bench '$(BENCH)' HEAD
 
-# Without the gigabytes per second: to asv, a larger figure is a worse one.
-bench-compare: $(VENV)/bench-group  ## the asv suite on this commit and on main (or BASE=...); fails if slower
+bench-compare: $(VENV)/bench-group  ## the asv suite on this commit and on BASE=main; fails if slower by FACTOR=1.1
 	$(ASV) machine --yes
-	$(ASV) continuous --show-stderr --bench '^(?!.*per_second)' $(BASE) HEAD
+	cd asv_bench && ../$(BIN)/python compare.py --factor $(FACTOR) --bench '$(BENCH)' $(BASE) HEAD
+
+# A commit that does not build is a gap in the graphs, not the end.
+dashboard: $(VENV)/bench-group  ## the asv suite on the commits of RANGE=..., as a site on localhost, PORT=8080
+	$(ASV) machine --yes
+	-$(ASV) run --show-stderr --skip-existing-successful $(SAMPLING) --bench '$(BENCH)' '$(RANGE)'
+	$(MAKE) dashboard-html
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory asv_bench/html $(PORT)
+
+dashboard-html: $(VENV)/bench-group  ## that site from the results there are, in asv_bench/html
+	$(if $(WHEELS),,$(BIN)/python asv_bench/libraries.py fetch $(LIBRARIES))
+	$(ASV) publish
+	$(BIN)/python asv_bench/libraries.py install $(LIBRARIES) asv_bench/html
+
+wheels: $(BIN)/python  ## what the four above need without a network, into wheels/: then WHEELS=wheels
+	$(PIP) download --dest wheels --group bench 'pip>=25.1'
+	$(BIN)/python asv_bench/libraries.py fetch wheels
 
 # Measured again, the pictures with other libraries show those that .venv has.
 figures: $(VENV)/built $(VENV)/demo-group  ## redraw the pictures of the documents; MEASURE=1 measures again before
@@ -97,4 +130,5 @@ bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv 
 	cd asv_bench && ../$(BIN)/python -m peers
 
 clean:  ## remove everything that was built
-	rm -rf $(VENV) $(PEERS_VENV) build dist lrn_demo.png lrncore/kernels/*.so *.egg-info
+	rm -rf $(VENV) $(PEERS_VENV) build dist wheels lrn_demo.png lrncore/kernels/*.so *.egg-info
+	rm -rf asv_bench/env asv_bench/html asv_bench/libraries

@@ -1,8 +1,8 @@
-"""Tracks the memory that the first call of a fresh process adds beside its arguments and its output.
+"""Memory: the peak of a whole process beside one that calls nothing, and what the first call adds.
 
-That is scratch, the code's own pages and the threads' stacks, so it has to be the same for 1 image and for 32. The
-kernels' scratch is malloc'ed, which tracemalloc does not see, and `ru_maxrss` starts at the parent's peak: hence
-the kernel's high-water mark of a process of its own.
+`Peak` shows a temporary of the array's size. `FirstCall` is what remains: scratch, the code's own pages and the
+threads' stacks, so it has to be the same for 1 image and for 32. That scratch is malloc'ed, which tracemalloc does
+not see, and `ru_maxrss` starts at the parent's peak: hence the kernel's high-water mark of a process of its own.
 """
 
 import subprocess
@@ -34,6 +34,19 @@ def added(direction, layout, batch, threads):
     before = peak()
     getattr(call, direction)()
     return -(-(peak() - before) // GRAIN) * GRAIN
+
+
+class Peak:
+    """32 images, 37 MB for each array, so that the peak is above the one asv's own process leaves behind."""
+
+    params = (("nothing", "forward", "backward"), cases.LAYOUTS)
+    param_names = ("call", "layout")
+
+    def setup(self, call, layout):
+        self.run = getattr(cases.Call(cases.alexnet(layout, 32)), call)
+
+    def peakmem_process(self, *_):
+        self.run()
 
 
 class FirstCall:
