@@ -38,9 +38,9 @@ static vec power(int kind, vec s, const Exponent *x)
         Inside inside = still_inside(nothing_outside(), s, x->foreseen);
         return all_inside(inside, x->foreseen) ? p : times_exp2(one, s, x);
     }
-    vec judged;
+    vec judged, inverse;
     return kind == HALF             ? times_half(one, s)
-           : kind == THREE_QUARTERS ? times_three_quarters(one, s, &judged)
+           : kind == THREE_QUARTERS ? times_three_quarters(one, s, &judged, &inverse)
            : kind == ONE            ? quotient(one, s, 0)
                                     : times_inverse_square(one, s);
 }
@@ -68,7 +68,7 @@ static double worst(int kind, double beta)
         store(p, power(kind, load(s), &x));
         for (int lane = 0; lane < LANES; lane++) {
             long double exact = powl(s[lane], -(long double)beta);
-            if (!(exact >= LOWEST && exact <= HIGHEST))
+            if (!lane_within(s[lane], range_of(-most, most)) || !(exact >= LOWEST && exact <= HIGHEST))
                 continue;
             int exponent;
             frexpl(exact, &exponent);

@@ -14,7 +14,7 @@ cdef inline vec window_of(const Taps* taps, Squares squares, Py_ssize_t j, Py_ss
 # s, and 1 behind a line's end
 cdef inline vec sum_at(const Formula* f, const Taps* taps, Squares squares, Py_ssize_t j, Py_ssize_t m,
                        Py_ssize_t part) noexcept nogil:
-    cdef vec s = sum_under_power(splat(f.scale), splat(f.k), taps.split, term(taps, 0, squares, j, m, 0), taps,
+    cdef vec s = sum_under_power(splat(f.scale), splat(f.k), taps.addition, term(taps, 0, squares, j, m, 0), taps,
                                  taps.count, squares, j, m, 0)
     return first_lanes(s, splat(1), part) if part else s
 

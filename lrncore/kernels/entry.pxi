@@ -98,8 +98,7 @@ cdef bint repeats(const Py_buffer* y) noexcept:
 
 
 # Fills `call` from the three buffers (x stands in for g in the forward).
-cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py_ssize_t after, int threads,
-                  int swapped) noexcept:
+cdef void prepare(Call* call, Py_buffer** views, int axis, int threads, int swapped) noexcept:
     cdef Job* job = &call.job
     cdef Grid* grid = &call.grid
     cdef Axis* to
@@ -115,8 +114,6 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
     for which in range(OPERANDS):
         call.data[which] = <char*>views[which].buf
     job.channels = grid.channel.length
-    job.before = min(before, job.channels - 1)
-    job.after = min(after, job.channels - 1)
     fold(grid)
     choose(grid, job.before + job.after)
     plan_window(&job.window, job.before + job.after + 1)
@@ -125,13 +122,15 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, Py_ssize_t before, Py
     job.slabs = 1
     for i in range(grid.dims):
         job.slabs *= grid.axes[i].length
+    job.pairs = job.task == FORWARD and fabs(job.formula.beta) > (LONG_PAIRS_BEYOND if job.window.levels > 1
+                                                                  else PAIRS_BEYOND)
     set_operand(&job.x, grid, X, swapped & 1, job.task != PARAMETERS and views[X].buf == views[Y].buf)
     set_operand(&job.g, grid, G, swapped & 2, job.task != PARAMETERS and views[G].buf == views[Y].buf)
     job.g.staged = job.g.staged and job.task != FORWARD
     set_operand(&job.y, grid, Y, swapped & 4, False)
     job.y.staged = job.y.staged and job.task != PARAMETERS
     job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
-    job.past = (job.far and job.task < TANGENT and not grid.streamed and job.window.levels == 1 and not job.x.staged
+    job.past = (job.far and job.task < TANGENT and not job.pairs and not grid.streamed and job.window.levels == 1 and not job.x.staged
                 and not job.g.staged and not job.y.staged and aligned(views[Y]))
     set_width(job, grid, 1 if job.task == PARAMETERS else threads)
     call.tasks = job.slabs * grid.tiles
@@ -164,13 +163,17 @@ cdef bint dispatch(Task task, Py_buffer** views, int axis, Py_ssize_t before, Py
     if task != PARAMETERS and (repeats(views[Y]) or not compatible(views[X], views[Y])
                                or not compatible(views[G], views[Y])):
         return False
-    if min(before, views[Y].shape[axis] - 1) + min(after, views[Y].shape[axis] - 1) >= LONGEST_WINDOW:
+    before = min(before, views[Y].shape[axis] - 1)
+    after = min(after, views[Y].shape[axis] - 1)
+    if before + after >= LONGEST_WINDOW:
         raise MemoryError("a window longer than any memory")
     call.job.task = task
     call.job.backward = task == BACKWARD
     call.job.second = task == BACKWARD or task == TANGENT
-    prepare(&call, views, axis, before, after, threads, swapped)
-    set_formula(&call.job.formula, scale, beta, k, call.job.before + call.job.after + 1, task)
+    call.job.before = before
+    call.job.after = after
+    set_formula(&call.job.formula, scale, beta, k, before + after + 1, task)
+    prepare(&call, views, axis, threads, swapped)
     parts = <int>min(<Py_ssize_t>(PARTIAL_TOTALS if task == PARAMETERS else threads), call.tasks)
     if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // parts:
         memory = malloc(parts * call.scratch + ALIGNMENT)

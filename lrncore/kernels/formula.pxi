@@ -35,11 +35,11 @@ cdef inline double exactly(double given) noexcept nogil:
     return given
 
 
-# Which sums are in reach of the fast path, as exponents of two: both s and s^-beta have to be normal, and the squares
-# that vanished below the smallest number must not be missed. The derivatives need room for t besides.
+# Which sums are in reach of the fast path, as exponents of two: both s and s^-beta have to be normal, x s^-beta finite,
+# and the squares that vanished below the smallest number must not be missed. The derivatives need room for t besides.
 cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
     cdef int lowest = 1 - EXPONENT_BIAS, highest = EXPONENT_BIAS + 1, scale = 0, most
-    cdef double least
+    cdef double least, room
     if f.exact_scale != 0:
         scale = ilogb(f.exact_scale) + 1
         lowest = max(lowest, scale + ilogb(<double>size) + 5 - EXPONENT_BIAS)
@@ -51,6 +51,17 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
         most = <int>((EXPONENT_BIAS - 2) / fabs(f.beta))
         lowest = max(lowest, -most)
         highest = min(highest, most)
+    if f.exact_scale > 0 and f.exact_k >= 0:
+        # x s^-beta <= scale^-1/2 s^(1/2 - beta)
+        room = EXPONENT_BIAS - 2 + 0.5 * ilogb(f.exact_scale)
+        if f.beta > 0.5:
+            lowest = max(lowest, <int>max(ceil(room / (0.5 - f.beta)), -EXPONENT_BIAS))
+        elif f.beta < 0.5:
+            highest = min(highest, <int>min(floor(room / (0.5 - f.beta)), EXPONENT_BIAS + 1))
+    elif f.beta > 0:
+        lowest = max(lowest, 1)
+    elif f.beta < 0:
+        highest = min(highest, -1)
     if task == TANGENT and f.exact_scale != 0 and f.beta > 0:
         # what vanishes of the products x dx is less than their share's last bit
         least = log2(2 * f.beta * sqrt(fabs(f.exact_scale)) * size) - 2 - RAISED
@@ -61,6 +72,9 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
         highest = min(highest, 2 * RAISED - 6 - scale)
         if f.slope != 0 and not -EXPONENT_BIAS < ilogb(f.slope) < EXPONENT_BIAS:
             highest = lowest
+    if FORMS_SQUARE and f.kind == THREE_QUARTERS:
+        lowest = max(lowest, -(EXPONENT_BIAS + 1) // 2)
+        highest = min(highest, (EXPONENT_BIAS + 1) // 2)
     if f.kind == ANY:
         f.exponent = exponent_of(f.beta, lowest, highest)
     if JUDGES_SQUARE and f.kind == THREE_QUARTERS:

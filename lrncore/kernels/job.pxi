@@ -16,6 +16,7 @@ cdef struct Job:
     bint backward           # the task is that
     bint second             # there is a second window: the reflected one, or that of the products x dx
     bint far                # the arrays exceed the caches
+    bint pairs              # sums are pairs of numbers
     bint past               # rows: so the result is stored past them, and squares are not kept
     Py_ssize_t channels
     Py_ssize_t before

@@ -11,7 +11,8 @@
 # The backward's window is the reflected one: all j with c in W(j).
 #
 # Phases. `window` turns a window into a few taps on trailing sums; nothing is ever subtracted. `stages` has the
-# loops over one line of elements: square, climb, normalize, gains, combine. Two schedules feed them:
+# loops over one line of elements: square, climb, normalize, gains, combine; `pairs` has more accurate ones for where
+# beta is large. Two schedules feed them:
 # `rows` walks channel by channel along a tile of the inner axis (planar data), `stream` walks positions in
 # memory order, where the next channel is a fixed stride away (packed data, and planar data with a short inner
 # axis). `grid` finds which one fits the strides, and `entry` holds the calls and the parallel loop.
@@ -37,6 +38,9 @@ cdef extern from "power_any.h" nogil:
     int EXPONENT_BIAS
     int RAISED
     bint JUDGES_SQUARE
+    bint FORMS_SQUARE
+    double PAIRS_BEYOND
+    double LONG_PAIRS_BEYOND
 
     ctypedef struct Range:      # of numbers, between two powers of two
         pass
@@ -56,12 +60,13 @@ cdef extern from "power_any.h" nogil:
     void prefetch(const void* at) noexcept
     vec splat(real a) noexcept
     vec keep(vec v, vec mask) noexcept
+    vec product_error(vec a, vec b, vec product) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
     vec quotient(vec x, vec s, int raised) noexcept
     vec with_sign(vec product, vec x) noexcept
     vec times_inverse_square(vec x, vec s) noexcept
     vec times_half(vec x, vec s) noexcept
-    vec times_three_quarters(vec x, vec s, vec* judged) noexcept
+    vec times_three_quarters(vec x, vec s, vec* judged, vec* inverse) noexcept
     Power power_of(const Exponent* exponent) noexcept
     vec times_any(vec x, vec s, Power power) noexcept
     vec times_exp2(vec x, vec s, const Exponent* to) noexcept
@@ -100,6 +105,7 @@ include "totals.pxi"
 include "lines.pxi"
 include "stages.pxi"
 include "combine.pxi"
+include "pairs.pxi"
 include "derivatives.pxi"
 include "job.pxi"
 include "rows.pxi"

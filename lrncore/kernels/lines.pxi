@@ -8,6 +8,13 @@ cdef enum Squares:
     MASKED      # stored, the slabs adjoining: every tap has a mask, which keeps a window inside its slab
 
 
+# How the two halves of a window's sum become k + scale * sum
+cdef enum Addition:
+    TOGETHER        # k + scale * (even + odd)
+    APART           # (k + scale * even) + scale * odd: one rounding less if k is small, for long windows, which have many
+    COMPENSATED     # with most of what even + odd was rounded by, for beta 2, which doubles all errors
+
+
 # One window: its taps, and the climb that makes the newest line of every level above the first from the
 # one below and that level's lines at `earlier`.
 cdef struct Taps:
@@ -15,7 +22,8 @@ cdef struct Taps:
     const real* line[MAX_TAPS]
     const real* mask[MAX_TAPS]
     int levels
-    bint split              # the window has levels above the first
+    Addition addition
+    Py_ssize_t low          # elements from a number to what it was rounded by, where there are pairs of them
     real* level[MAX_LEVELS]
     const real* earlier[MAX_LEVELS][2]
 
@@ -101,14 +109,17 @@ cdef inline vec window_sum(vec newest, const Taps* at, int taps, Squares squares
     return even if taps == 1 else even + odd
 
 
-# k + scale * sum of the taps. A long window has more roundings behind it, and its halves are added with one less.
-cdef inline vec sum_under_power(vec scale, vec k, bint split, vec newest, const Taps* at, int taps, Squares squares,
-                                Py_ssize_t i, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
-    cdef vec even, odd
-    if not split:
+# k + scale * sum of the taps
+cdef inline vec sum_under_power(vec scale, vec k, Addition addition, vec newest, const Taps* at, int taps,
+                                Squares squares, Py_ssize_t i, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
+    cdef vec even, odd, sum
+    if addition == TOGETHER:
         return muladd(scale, window_sum(newest, at, taps, squares, i, m, part), k)
     half_sums(newest, at, taps, squares, i, m, part, &even, &odd)
-    return muladd(scale, odd, muladd(scale, even, k))
+    if addition == APART:
+        return muladd(scale, odd, muladd(scale, even, k))
+    sum = even + odd
+    return muladd(scale, sum, muladd(scale, odd - (sum - even), k))
 
 
 cdef inline vec climbed(vec newest, const real* const* earlier, Py_ssize_t i) noexcept nogil:

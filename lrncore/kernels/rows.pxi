@@ -91,7 +91,10 @@ cdef inline void aim_at_rows(const Window* window, const Ring* levels, const rea
 cdef void climb_rows(const Taps* taps, Py_ssize_t length) noexcept nogil:
     cdef int i
     for i in range(1, taps.levels):
-        climb(taps.level[i - 1], taps.earlier[i], taps.level[i], 0, length, 1)
+        if taps.low:
+            climb_pairs(taps.level[i - 1], taps.earlier[i], taps.level[i], taps.low, 0, length, 1)
+        else:
+            climb(taps.level[i - 1], taps.earlier[i], taps.level[i], 0, length, 1)
 
 
 # Rows of x, and of g, kept for elements that are made again, where the arrays do not keep them.
@@ -106,6 +109,7 @@ cdef inline Py_ssize_t g_depth(const Job* job) noexcept nogil:
 # Rows in scratch, with so many of x and of g where they are staged
 cdef inline Py_ssize_t rows_with(const Job* job, Py_ssize_t x_rows, Py_ssize_t g_rows) noexcept nogil:
     return (job.window.rows * (2 if job.second else 1) + 1 + (job.before + 1 if job.backward else 0)
+            + (job.window.rows + 1 if job.pairs else 0)
             + job.x.staged * x_rows + job.g.staged * g_rows + job.y.staged)
 
 
@@ -129,7 +133,7 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     cdef Ring gain, x_rows, g_rows
     cdef real* zeros
     cdef real* y_row = NULL
-    cdef Squares squares_from = STORED if job.task >= TANGENT else RECOMPUTED if job.past else FUSED
+    cdef Squares squares_from = STORED if job.task >= TANGENT or job.pairs else RECOMPUTED if job.past else FUSED
     cdef Lines lines
     cdef Around around = around_of(job, sums)
     cdef int i
@@ -143,11 +147,15 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
     lines.g_ahead = job.g.channel // <Py_ssize_t>sizeof(elem)
     lines.taps.levels = lines.products.levels = window.levels
     lines.taps.count = lines.products.count = window.taps
-    lines.taps.split = window.levels > 1
+    lines.taps.addition = APART if window.levels > 1 else COMPENSATED if formula.kind == TWO else TOGETHER
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = 0
     take_levels(window, squares, &scratch, width)
     zeros = take_ring(&scratch, 1, width).rows
     clear(zeros, width)
+    lines.taps.low = lines.products.low = 0
+    if job.pairs:
+        lines.taps.low = take_ring(&scratch, window.rows + 1, width).rows - squares[0].rows
+        clear(zeros + lines.taps.low, width)
     if job.second:
         take_levels(window, second, &scratch, width)
     if job.backward:
@@ -183,7 +191,10 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
             advance_levels(window, squares)
             aim_at_rows(window, squares, zeros, r, &lines.taps)
         if squares_from == STORED:
-            square(lines.fresh, 0, lines.taps.level[0], 0, length, 1)
+            if job.pairs:
+                square_pairs(lines.fresh, 0, lines.taps.level[0], lines.taps.low, 0, length, 1)
+            else:
+                square(lines.fresh, 0, lines.taps.level[0], 0, length, 1)
             climb_rows(&lines.taps, length)
         if job.task == TANGENT:
             advance_levels(window, second)
@@ -226,6 +237,8 @@ cdef void walk_rows(const Job* job, const char* x, const char* g, char* y, Py_ss
             lines.gp = ring_row(&gain, behind)
             around.first = o * length
             combine(formula, job.past, &lines)
+        elif job.pairs:
+            normalize_pairs(formula, &lines)
         elif job.task == FORWARD:
             normalize(formula, squares_from, &lines)
         elif job.task == TANGENT:

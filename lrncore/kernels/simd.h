@@ -255,8 +255,27 @@ INLINE vec minus_product(vec c, vec a, vec b)
 {
 #if defined(LRN_X86) && defined(LRN_FUSED)
     return (vec)X86(fnmadd)(a, b, c);
-#else
+#elif defined(LRN_FUSED)
     return muladd(splat(0) - a, b, c);
+#else
+    return c - a * b;
+#endif
+}
+
+/* v without the lower half of its fraction */
+INLINE vec upper_half(vec v)
+{
+    return from_bits(as_bits(v) & splat_bits(~(((bits_t)1 << (FRACTION_BITS + 1) / 2) - 1)));
+}
+
+/* What a*b was rounded by to give `product` */
+INLINE vec product_error(vec a, vec b, vec product)
+{
+#if defined(LRN_FUSED)
+    return muladd(a, b, splat(0) - product);
+#else
+    vec a_high = upper_half(a), a_low = a - a_high, b_high = upper_half(b), b_low = b - b_high;
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
 #endif
 }
 

@@ -7,14 +7,14 @@ cdef enum Pass:
     GAINS       # gp = g * p and t = gp * x / s, raised
 
 
-# x * s^-beta, which holds in the lanes whose `judged` is in the formula's range
-cdef inline vec times_power(vec x, vec s, Kind kind, Power power, vec* judged) noexcept nogil:
+# x * s^-beta, which holds in the lanes whose `judged` is in the formula's range; and perhaps 1/s, raised
+cdef inline vec times_power(vec x, vec s, Kind kind, Power power, vec* judged, vec* inverse) noexcept nogil:
     cdef vec v
     judged[0] = s
     if kind == HALF:
         v = times_half(x, s)
     elif kind == THREE_QUARTERS:
-        v = times_three_quarters(x, s, judged)
+        v = times_three_quarters(x, s, judged, inverse)
     elif kind == ONE:
         v = quotient(x, s, 0)
     elif kind == TWO:
@@ -42,7 +42,7 @@ cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* l
     cdef vec s, v
     while i < lines.length:
         part = lines.length - i if lines.length - i < LANES else 0
-        s = sum_under_power(splat(f.scale), splat(f.k), lines.taps.split, term(&lines.taps, 0, squares, j, m, part),
+        s = sum_under_power(splat(f.scale), splat(f.k), lines.taps.addition, term(&lines.taps, 0, squares, j, m, part),
                             &lines.taps, lines.taps.count, squares, j, m, part)
         store(sums, s)
         store(judged, s * s if JUDGES_SQUARE and f.kind == THREE_QUARTERS else s)
@@ -74,9 +74,9 @@ cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* l
 
 # One vector of a pass, at `i` from the pointers in `at`, at `j` from those of scratch and at `m` from the masks.
 cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range holds, Inside inside, Pass to,
-                                Squares squares, bint split, vec scale, vec k, const Lines* at, int levels, int taps,
+                                Squares squares, Addition addition, vec scale, vec k, const Lines* at, int levels, int taps,
                                 Py_ssize_t i, Py_ssize_t j, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
-    cdef vec newest, s, x, v, u, judged
+    cdef vec newest, s, x, v, u, judged, inverse
     if squares == FUSED:
         newest = fetch(at.fresh + i, part)
         newest = newest * newest
@@ -86,12 +86,12 @@ cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range 
         newest = term(&at.taps, 0, squares, j, m, part)
     if squares == RECOMPUTED:
         prefetch(at.fresh + i + at.ahead)
-    s = sum_under_power(scale, k, split, newest, &at.taps, taps, squares, j, m, part)
+    s = sum_under_power(scale, k, addition, newest, &at.taps, taps, squares, j, m, part)
     if part:
         s = first_lanes(s, splat(1), part)
     x = held(fetch(at.x + i, part))
     v = x if to == NORMALIZE else held(fetch(at.g + i, part))
-    u = times_power(v, s, kind, power, &judged)
+    u = times_power(v, s, kind, power, &judged, &inverse)
     if to == NORMALIZE:
         put_result(at, squares == RECOMPUTED, i, with_sign(u, x), part)
     else:
@@ -99,11 +99,11 @@ cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range 
             prefetch(at.g + i + at.g_ahead)
         # whole vectors: zeros behind a line's end
         store(at.gp + j, u)
-        store(at.t + j, u * quotient(x, s, RAISED))
+        store(at.t + j, u * (x * inverse if kind == THREE_QUARTERS else quotient(x, s, RAISED)))
     return still_inside(inside, judged, holds)
 
 
-cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, bint split, const Lines* lines,
+cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, Addition addition, const Lines* lines,
                              int levels, int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Power power = power_of(&f.exponent)
@@ -118,17 +118,17 @@ cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squar
         if squares == RECOMPUTED and to == NORMALIZE:
             i = min(at.length, first_part(at.y))
             if i:
-                inside = weigh_vector(f, kind, power, holds, inside, to, squares, split, scale, k, &at, levels, taps,
+                inside = weigh_vector(f, kind, power, holds, inside, to, squares, addition, scale, k, &at, levels, taps,
                                       0, shift, m, i)
         while i <= at.length - LANES:
-            inside = weigh_vector(f, kind, power, holds, inside, to, squares, split, scale, k, &at, levels, taps, i,
+            inside = weigh_vector(f, kind, power, holds, inside, to, squares, addition, scale, k, &at, levels, taps, i,
                                   i + shift, m, 0)
             i += LANES
             if squares == MASKED:
                 m = next_mask(&at, m)
         part = at.length - i
         if part:
-            inside = weigh_vector(f, kind, power, holds, inside, to, squares, split, scale, k, &at, levels, taps, i,
+            inside = weigh_vector(f, kind, power, holds, inside, to, squares, addition, scale, k, &at, levels, taps, i,
                                   i + shift, m, part)
         if UNLIKELY(not all_inside(inside, holds)):
             weigh_again(f, to, squares if squares != FUSED else STORED, lines, line)
@@ -143,22 +143,23 @@ cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squar
 # The loops for the usual windows have constant numbers of levels and taps.
 cdef inline void weigh_window(const Formula* f, Kind kind, Pass to, Squares squares, const Lines* lines) noexcept nogil:
     cdef int levels = lines.taps.levels if squares == FUSED else 1, taps = lines.taps.count
+    cdef Addition addition = COMPENSATED if kind == TWO else TOGETHER
     if MANY_LOOPS and squares == FUSED and levels == 3 and taps == 3:
-        weigh_lines(f, kind, to, squares, True, lines, 3, 3)
+        weigh_lines(f, kind, to, squares, APART, lines, 3, 3)
     elif MANY_LOOPS and squares == FUSED and levels == 4 and taps == 3:
-        weigh_lines(f, kind, to, squares, True, lines, 4, 3)
-    elif squares <= FUSED and lines.taps.split:
-        weigh_lines(f, kind, to, squares, True, lines, levels, taps)
+        weigh_lines(f, kind, to, squares, APART, lines, 4, 3)
+    elif squares <= FUSED and lines.taps.addition == APART:
+        weigh_lines(f, kind, to, squares, APART, lines, levels, taps)
     elif taps == 5:
-        weigh_lines(f, kind, to, squares, False, lines, 1, 5)
+        weigh_lines(f, kind, to, squares, addition, lines, 1, 5)
     elif MANY_LOOPS and squares <= FUSED and taps == 3:
-        weigh_lines(f, kind, to, squares, False, lines, 1, 3)
+        weigh_lines(f, kind, to, squares, addition, lines, 1, 3)
     elif MANY_LOOPS and squares <= FUSED and taps == 7:
-        weigh_lines(f, kind, to, squares, False, lines, 1, 7)
+        weigh_lines(f, kind, to, squares, addition, lines, 1, 7)
     elif MANY_LOOPS and squares <= FUSED and taps == 9:
-        weigh_lines(f, kind, to, squares, False, lines, 1, 9)
+        weigh_lines(f, kind, to, squares, addition, lines, 1, 9)
     else:
-        weigh_lines(f, kind, to, squares, False, lines, 1, taps)
+        weigh_lines(f, kind, to, squares, addition, lines, 1, taps)
 
 
 cdef inline void weigh_kind(const Formula* f, Pass to, Squares squares, const Lines* lines) noexcept nogil:

@@ -46,6 +46,8 @@ cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
     if job.second:
         buffers += job.window.levels
     buffers += job.backward
+    if job.pairs:
+        buffers += job.window.levels
     return ((buffers + job.y.staged) * plan.lines * plan.pitch
             + (job.x.staged + job.g.staged) * plan.lines * plan.kept_pitch + 2 * DIRECT_TAPS * mask_pitch(job))
 
@@ -80,7 +82,7 @@ cdef inline void carry_elements(elem* line, const Stream* plan) noexcept nogil:
     memmove(line - plan.keep, line - plan.keep + plan.step, plan.keep * sizeof(elem))
 
 
-cdef void climb_stream(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
+cdef void climb_stream(const Window* window, real** level, Py_ssize_t low, const Stream* plan, Py_ssize_t inner,
                        Py_ssize_t lines) noexcept nogil:
     cdef const real* earlier[2]
     cdef real* at
@@ -89,7 +91,10 @@ cdef void climb_stream(const Window* window, real** level, const Stream* plan, P
         at = level[i] + plan.lead
         for j in range(2):
             earlier[j] = at - (j + 1) * window.span[i] * inner
-        climb(at, earlier, level[i + 1] + plan.lead, plan.pitch, plan.step, lines)
+        if low:
+            climb_pairs(at, earlier, level[i + 1] + plan.lead, low, plan.pitch, plan.step, lines)
+        else:
+            climb(at, earlier, level[i + 1] + plan.lead, plan.pitch, plan.step, lines)
 
 
 cdef inline void aim_at_positions(const Window* window, real** level, const Stream* plan, Py_ssize_t inner,
@@ -109,7 +114,7 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     cdef Py_ssize_t inner = job.inner, slab = job.channels * inner, size = plan.lines * plan.pitch
     cdef Py_ssize_t ahead = job.after * inner, behind = job.before * inner if job.backward else 0
     cdef Py_ssize_t item = sizeof(elem), first, done, p, end, q, q_end, o, o_end, line
-    cdef real* squares[MAX_LEVELS]
+    cdef real* squares[2 * MAX_LEVELS]  # of pairs the first numbers, and behind them the second ones
     cdef real* second[MAX_LEVELS]
     cdef real* gain = NULL
     cdef elem* x_line = <elem*>scratch  # if not staged, somewhere
@@ -120,13 +125,14 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     cdef Squares squares_from = STORED
     cdef Lines lines
     cdef Around around = around_of(job, sums)
-    cdef int i
+    cdef int i, buffers = window.levels * (2 if job.pairs else 1)
     lines.around = &around
     lines.totals = totals
     clear(scratch, stream_scratch(job))
-    for i in range(window.levels):
+    for i in range(buffers):
         squares[i] = scratch
         scratch += size
+    lines.taps.low = window.levels * size if job.pairs else 0
     if job.second:
         for i in range(window.levels):
             second[i] = scratch
@@ -159,7 +165,7 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     lines.pitch = plan.pitch
     lines.ahead = lines.g_ahead = 0
     lines.taps.count = lines.products.count = window.taps
-    lines.taps.split = window.levels > 1
+    lines.taps.addition = APART if window.levels > 1 else COMPENSATED if formula.kind == TWO else TOGETHER
     lines.taps.levels = 1   # climbed chunk by chunk, not in the loops over vectors
     lines.x_pitch = plan.kept_pitch * item if job.x.staged else x_pitch
     lines.g_pitch = plan.kept_pitch * item if job.g.staged else g_pitch
@@ -169,9 +175,10 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
     while first < count:
         lines.count = min(plan.lines, count - first)
         if plan.step < plan.span:
-            for i in range(window.levels):
+            for i in range(buffers):
                 clear(squares[i], plan.lead)
-                if job.second:
+            if job.second:
+                for i in range(window.levels):
                     clear(second[i], plan.lead + ahead)
         p = 0
         while p < plan.span:
@@ -182,8 +189,12 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                 if job.x.staged:
                     for line in range(lines.count):
                         gather(&job.x, x + line * x_pitch + p * job.x.inner, x_line + line * plan.kept_pitch, done)
-                square(source(&job.x, x_line, x + p * item), lines.x_pitch, squares[0] + plan.lead,
-                       plan.pitch, done, lines.count)
+                if job.pairs:
+                    square_pairs(source(&job.x, x_line, x + p * item), lines.x_pitch, squares[0] + plan.lead,
+                                 lines.taps.low, plan.pitch, done, lines.count)
+                else:
+                    square(source(&job.x, x_line, x + p * item), lines.x_pitch, squares[0] + plan.lead,
+                           plan.pitch, done, lines.count)
                 if job.task == TANGENT:
                     if job.g.staged:
                         for line in range(lines.count):
@@ -193,11 +204,12 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
             if plan.step < plan.span:
                 done = max(<Py_ssize_t>0, done)
                 clear(squares[0] + plan.lead + done, plan.step - done)
+                clear(squares[0] + lines.taps.low + plan.lead + done, plan.step - done)
                 if job.task == TANGENT:
                     clear(second[0] + plan.lead + done, plan.step - done)
-            climb_stream(window, squares, &plan, inner, lines.count)
+            climb_stream(window, squares, lines.taps.low, &plan, inner, lines.count)
             if job.task == TANGENT:
-                climb_stream(window, second, &plan, inner, lines.count)
+                climb_stream(window, second, 0, &plan, inner, lines.count)
 
             q = max(<Py_ssize_t>0, p - ahead)
             q_end = min(slab, end - ahead)
@@ -213,7 +225,9 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                     for line in range(lines.count):
                         gather(&job.g, g + line * g_pitch + q * job.g.inner, g_line + line * plan.kept_pitch + (q - p),
                                lines.length)
-                if job.task == FORWARD:
+                if job.pairs:
+                    normalize_pairs(formula, &lines)
+                elif job.task == FORWARD:
                     normalize(formula, squares_from, &lines)
                 elif job.backward:
                     lines.t = second[0] + plan.lead + (q - p + ahead)
@@ -231,7 +245,7 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                 if plan.step < plan.span:
                     done = min(max(<Py_ssize_t>0, q_end - p + ahead), plan.step)
                     clear(second[0] + plan.lead + done, plan.step - done)
-                climb_stream(window, second, &plan, inner, lines.count)
+                climb_stream(window, second, 0, &plan, inner, lines.count)
                 o = max(<Py_ssize_t>0, p - ahead - behind)
                 o_end = min(slab, end - ahead - behind)
                 if o < o_end:
@@ -248,9 +262,10 @@ cdef void walk_stream(const Job* job, const char* x, Py_ssize_t x_pitch, const c
                 for line in range(lines.count):
                     scatter(&job.y, y_line + line * plan.pitch, y + line * y_pitch + o * job.y.inner, o_end - o)
             if plan.step < plan.span:
-                for i in range(window.levels):
+                for i in range(buffers):
                     carry(squares[i], &plan)
-                    if job.second:
+                if job.second:
+                    for i in range(window.levels):
                         carry(second[i], &plan)
                 if job.backward:
                     carry(gain, &plan)
