@@ -28,7 +28,9 @@ def blocks(name):
 def commands(name):
     """Return the commands of a page's console blocks in order, each with what it shows."""
     found = re.findall(r"^```console\n(.*?)^```$", PAGES[name], re.MULTILINE | re.DOTALL)
-    return [session.split("\n", 1) for block in found for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+    return [
+        session.split("\n", 1) for block in found for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+    ]
 
 
 def run(name, folder):

@@ -13,6 +13,7 @@ from lrncore import LRNSpec
 SHAPE = (1, 96, 55, 55)
 SHORT = (1, 96, 13, 55)
 
+
 @cache
 def exact(spec, magnitude=1, shape=SHAPE, dtype=np.float32):
     x = cases.normal(shape, dtype) * dtype(magnitude)

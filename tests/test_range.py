@@ -165,6 +165,13 @@ def test_others_keep_their_bits(layout):
     assert (cases.bits(y) != cases.bits(other)).sum() == cases.STRONG.size
 
 
+@each_beta
+@pytest.mark.parametrize("k", [1 / 16, 0.3, 1.0, 2.0])
+def test_the_largest_numbers_without_a_sum(beta, k):
+    x = np.finfo(np.float32).max * np.float32([1, -1, 0.3])
+    assert_forward(x, LRNSpec(0, 0, 0.0, beta, k), 0)
+
+
 # ---- found by make fuzz -----------------------------------------------------------------------------------
 
 

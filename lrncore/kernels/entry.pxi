@@ -102,6 +102,7 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, int threads, int swap
     cdef Job* job = &call.job
     cdef Grid* grid = &call.grid
     cdef Axis* to
+    cdef double beyond
     cdef int i, which
     grid.dims = 0
     for i in range(views[Y].ndim):
@@ -122,16 +123,16 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, int threads, int swap
     job.slabs = 1
     for i in range(grid.dims):
         job.slabs *= grid.axes[i].length
-    job.pairs = job.task == FORWARD and fabs(job.formula.beta) > (LONG_PAIRS_BEYOND if job.window.levels > 1
-                                                                  else PAIRS_BEYOND)
+    beyond = LONG_PAIRS_BEYOND if job.window.levels > 1 else PAIRS_BEYOND
+    job.pairs = job.task == FORWARD and fabs(job.formula.beta) > beyond
     set_operand(&job.x, grid, X, swapped & 1, job.task != PARAMETERS and views[X].buf == views[Y].buf)
     set_operand(&job.g, grid, G, swapped & 2, job.task != PARAMETERS and views[G].buf == views[Y].buf)
     job.g.staged = job.g.staged and job.task != FORWARD
     set_operand(&job.y, grid, Y, swapped & 4, False)
     job.y.staged = job.y.staged and job.task != PARAMETERS
     job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
-    job.past = (job.far and job.task < TANGENT and not job.pairs and not grid.streamed and job.window.levels == 1 and not job.x.staged
-                and not job.g.staged and not job.y.staged and aligned(views[Y]))
+    job.past = (job.far and job.task < TANGENT and not job.pairs and not grid.streamed and job.window.levels == 1
+                and not job.x.staged and not job.g.staged and not job.y.staged and aligned(views[Y]))
     set_width(job, grid, 1 if job.task == PARAMETERS else threads)
     call.tasks = job.slabs * grid.tiles
     call.sums = round_up((job.before + job.after + 1) * sizeof(Scaled), ALIGNMENT) if job.backward else 0

@@ -35,8 +35,9 @@ cdef inline double exactly(double given) noexcept nogil:
     return given
 
 
-# Which sums are in reach of the fast path, as exponents of two: both s and s^-beta have to be normal, x s^-beta finite,
-# and the squares that vanished below the smallest number must not be missed. The derivatives need room for t besides.
+# Which sums are in reach of the fast path, as exponents of two: both s and s^-beta have to be normal, and the squares
+# that vanished below the smallest number must not be missed. The forward's x s^-beta has to be finite, and the
+# derivatives, whose results are looked at, need room for t.
 cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
     cdef int lowest = 1 - EXPONENT_BIAS, highest = EXPONENT_BIAS + 1, scale = 0, most
     cdef double least, room
@@ -51,16 +52,16 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
         most = <int>((EXPONENT_BIAS - 2) / fabs(f.beta))
         lowest = max(lowest, -most)
         highest = min(highest, most)
-    if f.exact_scale > 0 and f.exact_k >= 0:
+    if task == FORWARD and f.exact_scale > 0 and f.exact_k >= 0:
         # x s^-beta <= scale^-1/2 s^(1/2 - beta)
         room = EXPONENT_BIAS - 2 + 0.5 * ilogb(f.exact_scale)
         if f.beta > 0.5:
             lowest = max(lowest, <int>max(ceil(room / (0.5 - f.beta)), -EXPONENT_BIAS))
         elif f.beta < 0.5:
             highest = min(highest, <int>min(floor(room / (0.5 - f.beta)), EXPONENT_BIAS + 1))
-    elif f.beta > 0:
+    elif task == FORWARD and f.beta > 0:
         lowest = max(lowest, 1)
-    elif f.beta < 0:
+    elif task == FORWARD and f.beta < 0:
         highest = min(highest, -1)
     if task == TANGENT and f.exact_scale != 0 and f.beta > 0:
         # what vanishes of the products x dx is less than their share's last bit

@@ -11,7 +11,7 @@ cdef enum Squares:
 # How the two halves of a window's sum become k + scale * sum
 cdef enum Addition:
     TOGETHER        # k + scale * (even + odd)
-    APART           # (k + scale * even) + scale * odd: one rounding less if k is small, for long windows, which have many
+    APART           # (k + scale * even) + scale * odd: one rounding less for small k, in windows that have many
     COMPENSATED     # with most of what even + odd was rounded by, for beta 2, which doubles all errors
 
 

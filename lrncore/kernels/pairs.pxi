@@ -1,5 +1,6 @@
-# The forward where the power multiplies the errors of s too much: squares and their sums as pairs of numbers, the second
-# one what the first was rounded by. It takes three to four times as long, for parameters that networks do not have.
+# The forward where the power multiplies the errors of s too much: squares and their sums as pairs of numbers, the
+# second one what the first was rounded by. It takes three to four times as long, for parameters that networks do not
+# have.
 
 cdef struct Pair:
     vec high

@@ -74,8 +74,8 @@ cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* l
 
 # One vector of a pass, at `i` from the pointers in `at`, at `j` from those of scratch and at `m` from the masks.
 cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range holds, Inside inside, Pass to,
-                                Squares squares, Addition addition, vec scale, vec k, const Lines* at, int levels, int taps,
-                                Py_ssize_t i, Py_ssize_t j, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
+                                Squares squares, Addition addition, vec scale, vec k, const Lines* at, int levels,
+                                int taps, Py_ssize_t i, Py_ssize_t j, Py_ssize_t m, Py_ssize_t part) noexcept nogil:
     cdef vec newest, s, x, v, u, judged, inverse
     if squares == FUSED:
         newest = fetch(at.fresh + i, part)
@@ -103,8 +103,8 @@ cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range 
     return still_inside(inside, judged, holds)
 
 
-cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, Addition addition, const Lines* lines,
-                             int levels, int taps) noexcept nogil:
+cdef inline void weigh_lines(const Formula* f, Kind kind, Pass to, Squares squares, Addition addition,
+                             const Lines* lines, int levels, int taps) noexcept nogil:
     cdef vec scale = splat(f.scale), k = splat(f.k)
     cdef Power power = power_of(&f.exponent)
     cdef Range holds = power.foreseen if kind == ANY else f.holds
