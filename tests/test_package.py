@@ -171,3 +171,13 @@ def test_version_is_that_of_the_installed_package():
     except metadata.PackageNotFoundError:
         pytest.skip("lrncore is not installed, only imported from its folder")
     assert installed == lrncore.__version__
+
+
+def test_uncompiled_sources_say_what_they_are(tmp_path):
+    shutil.copytree(ROOT / "lrncore", tmp_path / "lrncore", ignore=shutil.ignore_patterns("*.so", "*.pyd"))
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path[1:1] = {sys.path!r}; import lrncore"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: lrncore was found in its uncompiled sources: start Python elsewhere, "
+        "or build them (pip install -e .)"
+    )

@@ -11,7 +11,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast
 
-from lrncore.kernels._platform import supports
+try:
+    from lrncore.kernels._platform import supports
+except ModuleNotFoundError as error:
+    raise ImportError(
+        "lrncore was found in its uncompiled sources: start Python elsewhere, or build them (pip install -e .)"
+    ) from error
 
 #: Best first. `baseline` runs on every processor of its platform: SSE2 on x86-64, NEON on arm64.
 INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
