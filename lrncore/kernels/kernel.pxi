@@ -64,6 +64,7 @@ cdef extern from "power_any.h" nogil:
     vec muladd(vec a, vec b, vec c) noexcept
     vec quotient(vec x, vec s, int raised) noexcept
     vec with_sign(vec product, vec x) noexcept
+    vec with_zeros_sign(vec product, vec x) noexcept
     vec times_inverse_square(vec x, vec s) noexcept
     vec times_half(vec x, vec s) noexcept
     vec times_three_quarters(vec x, vec s, vec* judged, vec* inverse) noexcept

@@ -148,9 +148,17 @@ INLINE vec with_sign(vec product, vec x)
 {
 #if defined(LRN_X86) && VECTOR_BYTES == 64
     return (vec)_mm512_ternarylogic_epi32((__m512i)product, (__m512i)x, (__m512i)splat(REAL(-0.0)), 0xd8);
-#elif defined(LRN_FUSED)
+#else
     ivec sign = as_bits(splat(REAL(-0.0)));
     return from_bits((as_bits(product) & ~sign) | (as_bits(x) & sign));
+#endif
+}
+
+/* The same for a product of this file's, which has that sign where products and sums are not fused */
+INLINE vec with_zeros_sign(vec product, vec x)
+{
+#if defined(LRN_FUSED)
+    return with_sign(product, x);
 #else
     (void)x;
     return product;

@@ -93,7 +93,7 @@ cdef inline Inside weigh_vector(const Formula* f, Kind kind, Power power, Range 
     v = x if to == NORMALIZE else held(fetch(at.g + i, part))
     u = times_power(v, s, kind, power, &judged, &inverse)
     if to == NORMALIZE:
-        put_result(at, squares == RECOMPUTED, i, with_sign(u, x), part)
+        put_result(at, squares == RECOMPUTED, i, with_zeros_sign(u, x), part)
     else:
         if squares == RECOMPUTED:
             prefetch(at.g + i + at.g_ahead)
