@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "docs" / "figures"
-NAMES = sorted(path.stem for path in SCRIPTS.glob("[a-z]*.py"))
+NAMES = sorted(path.stem for path in SCRIPTS.glob("[a-z]*.py") if (ROOT / "docs" / f"{path.stem}.svg").exists())
 #: What a page may take to load, in bytes
 LARGEST = 200_000
 

@@ -1,8 +1,10 @@
 """What the pictures share: colours and sizes, the data behind them, and where both are kept."""
 
+import argparse
 import json
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,18 +66,23 @@ def save(figure: Figure, name: str) -> None:
     figure.savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
 
 
-def read(name: str) -> dict[str, Any]:
-    """Return what NAME.json holds."""
-    found: dict[str, Any] = json.loads((SCRIPTS / f"{name}.json").read_text())
+def recorded(name: str, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what NAME.json holds, measured before if the command line says so or nothing is there."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--measure", action="store_true", help=f"measure again, and write {name}.json")
+    path = SCRIPTS / f"{name}.json"
+    if parser.parse_args().measure or not path.exists():
+        write(path, measure())
+    found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
-def write(name: str, data: dict[str, Any]) -> None:
-    """Write NAME.json, a line for each measurement."""
+def write(path: Path, data: dict[str, Any]) -> None:
+    """Write a measurement as JSON, a line for each row."""
     head = {key: value for key, value in data.items() if key != "rows"}
     lines = [json.dumps(row, ensure_ascii=False) for row in data["rows"]]
     text = json.dumps(head, ensure_ascii=False)[:-1] + ', "rows": [\n' + ",\n".join(lines) + "\n]}\n"
-    (SCRIPTS / f"{name}.json").write_text(text)
+    path.write_text(text)
 
 
 def machine(peers: list[str]) -> dict[str, Any]:

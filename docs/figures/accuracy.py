@@ -4,7 +4,6 @@ It draws what accuracy.json holds. `--measure` measures that again before, with 
 that are installed, beside the oracle of the tests.
 """
 
-import argparse
 import importlib
 import os
 import sys
@@ -13,7 +12,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-from _style import FAINT, OWN, PEERS, SCRIPTS, blank, machine, measured_on, note, read, save, write
+from _style import FAINT, OWN, PEERS, SCRIPTS, blank, machine, measured_on, note, recorded, save
 from benchmarks.cases import normal
 from matplotlib.axes import Axes
 from peers.plan import FORWARD, Case, Problem
@@ -32,12 +31,8 @@ EDGES = np.linspace(-4, 4, 81)
 
 
 def main() -> None:
-    """Measure if asked to, and draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", action="store_true", help="measure again (a minute)")
-    if parser.parse_args().measure:
-        write("accuracy", measured(list(PEERS), SHAPE))
-    draw(read("accuracy"))
+    """Draw the picture."""
+    draw(recorded("accuracy", lambda: measured(list(PEERS), SHAPE)))
 
 
 def measured(names: list[str], shape: tuple[int, ...]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Draw docs/threads.svg: what a second thread gains, by the size of the array, at once and after a pause.
 
-It draws what threads.json holds. `--measure` measures that again before, on a machine of at least two processors.
+It draws what threads.json holds. `--measure` measures that again before, which takes a machine of at least two
+processors on which nothing else runs: a second thread that has to wait for its processor shows as such.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +21,8 @@ from _style import (
     measured_on,
     note,
     plain_numbers,
-    read,
+    recorded,
     save,
-    write,
 )
 from benchmarks.cases import ALEXNET, normal
 from matplotlib.axes import Axes
@@ -39,14 +38,8 @@ PAUSES = {"at once": 0.0, "after a pause": PAUSE}
 
 
 def main() -> None:
-    """Measure if asked to, and draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--measure", action="store_true", help="measure again (minutes, on a quiet machine)"
-    )
-    if parser.parse_args().measure:
-        write("threads", measured(SIDES, rounds=81))
-    draw(read("threads"))
+    """Draw the picture."""
+    draw(recorded("threads", lambda: measured(SIDES, rounds=81)))
 
 
 def measured(sides: tuple[int, ...], rounds: int) -> dict[str, Any]:

@@ -4,14 +4,13 @@ It draws what times.json holds. `--measure` measures that again before, with tho
 that are installed.
 """
 
-import argparse
 import sys
 from math import prod
 from statistics import median
 from typing import Any
 
 import numpy as np
-from _style import FAINT, MUTED, PEERS, blank, machine, measured_on, note, plain_numbers, read, save, write
+from _style import FAINT, MUTED, PEERS, blank, machine, measured_on, note, plain_numbers, recorded, save
 from matplotlib.axes import Axes
 from peers.plan import FORWARD, Case, Plan
 from peers.processes import collect
@@ -35,12 +34,8 @@ ROUNDS = 3
 
 
 def main() -> None:
-    """Measure if asked to, and draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", action="store_true", help="measure again (some minutes)")
-    if parser.parse_args().measure:
-        write("times", measured(list(PEERS), SWEEPS, seconds=0.2))
-    draw(read("times"))
+    """Draw the picture."""
+    draw(recorded("times", lambda: measured(list(PEERS), SWEEPS, seconds=0.2)))
 
 
 def measured(names: list[str], sweeps: dict[str, dict[int, Case]], seconds: float) -> dict[str, Any]:
