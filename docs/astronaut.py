@@ -12,4 +12,4 @@ SIDE = 227
 GREY = (0.299, 0.587, 0.114)
 
 photograph = transform.resize(data.astronaut(), (SIDE, SIDE), anti_aliasing=True, preserve_range=True)
-np.save(Path(__file__).parents[1] / "astronaut.npy", (photograph @ GREY).round().astype(np.uint8))
+np.save(Path(__file__).with_suffix(".npy"), (photograph @ GREY).round().astype(np.uint8))
