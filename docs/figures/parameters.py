@@ -30,7 +30,7 @@ def main() -> None:
     for axis in axes[:, 0]:
         axis.set_ylabel("after")
     words = f"n = {SPEC.size}, alpha / n = {SPEC.scale:f}, beta = {SPEC.beta:g}, k = {SPEC.k:g}"
-    note(figure, f"All else as in AlexNet: {words}. The broad grey line: nothing changed.")
+    note(figure, f"All else as in AlexNet: {words}. Grey line: no change.")
     save(figure, "parameters")
 
 
