@@ -45,8 +45,9 @@ def running(folder, command):
     """Start a long run that would replace an old file, and return it when it has begun to write."""
     save_sparse("x.npy", (4096, 16, 256))
     np.save("y.npy", np.zeros(3))
-    # a job in the background inherits SIGINT as ignored
-    before = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    # a job in the background inherits SIGINT as ignored, and one of nohup SIGHUP
+    before = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    before += "if hasattr(signal, 'SIGHUP'): signal.signal(signal.SIGHUP, signal.SIG_DFL)"
     process = command(
         "apply", "x.npy", "y.npy", "--force", *LONG, before=before, wait=False, start_new_session=True
     )

@@ -269,11 +269,13 @@ def test_endless_exponents(k, expected, beta, dtype, layout):
 
 @each_layout
 @each_dtype
-def test_subnormal_input(dtype, layout):
+def test_subnormal_input(dtype, layout, isa):
+    # without fused products, the parts of a product are rounded apart
+    wrong = np.finfo(dtype).smallest_subnormal if isa == "baseline" else 0
     case = LAYOUTS[layout]
     x = (cases.normal(case.shape, np.float64) * 1000).astype(int).astype(dtype) * np.finfo(dtype).smallest_subnormal
     y = lrncore.lrn(x, LRNSpec(2, 2, 1.0, 0.5, 0.25), case.axis)
-    assert np.array_equal(y, 2 * x)
+    assert (abs(y - 2 * x) <= wrong).all()
 
 
 @each_layout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import sys
@@ -41,10 +43,10 @@ def main(words: Sequence[str] | None = None) -> int:
         say(f"{command}: interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # so that the interpreter does not try once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return FAILED
     except OSError as error:
+        _drop_output()
         say(f"{command}: {error.strerror or error}")
         return FAILED
     except MemoryError:
@@ -65,6 +67,13 @@ def parser() -> Parser:
     for command in COMMANDS:
         command.add_to(commands)
     return top
+
+
+def _drop_output() -> None:
+    """Drop what could not be printed, so that the interpreter does not try once more."""
+    # where there is a file behind it
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
