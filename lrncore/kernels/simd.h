@@ -100,16 +100,25 @@ typedef signed_bits_t sivec __attribute__((vector_size(VECTOR_BYTES)));
 
 /* ---- memory: any alignment, and tails of 1 to LANES - 1 elements ------------------------------------ */
 
+/* (gcc has memcpy's `v` pass through the stack in long loops.) */
 INLINE vec load(const real *from)
 {
+#if defined(LRN_X86)
+    return (vec)X86(loadu)(from);
+#else
     vec v;
     memcpy(&v, from, sizeof v);
     return v;
+#endif
 }
 
 INLINE void store(real *to, vec v)
 {
+#if defined(LRN_X86)
+    X86(storeu)(to, v);
+#else
     memcpy(to, &v, sizeof v);
+#endif
 }
 
 /* Stores past the caches; `to` must be a multiple of a vector's size */
