@@ -22,7 +22,7 @@ from lrncore._checks import check_int
 from lrncore.kernels._platform import max_threads
 
 #: Below this many elements for each thread, the time to wake a second one exceeds what it saves (measured).
-WORK_PER_THREAD = 32768
+WORK_PER_THREAD = 65536
 
 #: More would gain nothing, and OpenMP ends the process when the system refuses it a thread.
 MOST_THREADS = max(64, os.cpu_count() or 1)
