@@ -100,7 +100,8 @@ def show(axis: Axes, rows: list[dict[str, Any]]) -> None:
     axis.axvspan(elements[0] / 2, 2 * WORK_PER_THREAD, color=FAINT, alpha=0.5, lw=0)
     axis.set(xscale="log", yscale="log", xlim=(elements[0] / 1.3, 1.3 * elements[-1]), ylabel="times one thread")
     axis.set_yticks([0.5, 1, 2, 4, 8])
-    axis.text(2 * WORK_PER_THREAD / 1.1, 0.55, "lrncore takes one", ha="right", color=MUTED, size=10)
+    style = {"color": MUTED, "size": 10, "in_layout": False}
+    axis.text(2 * WORK_PER_THREAD / 1.1, 0.55, "lrncore takes one", ha="right", clip_on=True, **style)
     plain_numbers(axis, "y")
 
 

@@ -154,11 +154,14 @@ INLINE vec with_sign(vec product, vec x)
 #endif
 }
 
-/* The same for a product of this file's, which has that sign where products and sums are not fused */
+/* The same for a finite product of this file's, of which only a zero may have the wrong sign, and where products and sums
+ * are not fused, none */
 INLINE vec with_zeros_sign(vec product, vec x)
 {
-#if defined(LRN_FUSED)
+#if defined(LRN_X86) && VECTOR_BYTES == 64
     return with_sign(product, x);
+#elif defined(LRN_FUSED)
+    return from_bits(as_bits(product) | (as_bits(x) & as_bits(splat(REAL(-0.0)))));
 #else
     (void)x;
     return product;
