@@ -143,8 +143,8 @@ def report(x: Image) -> None:
     threads = lrncore.get_num_threads()
     out, plain = np.zeros_like(x), "NumPy, slices"
     calls: dict[str, Callable[[], object]] = {"np.copyto": partial(np.copyto, out, x)}
-    for number in sorted({1, threads}):
-        name = f"lrncore, {number} thread{'s' * (number > 1)}"
+    own = {number: f"lrncore, {number} thread{'s' * (number > 1)}" for number in sorted({1, threads})}
+    for number, name in own.items():
         calls[name] = partial(lrncore.lrn, x, SPEC, out=out, num_threads=number)
     slices = Slices(x, SPEC, 1, out, x)
     calls[plain] = slices.forward
@@ -160,6 +160,8 @@ def report(x: Image) -> None:
     for name, value in seconds.items():
         ratio = value / seconds["np.copyto"]
         print(f" {name:19} {value * 1e3:7.3f} ms {ratio:6.1f} x copy  {bar(value / seconds[plain])}")
+    if seconds[own[threads]] > seconds[own[1]]:
+        print(" Other programs are using the processors: the threads wait for each other.")
     rule("largest difference from the formula in float64")
     exact = reference(x, SPEC)
     spacing = np.spacing(exact.astype(np.float32))
