@@ -16,7 +16,7 @@ exit status:
   0    done
   1    the machine failed: no space, no memory, a library that is not installed
   2    the command line or an input is wrong
-  130  interrupted by Ctrl-C; 143 if terminated
+  130  interrupted by Ctrl-C; 143 if terminated, 129 if its terminal was closed
 """
 
 

@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "apply",
         help="normalize a .npy file of any size",
-        usage="lrncore apply IN.npy OUT.npy --convention NAME [its arguments] [options]",
+        usage="lrncore apply IN.npy OUT.npy [--convention NAME] [its arguments] [options]",
         description="Normalize the array in a .npy file, block by block in bounded memory. OUT.npy appears when it "
         "is whole, and has the shape, dtype, byte order and memory order of IN.npy.",
         examples=(
