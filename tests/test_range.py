@@ -197,5 +197,11 @@ def test_a_gradient_whose_second_term_vanishes_in_float32(x, spec):
     assert_backward(np.float32([1]), np.float32([x]), spec, 0)
 
 
+def test_a_slope_that_vanishes_in_float32():
+    x = cases.normal((1, 40, 9)) * np.float32(1e18)
+    g = cases.normal(x.shape, seed=1) * np.float32(1e-15)
+    assert_backward(g, x, LRNSpec(2, 2, float(np.float32(1e-37)), 0.75, 1.0), 1)
+
+
 def test_a_power_beyond_double():
     assert_forward(np.array([4.4e44]), LRNSpec(0, 0, 1.0, 3.9, 1.0), 0)

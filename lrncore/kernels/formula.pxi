@@ -71,7 +71,7 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
         # 2^-RAISED s stays normal, and t that vanishes is less than its share's last bit
         lowest = max(lowest, RAISED + 4 - EXPONENT_BIAS)
         highest = min(highest, 2 * RAISED - 6 - scale)
-        if f.slope != 0 and not -EXPONENT_BIAS < ilogb(f.slope) < EXPONENT_BIAS:
+        if f.exact_scale != 0 and f.beta != 0 and not -EXPONENT_BIAS < ilogb(f.slope) < EXPONENT_BIAS:
             highest = lowest
     if FORMS_SQUARE and f.kind == THREE_QUARTERS:
         lowest = max(lowest, -(EXPONENT_BIAS + 1) // 2)
