@@ -12,12 +12,11 @@ forward mode and with respect to the parameters.
 from lrncore._config import show_config
 from lrncore._conventions import conventions
 from lrncore._threads import get_num_threads, set_num_threads
+from lrncore._version import __version__ as __version__
 from lrncore.derivatives import ParamGrads, lrn_jvp, lrn_param_grads
 from lrncore.functional import local_response_norm, local_response_normalization, lrn, lrn_backward
 from lrncore.module import LocalResponseNorm
 from lrncore.spec import LRNSpec
-
-__version__ = "0.1.0"
 
 __all__ = [
     "LRNSpec",

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from lrncore import _threads, kernels
+from lrncore._version import __version__
 from lrncore.kernels import _platform
 
 
@@ -35,8 +36,6 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, object
     >>> sorted(lrncore.show_config(mode="dicts"))
     ['available', 'instruction_set', 'lrncore', 'numpy', 'openmp', 'processor', 'python', 'threads']
     """
-    from lrncore import __version__  # noqa: PLC0415  (the package imports this module)
-
     config: dict[str, object] = {
         "lrncore": __version__,
         "python": platform.python_version(),
