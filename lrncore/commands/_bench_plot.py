@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
+from lrncore.commands._bench_rows import COPY, Row
 from lrncore.commands._ending import Failed
-
-if TYPE_CHECKING:
-    from lrncore.commands.bench import Row
 
 OWN, OTHERS, INK = ("#f2b279", "#e8710a"), "#7f93ab", "#7d8590"
 STYLE = {
@@ -39,7 +36,7 @@ def check(path: str) -> None:
 def draw(path: str, rows: list[Row], processor: str) -> None:
     """Draw a panel for each pass, a group of bars for each case."""
     directions = list(dict.fromkeys(row.direction for row in rows))
-    names = [name for name in rows[0].seconds if name != "copy"]
+    names = [name for name in rows[0].seconds if name != COPY]
     colours = [*OWN[-(len(names) - 1) :], OTHERS]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11, 0.28 * len(names) * len(rows) / len(directions) + 1.5), layout="constrained")

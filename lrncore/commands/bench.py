@@ -6,12 +6,13 @@ import argparse
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrncore._threads import get_num_threads
 from lrncore.commands import info
+from lrncore.commands._bench_rows import COPY, Case, Row
 from lrncore.commands._ending import need, refusing
 from lrncore.commands._numpy_lrn import Slices
 from lrncore.commands._turns import medians
@@ -21,23 +22,10 @@ from lrncore.spec import LRNSpec
 if TYPE_CHECKING:
     from lrncore.commands._parser import Commands
 
-COPY, NUMPY = "copy", "NumPy"
+NUMPY = "NumPy"
 LEAST_ROUNDS = 5
 #: Responses of trained networks reach some hundreds
 LOUD = np.float32(100)
-
-
-class Case(NamedTuple):
-    """A layer of a published network."""
-
-    name: str
-    shape: tuple[int, ...]
-    spec: LRNSpec
-    axis: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.name} {'x'.join(map(str, self.shape))}"
-
 
 CASES = (
     Case("AlexNet", (1, 96, 55, 55), LRNSpec.alexnet()),
@@ -47,18 +35,6 @@ CASES = (
     Case("AlexNet, packed", (1, 55, 55, 96), LRNSpec.alexnet(), -1),
     Case("AlexNet", (32, 96, 55, 55), LRNSpec.alexnet()),
 )
-
-
-class Row(NamedTuple):
-    """Seconds of each contender on one pass of a case, by its name."""
-
-    case: Case
-    direction: str
-    seconds: dict[str, float]
-
-    def copies(self, name: str) -> float:
-        """Return the time in copies of the array."""
-        return self.seconds[name] / self.seconds[COPY]
 
 
 def add_to(commands: Commands) -> None:
