@@ -1,17 +1,21 @@
-"""Each framework's convention as data: its window, its alpha, its names for the parameters, what it refuses."""
+"""Each framework's convention as data: window, alpha, arguments, what it refuses; and the published networks.
+
+A row is all that LRNSpec's constructors, `LRNSpec.to` and `conventions` know of a framework.
+"""
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 from lrncore._checks import check_int, check_real
 
-if TYPE_CHECKING:
-    from lrncore.spec import LRNSpec
+#: Of an LRNSpec: before, after, scale, beta, k
+Fields: TypeAlias = tuple[int, int, float, float, float]
 
 
 class Window(NamedTuple):
@@ -31,71 +35,105 @@ WIDENED = Window(lambda n: (n // 2, n // 2), "its windows have as many before as
 RADIUS = Window(lambda radius: (radius, radius), "its windows have as many before as after", least=0)
 
 
-class Convention(NamedTuple):
+# nobody compares or prints one, and each method that is generated takes time at import
+@dataclass(eq=False, repr=False)
+class Convention:
     """How a framework means its LRN."""
 
     window: Window
     divided: bool
-    names: tuple[str, str, str, str]
-    """Of the size, alpha, beta and k."""
+    """Is alpha divided by the size?"""
+    arguments: dict[str, float | None]
+    """The framework's names in its order, each with its default. None: required; after a default, by name only."""
+    meanings: tuple[str, ...] = ("size", "alpha", "beta", "k")
+    """Of the arguments."""
     most: float = math.inf
     """Channels of a window."""
     least_beta: float = -math.inf
     least_k: float = -math.inf
 
-    def parameters(self, size: int, alpha: float, beta: float, k: float) -> tuple[int, int, float, float, float]:
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The framework's names for the size, alpha, beta and k."""
+        return dict(zip(self.meanings, self.arguments, strict=True))
+
+    def fields(self, size: int, alpha: float, beta: float, k: float) -> Fields:
         """Return the fields of the LRNSpec that these arguments mean."""
-        size_name, alpha_name, beta_name, k_name = self.names
-        n = check_int(size, size_name, self.window.least)
+        name = self.names
+        n = check_int(size, name["size"], self.window.least)
         if self.window.odd and n % 2 == 0:
-            raise ValueError(f"{size_name} must be odd, got {n}")
+            raise ValueError(f"{name['size']} must be odd, got {n}")
         if n > self.most:
-            raise ValueError(f"{size_name} must be at most {self.most}, got {n}")
-        scale = check_real(alpha, alpha_name)
+            raise ValueError(f"{name['size']} must be at most {self.most}, got {n}")
+        scale = check_real(alpha, name["alpha"])
         if self.divided:
             # n may be beyond the range of floats
             scale = scale / n if n < sys.float_info.max else math.copysign(0.0, scale)
-        exponent = _at_least(check_real(beta, beta_name), beta_name, self.least_beta)
-        constant = _at_least(check_real(k, k_name), k_name, self.least_k)
+        exponent = _at_least(check_real(beta, name["beta"]), name["beta"], self.least_beta)
+        constant = _at_least(check_real(k, name["k"]), name["k"], self.least_k)
         return *self.window.channels(n), scale, exponent, constant
 
-    def arguments(self, name: str, spec: LRNSpec) -> dict[str, Any]:
-        """Return the arguments, in the framework's order, that mean `spec`."""
-        size = spec.before if self.window is RADIUS else spec.size
-        if self.window.channels(size) != (spec.before, spec.after):
+    def words(self, name: str, fields: Fields) -> dict[str, Any]:
+        """Return the arguments, in the framework's order, that mean an LRNSpec with these fields."""
+        before, after, scale, beta, k = fields
+        size = before if self.window is RADIUS else before + after + 1
+        if self.window.channels(size) != (before, after):
             raise ValueError(
-                f"{name} has no window of {spec.before} channels before and {spec.after} after: {self.window.rule}"
+                f"{name} has no window of {before} channels before and {after} after: {self.window.rule}"
             )
-        alpha = _undivided(spec.scale, size) if self.divided else spec.scale
+        alpha = _undivided(scale, size) if self.divided else scale
         try:
-            self.parameters(size, alpha, spec.beta, spec.k)
+            self.fields(size, alpha, beta, k)
         except ValueError as refused:
             raise ValueError(f"{name} cannot mean this spec: {refused}") from None
-        values = dict(zip(self.names, (size, alpha, spec.beta, spec.k), strict=True))
-        return {argument: values[argument] for argument in _signature(name).parameters}
+        values = {"size": size, "alpha": alpha, "beta": beta, "k": k}
+        return {argument: values[meaning] for argument, meaning in zip(self.arguments, self.meanings, strict=True)}
 
 
-_PLAIN = ("size", "alpha", "beta", "k")
+K_SECOND = "size", "k", "alpha", "beta"
 
 CONVENTIONS = {
-    "torch": Convention(EARLIER, True, _PLAIN),
-    "paddle": Convention(EARLIER, True, _PLAIN),
-    "cuda_convnet": Convention(EARLIER, True, ("size", "scale", "pow", "minDiv")),
-    "onnx": Convention(LATER, True, ("size", "alpha", "beta", "bias")),
+    "torch": Convention(EARLIER, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "paddle": Convention(EARLIER, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "cuda_convnet": Convention(EARLIER, True, {"size": None, "scale": None, "pow": None, "minDiv": 1.0}),
+    "onnx": Convention(LATER, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "bias": 1.0}),
     "cudnn": Convention(
-        LATER, True, ("lrnN", "lrnAlpha", "lrnBeta", "lrnK"), most=16, least_beta=0.01, least_k=1e-5
+        LATER,
+        True,
+        {"lrnN": 5, "lrnAlpha": 1e-4, "lrnBeta": 0.75, "lrnK": 2.0},
+        most=16,
+        least_beta=0.01,
+        least_k=1e-5,
     ),
-    "matlab": Convention(LATER, True, ("windowChannelSize", "Alpha", "Beta", "K"), least_beta=0.01, least_k=1e-5),
-    "caffe": Convention(ODD, True, ("local_size", "alpha", "beta", "k")),
-    "onednn": Convention(SHRUNK, True, ("local_size", "alpha", "beta", "k")),
-    "mxnet": Convention(ODD, True, ("nsize", "alpha", "beta", "knorm")),
-    "tensorflow": Convention(RADIUS, False, ("depth_radius", "alpha", "beta", "bias")),
-    "chainer": Convention(WIDENED, False, ("n", "alpha", "beta", "k")),
-    "paper": Convention(WIDENED, False, ("n", "alpha", "beta", "k")),
-    "matconvnet": Convention(LATER, False, ("N", "alpha", "beta", "kappa")),
-    "lucid": Convention(LATER, False, _PLAIN),
-    "torch_js": Convention(WIDENED, True, _PLAIN),
-    "ncnn": Convention(EARLIER, True, ("local_size", "alpha", "beta", "bias")),
+    "matlab": Convention(
+        LATER,
+        True,
+        {"windowChannelSize": None, "Alpha": 1e-4, "Beta": 0.75, "K": 2.0},
+        least_beta=0.01,
+        least_k=1e-5,
+    ),
+    "caffe": Convention(ODD, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "k": 1.0}),
+    "onednn": Convention(SHRUNK, True, {"local_size": None, "alpha": None, "beta": None, "k": None}),
+    "mxnet": Convention(
+        ODD, True, {"alpha": 1e-4, "beta": 0.75, "knorm": 2.0, "nsize": None}, ("alpha", "beta", "k", "size")
+    ),
+    "tensorflow": Convention(RADIUS, False, {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5}, K_SECOND),
+    "chainer": Convention(WIDENED, False, {"n": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}, K_SECOND),
+    "paper": Convention(WIDENED, False, {"n": 5, "alpha": 1e-4, "beta": 0.75, "k": 2.0}),
+    "matconvnet": Convention(LATER, False, {"N": 5, "kappa": 1.0, "alpha": 1e-4 / 5, "beta": 0.75}, K_SECOND),
+    "lucid": Convention(LATER, False, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "torch_js": Convention(WIDENED, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "ncnn": Convention(EARLIER, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0}),
+}
+
+#: Of networks: the convention in which they were published, and the size, alpha, beta and k there
+NETWORKS = {
+    "alexnet": ("cuda_convnet", 5, 1e-4, 0.75, 2.0),
+    "caffenet": ("caffe", 5, 1e-4, 0.75, 1.0),
+    "googlenet": ("caffe", 5, 1e-4, 0.75, 1.0),
+    "zfnet512": ("onnx", 5, 5e-4, 0.75, 2.0),
+    "vgg_m": ("caffe", 5, 5e-4, 0.75, 2.0),
+    "cifar10": ("cuda_convnet", 9, 0.001, 0.75, 1.0),
 }
 
 
@@ -146,20 +184,19 @@ def _row(name: str, convention: Convention) -> Row:
         even = "refused"
     else:
         even = "{} and {}".format(*convention.window.channels(4))
-    size, alpha = convention.names[:2]
-    return Row(name, _arguments(name), even, f"{alpha} / {size}" if convention.divided else alpha)
+    names = convention.names
+    scale = f"{names['alpha']} / {names['size']}" if convention.divided else names["alpha"]
+    return Row(name, _signature(convention), even, scale)
 
 
-def _arguments(name: str) -> str:
-    signature = _signature(name)
-    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
-    return str(signature.replace(parameters=bare, return_annotation=signature.empty))
-
-
-def _signature(name: str) -> inspect.Signature:
-    from lrncore.spec import LRNSpec  # noqa: PLC0415  # which is made of these conventions
-
-    return inspect.signature(getattr(LRNSpec, name))
+def _signature(convention: Convention) -> str:
+    words: list[str] = []
+    for name, default in convention.arguments.items():
+        if default is not None:
+            words.append(f"{name}={default}")
+        else:
+            words += ["*", name] if any("=" in word for word in words) else [name]
+    return f"({', '.join(words)})"
 
 
 def _at_least(value: float, name: str, least: float) -> float:

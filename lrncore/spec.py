@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from lrncore._checks import check_int, check_real
-from lrncore._conventions import CONVENTIONS
-from lrncore._networks import Networks
+from lrncore._conventions import CONVENTIONS, NETWORKS
 
 
 @dataclass(frozen=True)
-class LRNSpec(Networks):
+class LRNSpec:
     """The parameters of a Local Response Normalization, independent of any framework.
 
     ::
@@ -43,6 +42,10 @@ class LRNSpec(Networks):
 
     Notes
     -----
+    Each framework's constructor takes the framework's arguments: its names, its order, its defaults. Under whatever
+    name, the size is an int of at least 1, and alpha, beta and k are finite real numbers; otherwise a TypeError or
+    a ValueError says so. Alpha is given as the framework takes it, before any division. `conventions` lists them.
+
     A convention of your own is a function that returns a spec. Say which channels an even window holds and
     whether alpha is divided::
 
@@ -124,7 +127,254 @@ class LRNSpec(Networks):
         found = CONVENTIONS.get(convention)
         if found is None:
             raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
-        return found.arguments(convention, self)
+        return found.words(convention, (self.before, self.after, self.scale, self.beta, self.k))
+
+    @classmethod
+    def _of(cls, convention: str, size: int, alpha: float, beta: float, k: float) -> Self:
+        return cls(*CONVENTIONS[convention].fields(size, alpha, beta, k))
+
+    @classmethod
+    def torch(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Self:
+        """Make the spec of PyTorch's `torch.nn.LocalResponseNorm`.
+
+        Alpha is divided by `size`; an even window reaches one channel further back than ahead.
+
+        >>> LRNSpec.torch(4, alpha=1.0)
+        LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)
+        """
+        return cls._of("torch", size, alpha, beta, k)
+
+    @classmethod
+    def paddle(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Self:
+        """Make the spec of PaddlePaddle's `paddle.nn.LocalResponseNorm`, which means what `torch` does.
+
+        Its documents leave out the division of alpha by `size`; the code has it.
+
+        >>> LRNSpec.paddle(5) == LRNSpec.torch(5)
+        True
+        """
+        return cls._of("paddle", size, alpha, beta, k)
+
+    @classmethod
+    def cuda_convnet(cls, size: int, scale: float, pow: float, minDiv: float = 1.0) -> Self:  # noqa: A002, N803
+        """Make the spec of cuda-convnet's cross-map normalization, Krizhevsky's own code.
+
+        Its `scale` is an alpha, and divided by `size`; `pow` is beta, and `minDiv` k. An even window reaches one
+        channel further back than ahead.
+
+        >>> LRNSpec.cuda_convnet(5, scale=1e-4, pow=0.75, minDiv=2.0) == LRNSpec.alexnet()
+        True
+        """
+        return cls._of("cuda_convnet", size, scale, pow, minDiv)
+
+    @classmethod
+    def onnx(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Self:
+        """Make the spec of the ONNX operator LRN.
+
+        Alpha is divided by `size`, and `bias` is k; an even window reaches one channel further ahead than back.
+
+        >>> LRNSpec.onnx(4, alpha=1.0)
+        LRNSpec(before=1, after=2, scale=0.25, beta=0.75, k=1.0)
+        """
+        return cls._of("onnx", size, alpha, beta, bias)
+
+    @classmethod
+    def cudnn(cls, lrnN: int = 5, lrnAlpha: float = 1e-4, lrnBeta: float = 0.75, lrnK: float = 2.0) -> Self:  # noqa: N803
+        """Make the spec of cuDNN's LRN across channels.
+
+        Alpha is divided by `lrnN`; an even window reaches one channel further ahead than back. Like cuDNN, it
+        refuses an `lrnN` above 16, an `lrnBeta` below 0.01 and an `lrnK` below 1e-5.
+
+        >>> LRNSpec.cudnn()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
+        """
+        return cls._of("cudnn", lrnN, lrnAlpha, lrnBeta, lrnK)
+
+    @classmethod
+    def matlab(cls, windowChannelSize: int, Alpha: float = 1e-4, Beta: float = 0.75, K: float = 2.0) -> Self:  # noqa: N803
+        """Make the spec of MATLAB's `crossChannelNormalizationLayer`.
+
+        Alpha is divided by `windowChannelSize`; an even window reaches one channel further ahead than back. Like
+        MATLAB, it refuses a `Beta` below 0.01 and a `K` below 1e-5.
+
+        >>> LRNSpec.matlab(5)
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
+        """
+        return cls._of("matlab", windowChannelSize, Alpha, Beta, K)
+
+    @classmethod
+    def caffe(cls, local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, k: float = 1.0) -> Self:
+        """Make the spec of Caffe's LRN layer across channels; OpenCV and onnxruntime take the same windows.
+
+        Alpha is divided by `local_size`, which has to be odd.
+
+        >>> LRNSpec.caffe(alpha=1e-4)
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
+        """
+        return cls._of("caffe", local_size, alpha, beta, k)
+
+    @classmethod
+    def onednn(cls, local_size: int, alpha: float, beta: float, k: float) -> Self:
+        """Make the spec of oneDNN's LRN across channels, and of OpenVINO's, which runs on it.
+
+        Alpha is divided by `local_size`. An even window loses a channel: it is that of the odd size below, but
+        alpha is divided by the even one.
+
+        >>> LRNSpec.onednn(4, 1.0, 0.75, 1.0)
+        LRNSpec(before=1, after=1, scale=0.25, beta=0.75, k=1.0)
+        """
+        return cls._of("onednn", local_size, alpha, beta, k)
+
+    @classmethod
+    def mxnet(cls, alpha: float = 1e-4, beta: float = 0.75, knorm: float = 2.0, *, nsize: int) -> Self:
+        """Make the spec of MXNet's `LRN`.
+
+        Alpha is divided by `nsize`, which has to be odd; `knorm` is k.
+
+        >>> LRNSpec.mxnet(nsize=5)
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
+        """
+        return cls._of("mxnet", nsize, alpha, beta, knorm)
+
+    @classmethod
+    def tensorflow(cls, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5) -> Self:
+        """Make the spec of TensorFlow's `tf.nn.local_response_normalization`.
+
+        The window is a radius of at least 0, and has ``2 * depth_radius + 1`` channels. Alpha is not divided, and
+        `bias` is k. TFLite, TensorFlow.js and NNAPI mean the same.
+
+        >>> LRNSpec.tensorflow()
+        LRNSpec(before=5, after=5, scale=1.0, beta=0.5, k=1.0)
+        """
+        return cls._of("tensorflow", depth_radius, alpha, beta, bias)
+
+    @classmethod
+    def chainer(cls, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75) -> Self:
+        """Make the spec of Chainer's `chainer.functions.local_response_normalization`.
+
+        Alpha is not divided, and there are n // 2 channels on each side: n + 1 for an even n.
+
+        >>> LRNSpec.chainer()
+        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
+        """
+        return cls._of("chainer", n, alpha, beta, k)
+
+    @classmethod
+    def paper(cls, n: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> Self:
+        """Make the spec of the formula as printed by Krizhevsky et al. (2012).
+
+        Alpha is not divided, and there are n // 2 channels on each side: n + 1 for an even n. Their own code
+        divides alpha by n: for what AlexNet was trained with, take `alexnet`.
+
+        >>> LRNSpec.paper()
+        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
+        """
+        return cls._of("paper", n, alpha, beta, k)
+
+    @classmethod
+    def matconvnet(cls, N: int = 5, kappa: float = 1.0, alpha: float = 1e-4 / 5, beta: float = 0.75) -> Self:  # noqa: N803
+        """Make the spec of MatConvNet's `vl_nnnormalize`.
+
+        Alpha is not divided, and `kappa` is k; an even window reaches one channel further ahead than back.
+
+        >>> LRNSpec.matconvnet()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
+        """
+        return cls._of("matconvnet", N, alpha, beta, kappa)
+
+    @classmethod
+    def lucid(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Self:
+        """Make the spec of Lucid's functional LRN.
+
+        Its names and defaults are those of `torch`, but alpha is not divided, and an even window reaches one
+        channel further ahead than back.
+
+        >>> LRNSpec.lucid(4)
+        LRNSpec(before=1, after=2, scale=0.0001, beta=0.75, k=1.0)
+        """
+        return cls._of("lucid", size, alpha, beta, k)
+
+    @classmethod
+    def torch_js(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Self:
+        """Make the spec of torch.js, a TypeScript port of PyTorch, by its documents.
+
+        Alpha is divided by `size`, and there are size // 2 channels on each side: size + 1 for an even size.
+
+        >>> LRNSpec.torch_js(4, alpha=1.0)
+        LRNSpec(before=2, after=2, scale=0.25, beta=0.75, k=1.0)
+        """
+        return cls._of("torch_js", size, alpha, beta, k)
+
+    @classmethod
+    def ncnn(cls, local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0) -> Self:
+        """Make the spec of ncnn's LRN layer across channels, from release 20261020 on.
+
+        Alpha is divided by `local_size`, and `bias` is k; an even window reaches one channel further back than
+        ahead. Earlier releases had ``local_size // 2`` channels on both sides.
+
+        >>> LRNSpec.ncnn(4)
+        LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)
+        """
+        return cls._of("ncnn", local_size, alpha, beta, bias)
+
+    @classmethod
+    def alexnet(cls) -> Self:
+        """Make the spec of AlexNet (2012): n 5, alpha 1e-4, beta 0.75, k 2.
+
+        The paper prints an undivided alpha, its author's code (cuda-convnet) divides it by n: the two differ by a
+        factor of 5 in `scale`. This is the code's reading, with which the network was trained; `paper` the other's.
+
+        >>> LRNSpec.alexnet()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=2.0)
+        >>> LRNSpec.paper().scale / LRNSpec.alexnet().scale
+        5.0
+        """
+        return cls._of(*NETWORKS["alexnet"])
+
+    @classmethod
+    def caffenet(cls) -> Self:
+        """Make the spec of Caffe's CaffeNet and bvlc_alexnet, and of R-CNN's ILSVRC13 model: k is 1.
+
+        >>> LRNSpec.caffenet()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
+        """
+        return cls._of(*NETWORKS["caffenet"])
+
+    @classmethod
+    def googlenet(cls) -> Self:
+        """Make the spec of GoogLeNet (Inception-v1) as in Caffe's bvlc_googlenet and the ONNX model zoo.
+
+        >>> LRNSpec.googlenet()
+        LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
+        """
+        return cls._of(*NETWORKS["googlenet"])
+
+    @classmethod
+    def zfnet512(cls) -> Self:
+        """Make the spec of ZFNet-512 as in the ONNX model zoo: alpha 5e-4 and bias 2.
+
+        >>> LRNSpec.zfnet512()
+        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
+        """
+        return cls._of(*NETWORKS["zfnet512"])
+
+    @classmethod
+    def vgg_m(cls) -> Self:
+        """Make the spec of VGG's CNN-M (VGG_CNN_M_1024 of Fast R-CNN): alpha 5e-4 and k 2.
+
+        >>> LRNSpec.vgg_m()
+        LRNSpec(before=2, after=2, scale=0.0001, beta=0.75, k=2.0)
+        """
+        return cls._of(*NETWORKS["vgg_m"])
+
+    @classmethod
+    def cifar10(cls) -> Self:
+        """Make the spec of the CIFAR-10 networks of cuda-convnet (11 %) and TensorFlow's tutorial: 9 channels.
+
+        >>> LRNSpec.cifar10() == LRNSpec.tensorflow(4, 1.0, 0.001 / 9, 0.75)
+        True
+        """
+        return cls._of(*NETWORKS["cifar10"])
 
 
 def check_spec(spec: object) -> None:

@@ -226,6 +226,12 @@ def test_the_table_has_a_row_for_every_constructor():
     assert len(lines) == len(TABLE) + 2
 
 
+@pytest.mark.parametrize("row", lrncore.conventions(), ids=lambda row: row.name)
+def test_the_table_has_the_arguments_of_each_constructor(row):
+    parameters = inspect.signature(getattr(LRNSpec, row.name)).parameters.values()
+    assert row.arguments == str(inspect.Signature([p.replace(annotation=REQUIRED) for p in parameters]))
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_the_table_says_what_an_even_window_holds(name):
     row = next(row for row in lrncore.conventions() if row.name == name)
