@@ -48,8 +48,15 @@ MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")
 SANITIZED = ["-O1", "-g1", "-fno-omit-frame-pointer", "-UCYTHON_INLINE"]
 
 
+# One compiler takes up to this much memory.
+COMPILER_BYTES = 500_000_000
+
+
 class BuildExt(build_ext):
     """build_ext with the flags that the compiler at hand understands."""
+
+    # `pip install -e .` looks up the options below by this name, by default the class's own
+    command_name = "build_ext"
 
     def build_extensions(self):
         if self.compiler.compiler_type != "msvc":
@@ -88,6 +95,25 @@ class BuildExt(build_ext):
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+def jobs():
+    """How many compilers to run at once: MAX_JOBS, or what processors and memory allow."""
+    if os.environ.get("MAX_JOBS"):
+        return max(1, int(os.environ["MAX_JOBS"]))
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = integers("/sys/fs/cgroup/cpu.max")
+    if len(quota) == 2:
+        processors = min(processors, round(quota[0] / quota[1]))
+    memory = [1024 * kilobytes for kilobytes in integers("/proc/meminfo", "MemAvailable:")]
+    memory += integers("/sys/fs/cgroup/memory.max") + integers("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+    return max(1, min([processors, *(size // COMPILER_BYTES for size in memory)]))
+
+
+def integers(path, word=""):
+    """Return the integers in the line of a system file that starts with `word`; none if there is no such file."""
+    lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+    return [int(number) for line in lines if line.startswith(word) for number in line.split() if number.isdigit()]
+
+
 def extensions():
     """Every extension module of the target platform, which a cross-build names in _PYTHON_HOST_PLATFORM."""
     platform = sysconfig.get_platform()
@@ -111,8 +137,10 @@ def extensions():
     return found
 
 
-setup(
-    ext_modules=cythonize(extensions(), build_dir="build/cython"),
-    cmdclass={"build_ext": BuildExt},
-    options={"build_ext": {"parallel": os.cpu_count()}},
-)
+# cythonize's processes import this file again where they are spawned and not forked.
+if __name__ == "__main__":
+    setup(
+        ext_modules=cythonize(extensions(), build_dir="build/cython", nthreads=jobs() if jobs() > 1 else 0),
+        cmdclass={"build_ext": BuildExt},
+        options={"build_ext": {"parallel": jobs()}},
+    )
