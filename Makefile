@@ -28,7 +28,7 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(WHEELS))
 endif
 LIBRARIES = $(or $(WHEELS),asv_bench/libraries)
-SOURCES := pyproject.toml setup.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
+SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
 .PHONY: help demo test test-slow fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
         dashboard-html wheels bench-peers figures clean

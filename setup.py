@@ -1,7 +1,9 @@
 """The extensions: one for each instruction set and element type, all from lrncore/kernels/kernel.pxi."""
 
+import itertools
 import json
 import os
+import runpy
 import shlex
 import subprocess
 import sysconfig
@@ -18,27 +20,8 @@ KERNELS = Path("lrncore/kernels")
 # gives the same bits. No -ffast-math: it would remove the handling of NaN and Inf.
 GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden", "-g0"]
 
-X86_64 = {
-    "baseline": [],
-    "avx2": ["-mavx2", "-mfma", "-mf16c"],
-    "avx512": [
-        "-mavx2",
-        "-mfma",
-        "-mf16c",
-        "-mavx512f",
-        "-mavx512dq",
-        "-mavx512bw",
-        "-mavx512vl",
-        "-mprefer-vector-width=512",
-    ],
-}
-ELSEWHERE = {"baseline": []}
-DTYPES = {
-    "f32": [],
-    "f64": [("LRN_DOUBLE", "1")],
-    "f16": [("LRN_FLOAT16", "1")],
-    "bf16": [("LRN_BFLOAT16", "1")],
-}
+# loaded by its path: the package cannot be imported before it is built
+BUILDS = runpy.run_path(str(KERNELS / "builds.py"))
 
 # A stage is one loop over constants of its caller, so it has to be inlined whatever its size.
 MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")]
@@ -68,6 +51,7 @@ class BuildExt(build_ext):
                 extension.define_macros += MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
                 extension.extra_link_args = [*openmp, *checks]
+                extension.libraries.append("m")
             self.tell_flags()
         super().build_extensions()
 
@@ -117,23 +101,24 @@ def integers(path, word=""):
 def extensions():
     """Every extension module of the target platform, which a cross-build names in _PYTHON_HOST_PLATFORM."""
     platform = sysconfig.get_platform()
-    x86_64 = platform.endswith(("x86_64", "amd64")) and not platform.startswith("win")
     sources = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
-    depends = ["setup.py", *sources]
+    depends = ["setup.py", str(KERNELS / "builds.py"), *sources]
     found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], depends=depends)]
-    for isa, flags in (X86_64 if x86_64 else ELSEWHERE).items():
-        for dtype, macros in DTYPES.items():
-            name = f"_{isa}_{dtype}"
-            found.append(
-                Extension(
-                    f"lrncore.kernels.{name}",
-                    [str(KERNELS / f"{name}.pyx")],
-                    define_macros=list(macros),
-                    extra_compile_args=list(flags),
-                    include_dirs=[str(KERNELS)],
-                    depends=depends,
-                )
+    for isa, element in itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["ELEMENTS"]):
+        # MSVC knows other flags: plain C there
+        if not platform.endswith(isa.platforms) or (isa.flags and platform.startswith("win")):
+            continue
+        name = f"_{isa.name}_{element.short}"
+        found.append(
+            Extension(
+                f"lrncore.kernels.{name}",
+                [str(KERNELS / f"{name}.pyx")],
+                define_macros=[(element.macro, "1")] if element.macro else [],
+                extra_compile_args=list(isa.flags),
+                include_dirs=[str(KERNELS)],
+                depends=depends,
             )
+        )
     return found
 
 

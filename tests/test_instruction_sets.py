@@ -1,11 +1,14 @@
 """Which instruction set runs, and that this machine's ones are built and tested."""
 
+import itertools
+from pathlib import Path
+
 import cases
 import pytest
 
 import lrncore
 from lrncore import _checks, kernels
-from lrncore.kernels import _platform
+from lrncore.kernels import _platform, builds
 
 CHOSEN = "import lrncore.kernels; print(lrncore.kernels.isa)"
 
@@ -28,9 +31,15 @@ def test_unknown_instruction_set_is_not_supported():
 @pytest.mark.parametrize("isa", kernels.available())
 def test_kernels_have_lanes(isa):
     lanes = {name: module.lanes for name, module in kernels.load(isa).items()}
-    widest = {"avx512": 16, "avx2": 8, "baseline": 4}[isa]
-    computed_in_float32 = dict.fromkeys(["float32", "float16", "bfloat16"], widest)
-    assert lanes in (computed_in_float32 | {"float64": widest // 2}, dict.fromkeys(lanes, 1))
+    (widest,) = (each.lanes for each in builds.INSTRUCTION_SETS if each.name == isa)
+    expected = {each.name: widest // 2 if each.name == "float64" else widest for each in builds.ELEMENTS}
+    assert lanes in (expected, dict.fromkeys(lanes, 1))
+
+
+def test_each_pair_of_instruction_set_and_element_type_has_a_source():
+    pairs = itertools.product(builds.INSTRUCTION_SETS, builds.ELEMENTS)
+    expected = {f"_{isa.name}_{element.short}.pyx" for isa, element in pairs}
+    assert {path.name for path in Path(builds.__file__).parent.glob("_*_*.pyx")} == expected
 
 
 def test_public_functions_use_the_chosen_kernels():

@@ -1,7 +1,7 @@
 """The instruction sets, best first, and the one that this process uses.
 
-Each is a build of the same Cython source (`kernel.pxi`) with other compiler flags, as one extension module for
-each element type. The best that the processor can run is chosen at import; the environment variable
+Each is a build of the same Cython source (`kernel.pxi`) with other compiler flags (see `builds`), as one extension
+module for each element type. The best that the processor can run is chosen at import; the environment variable
 ``LRNCORE_ISA`` caps the choice.
 """
 
@@ -11,6 +11,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast
 
+from lrncore.kernels import builds
+
 try:
     from lrncore.kernels._platform import supports
 except ModuleNotFoundError as error:
@@ -18,8 +20,8 @@ except ModuleNotFoundError as error:
         "lrncore was found in its uncompiled sources: start Python elsewhere, or build them (pip install -e .)"
     ) from error
 
-#: Best first. `baseline` runs on every processor of its platform: SSE2 on x86-64, NEON on arm64.
-INSTRUCTION_SETS = ("avx512", "avx2", "baseline")
+#: Their names, best first
+INSTRUCTION_SETS = tuple(each.name for each in builds.INSTRUCTION_SETS)
 
 
 class Kernels(Protocol):
@@ -57,8 +59,8 @@ def choose(cap: str | None) -> str:
 def load(isa: str) -> dict[str, Kernels]:
     """Return the kernels of an available instruction set, by the name of their dtype."""
     return {
-        name: cast("Kernels", import_module(f"{__name__}._{isa}_{short}"))
-        for name, short in (("float32", "f32"), ("float64", "f64"), ("float16", "f16"), ("bfloat16", "bf16"))
+        element.name: cast("Kernels", import_module(f"{__name__}._{isa}_{element.short}"))
+        for element in builds.ELEMENTS
     }
 
 

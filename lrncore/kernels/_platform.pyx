@@ -2,8 +2,7 @@
 """What the processor, the OpenMP runtime and the compiler offer; built without any instruction-set flag."""
 
 cdef extern from "platform.h":
-    bint supports_avx2()
-    bint supports_avx512()
+    bint supports_isa(const char *isa)
     int openmp_version()
     int openmp_max_threads()
     const char *LRN_COMPILER
@@ -12,11 +11,7 @@ cdef extern from "platform.h":
 
 def supports(str isa not None):
     """True if the processor and the operating system can run the kernels of `isa`."""
-    if isa == "avx512":
-        return supports_avx512()
-    if isa == "avx2":
-        return supports_avx2()
-    return isa == "baseline"
+    return supports_isa(isa.encode())
 
 
 def max_threads():

@@ -23,7 +23,9 @@ static int openmp_max_threads(void) { return 1; }
 #define LRN_COMPILER ""
 #endif
 
-/* __builtin_cpu_supports asks the processor and also whether the operating system saves the registers. */
+/* Can the processor run what builds.py's flags allow the compiler to use? One branch for each instruction set;
+ * __builtin_cpu_supports also tells whether the operating system saves the registers. */
+#include <string.h>
 #if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #include <cpuid.h>
 static int supports_avx2(void)
@@ -33,14 +35,17 @@ static int supports_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __get_cpuid(1, &a, &b, &c, &d)
            && (c & bit_F16C) != 0;
 }
-static int supports_avx512(void)
+static int supports_isa(const char *isa)
 {
-    return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
-           && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (strcmp(isa, "avx512") == 0)
+        return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+               && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (strcmp(isa, "avx2") == 0)
+        return supports_avx2();
+    return strcmp(isa, "baseline") == 0;
 }
 #else
-static int supports_avx2(void) { return 0; }
-static int supports_avx512(void) { return 0; }
+static int supports_isa(const char *isa) { return strcmp(isa, "baseline") == 0; }
 #endif
 
 #endif
