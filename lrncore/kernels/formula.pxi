@@ -78,7 +78,7 @@ cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
         highest = min(highest, (EXPONENT_BIAS + 1) // 2)
     if f.kind == ANY:
         f.exponent = exponent_of(f.beta, lowest, highest)
-    if JUDGES_SQUARE and f.kind == THREE_QUARTERS:
+    if TESTS_SQUARE and f.kind == THREE_QUARTERS:
         lowest *= 2
         highest *= 2
     f.holds = range_of(lowest, highest)

@@ -37,7 +37,7 @@ cdef extern from "power_any.h" nogil:
 
     int EXPONENT_BIAS
     int RAISED
-    bint JUDGES_SQUARE
+    bint TESTS_SQUARE
     bint FORMS_SQUARE
     double PAIRS_BEYOND
     double LONG_PAIRS_BEYOND
@@ -92,7 +92,7 @@ cdef extern from "storage.h" nogil:
     vec load_elements_part(const elem* at, Py_ssize_t count) noexcept
     void store_elements(elem* at, vec v) noexcept
     void store_elements_part(elem* at, vec v, Py_ssize_t count) noexcept
-    void store_elements_past(elem* at, vec v) noexcept
+    void store_elements_far(elem* at, vec v) noexcept
     real real_of(const elem* at) noexcept
     void set_elem(elem* at, real a) noexcept
     elem load_elem(const char* at, bint swapped) noexcept

@@ -62,7 +62,7 @@ cdef inline void put_result(const Lines* at, bint far, Py_ssize_t i, vec v, Py_s
     if part:
         store_elements_part(at.y + i, v, part)
     elif far:
-        store_elements_past(at.y + i, v)
+        store_elements_far(at.y + i, v)
     else:
         store_elements(at.y + i, v)
 

@@ -1,11 +1,12 @@
-/* Powers of the window's sum, vector by vector: s^-1/2, s^-3/4 and 1/s. power_any.h has the other exponents.
+/* Powers of the window's sum s, vector by vector: s^-1/2, s^-3/4, 1/s and s^-2. power_any.h has all other exponents.
  *
- * They take the processor's estimates of s^-1/2 and 1/s (AVX-512: 2^-14; SSE and AVX2: 1.5*2^-12, float only; NEON:
- * 2^-16 after one step) and one series that corrects them; where a type has no estimate, square roots and divisions.
+ * A power starts from the processor's estimate of s^-1/2 or 1/s (AVX-512: 2^-14; SSE and AVX2: 1.5*2^-12, float only;
+ * NEON: 2^-16 after one step), which one series corrects. A type without estimates starts from square root and division.
  *
- * They hold for s between two powers of two, both normal, that the parameters of a call decide. Everything else, zeros,
- * infinities, NaNs and negative numbers too, is made again lane by lane from x itself (again.pxi), whatever its
- * neighbours are.
+ * Each function states its domain and its largest error in units of the result's last place, for random x; float and
+ * double alike, fused sets first. tests/test_header.py measures every build and compiler and holds them to these lines.
+ * Outside the domain (zeros, infinities, NaNs and negative numbers included) the result has no meaning and the caller
+ * recomputes it, so the loops test with `still_inside` whether all s, or all `tested`, lie in the range of the call.
  */
 #ifndef LRNCORE_POWER_H
 #define LRNCORE_POWER_H
@@ -14,15 +15,14 @@
 
 #define SMALLEST_NORMAL ((bits_t)1 << FRACTION_BITS)
 
-/* The numbers from `low` on, `span` of them, by their bits */
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
+
+/* The `span` numbers from `low` on, in the order of their bits */
 typedef struct {
     bits_t low, span;
 } Range;
 
-/* AVX-512 has the maximum of integers without a sign; elsewhere ranges are made a power of two long (see Inside). */
-#define HAS_MAX_BITS (VECTOR_BYTES == 64)
-
-/* 2^from <= s < 2^to, as far as they are normal, or the longest part of it around 1 that will do */
+/* [2^from, 2^to) clipped to normal numbers; without an integer maximum, shrunk to a power-of-two length around 1 */
 INLINE Range range_of(int from, int to)
 {
     Range range = {SMALLEST_NORMAL, 0};
@@ -30,7 +30,7 @@ INLINE Range range_of(int from, int to)
     to = to > EXPONENT_BIAS + 1 ? EXPONENT_BIAS + 1 : to;
     if (from >= to)
         return range;
-#if !HAS_MAX_BITS
+#if !defined(HAS_MAX_BITS)
     int span = 1 << ilogb(to - from);
     from = from > -span / 2 ? from : to - span < -span / 2 ? to - span : -span / 2;
     to = from + span;
@@ -40,9 +40,9 @@ INLINE Range range_of(int from, int to)
     return range;
 }
 
-/* What a loop over vectors has seen so far, asked for once, at its end: were all lanes within a range? Their distances
- * from the range's beginning tell, by the largest of them, or by all their bits where the range is a power of two long.
- * A mask in AVX-512 would take the multipliers' time. */
+/* Accumulates over a loop, and is read once after it: were all lanes in a range? It holds the largest distance from the
+ * range's low end, or the OR of all distances, which is as good for a span that is a power of two. (AVX-512: comparing
+ * into a mask would take slots of the multipliers.) */
 typedef ivec Inside;
 
 INLINE Inside nothing_outside(void)
@@ -53,8 +53,8 @@ INLINE Inside nothing_outside(void)
 INLINE Inside still_inside(Inside inside, vec s, Range range)
 {
     ivec distance = as_bits(s) - splat_bits(range.low);
-#if HAS_MAX_BITS
-    return (ivec)X86_MAX_BITS((__m512i)inside, (__m512i)distance);
+#if defined(HAS_MAX_BITS)
+    return (ivec)X86_BITS(max_epu)((x86_bits)inside, (x86_bits)distance);
 #else
     return inside | distance;
 #endif
@@ -76,7 +76,7 @@ INLINE int lane_within(real s, Range range)
     return b - range.low < range.span;
 }
 
-/* A sum that is finite only if all its terms are */
+/* True if a lane of `sum` is not finite. A sum is finite only if all its terms are. */
 INLINE int may_have_nonfinite(vec sum)
 {
     real lanes[LANES];
@@ -87,7 +87,9 @@ INLINE int may_have_nonfinite(vec sum)
     return found;
 }
 
-/* q (1 + (q + 1)/2 e + ...), which e times is (1 - e)^-q - 1: as many terms as the estimates need */
+/* ---- correcting an estimate -------------------------------------------------------------------------------------- */
+
+/* ((1 - e)^-q - 1) / e = q (1 + (q + 1)/2 e + ...), with the terms that the estimates need */
 INLINE vec series(vec e, double q)
 {
     vec h = splat((real)(q * (q + 1) / 2));
@@ -99,9 +101,8 @@ INLINE vec series(vec e, double q)
     return muladd(h, e, splat((real)q));
 }
 
-/* Beyond these beta the forward adds up pairs of numbers, short windows and long ones: for floats with fused products it
- * need not, up to 2 and for a short one. */
-#if defined(LRN_FUSED)
+/* The forward sums in pairs of numbers for beta beyond these, in short windows and in long ones. */
+#if defined(HAS_FUSED)
 #define PAIRS_BEYOND (FRACTION_BITS == 23 ? 2.0 : 1.0)
 #define LONG_PAIRS_BEYOND 1.0
 #else
@@ -109,15 +110,16 @@ INLINE vec series(vec e, double q)
 #define LONG_PAIRS_BEYOND 0.75
 #endif
 
-/* x * p * (v w)^-q for v w near 1, its last rounding the only large one. Where products and sums are fused, a zero may
- * have the wrong sign; elsewhere p has to be short (see `factor`). */
+/* x * p * (v w)^-q for a correction of an estimate p. Fused, a zero may have the wrong sign.
+ * Domain: |1 - v w| <= 2^-10; v w computed without error; p as `factor` returns it
+ * Error:  0.6 ulp; not fused 1.1 */
 INLINE vec product(vec x, vec p, vec v, vec w, double q)
 {
-#if defined(LRN_FUSED)
+#if defined(HAS_FUSED)
     vec h;
-#if defined(LRN_X86) && VECTOR_BYTES == 64 && !defined(LRN_DOUBLE)
-    /* The estimates leave so little that one term will do, and q - q v w is it without its own multiplication. Half of
-     * v comes from an integer operation on its exponent, which does not compete with the multipliers. */
+#if defined(HAS_ESTIMATES_14) && !defined(LRN_DOUBLE)
+    /* One term is enough for 14 bits, and q - (q v) w needs no multiplication of its own. Half of v is an integer
+     * subtraction on its exponent, which takes no slot of the multipliers. */
     if (q == 0.5)
         v = from_bits(as_bits(v) - splat_bits((bits_t)1 << FRACTION_BITS));
     h = minus_product(splat((real)q), v, w);
@@ -133,34 +135,33 @@ INLINE vec product(vec x, vec p, vec v, vec w, double q)
 #endif
 }
 
-/* p as `product` takes it */
+/* p as `product` takes it: its product with half an x has to be exact where nothing is fused */
 INLINE vec factor(vec p)
 {
-#if defined(LRN_FUSED)
+#if defined(HAS_FUSED)
     return p;
 #else
     return upper_half(p);
 #endif
 }
 
-/* A product of x with something positive, as a zero too with the sign of x */
+/* |product| with the sign of x, zeros included */
 INLINE vec with_sign(vec product, vec x)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64
-    return (vec)_mm512_ternarylogic_epi32((__m512i)product, (__m512i)x, (__m512i)splat(REAL(-0.0)), 0xd8);
+#if defined(HAS_TERNARY_LOGIC)
+    return (vec)X86_ANY(ternarylogic_epi32)((x86_bits)product, (x86_bits)x, (x86_bits)splat(REAL(-0.0)), 0xd8);
 #else
     ivec sign = as_bits(splat(REAL(-0.0)));
     return from_bits((as_bits(product) & ~sign) | (as_bits(x) & sign));
 #endif
 }
 
-/* The same for a finite product of this file's, of which only a zero may have the wrong sign, and where products and sums
- * are not fused, none */
+/* The same for a finite product of this file, cheaper: only a zero can have the wrong sign, and only if fused. */
 INLINE vec with_zeros_sign(vec product, vec x)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(HAS_TERNARY_LOGIC)
     return with_sign(product, x);
-#elif defined(LRN_FUSED)
+#elif defined(HAS_FUSED)
     return from_bits(as_bits(product) | (as_bits(x) & as_bits(splat(REAL(-0.0)))));
 #else
     (void)x;
@@ -168,10 +169,12 @@ INLINE vec with_zeros_sign(vec product, vec x)
 #endif
 }
 
-/* s^-1/2 to at least 11 bits */
+/* s^-1/2
+ * Domain: s normal
+ * Error:  2.6e-4 of the result */
 INLINE vec rsqrt_estimate(vec s)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(HAS_ESTIMATES_14)
     return (vec)X86(rsqrt14)(s);
 #elif defined(LRN_X86) && !defined(LRN_DOUBLE)
     return (vec)X86(rsqrt)(s);
@@ -192,14 +195,18 @@ INLINE vec rsqrt_estimate(vec s)
 #endif
 }
 
-/* t of the backward is stored 2^RAISED times as large, so that it vanishes long after its share in the result would. */
+/* ---- powers ------------------------------------------------------------------------------------------------------ */
+
+/* t of the backward is stored scaled by 2^RAISED, so that it underflows long after its share in the result would. */
 #define RAISED (FRACTION_BITS == 23 ? 32 : 256)
 
-/* 2^raised * x/s, for s of which 2^-raised * s is normal */
+/* 2^raised * x/s
+ * Domain: 2^-raised * s and 1/s normal, the result finite
+ * Error:  1.1 ulp (AVX-512, where 1/s is smallest); not fused 0.5 */
 INLINE vec quotient(vec x, vec s, int raised)
 {
     const ivec steps = splat_bits((bits_t)raised << FRACTION_BITS);
-#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(HAS_ESTIMATES_14)
     vec r = (vec)X86(rcp14)(s);
     return product(x, from_bits(as_bits(r) + steps), s, r, 1);
 #else
@@ -207,16 +214,18 @@ INLINE vec quotient(vec x, vec s, int raised)
 #endif
 }
 
-/* x * s^-2 */
+/* x * s^-2
+ * Domain: |log2 s| <= 62, double 510; the result finite
+ * Error:  1.2 ulp; not fused 2.6 */
 INLINE vec times_inverse_square(vec x, vec s)
 {
-#if defined(LRN_FUSED)
-#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(HAS_FUSED)
+#if defined(HAS_ESTIMATES_14)
     vec r = (vec)X86(rcp14)(s);
 #else
     vec r = splat(1) / s;
 #endif
-    /* p's rounding and r's error go back into the correction */
+    /* the rounding of p and the error of r enter the correction */
     vec p = r * r, rest = muladd(r, r, splat(0) - p), e = minus_product(splat(1), s, r);
     vec h = e + e;
 #if defined(LRN_DOUBLE)
@@ -228,47 +237,55 @@ INLINE vec times_inverse_square(vec x, vec s)
 #endif
 }
 
-/* x * s^-1/2 */
+/* x * s^-1/2
+ * Domain: s normal, the result finite
+ * Error:  1.1 ulp; not fused 1.8 */
 INLINE vec times_half(vec x, vec s)
 {
     vec r = factor(rsqrt_estimate(s));
     return product(x, r, s * r, r, 0.5);
 }
 
-/* Is it s^2 that has to be normal for times_three_quarters to hold? */
-#define JUDGES_SQUARE (VECTOR_BYTES == 64 && FRACTION_BITS == 23)
+/* times_three_quarters holds for s^2 normal and returns it as `tested`; otherwise `tested` is s. */
+#if defined(HAS_ESTIMATES_14)
+#define TESTS_SQUARE (FRACTION_BITS == 23)
+#else
+#define TESTS_SQUARE 0
+#endif
 
-/* Or does it form s^2, which has to be finite? At its lower end it may lose two bits. */
-#if defined(LRN_FUSED)
+/* times_three_quarters forms s^2, which has to be finite; at its lower end it may lose two bits. */
+#if defined(HAS_FUSED)
 #define FORMS_SQUARE 0
 #else
 #define FORMS_SQUARE 1
 #endif
 
-/* x * s^-3/4. AVX-512: p = (s^2 s^-1/2)^-1/2 has so small an error that one term corrects it, and it shows in
- * 1 - (s p^2) (s^2 p^2). `judged` is what decides whether this holds. `inverse`, 2^RAISED / s, takes its correction from
- * there too. */
-INLINE vec times_three_quarters(vec x, vec s, vec *judged, vec *inverse)
+/* x * s^-3/4, and `inverse` = 2^RAISED / s
+ * Domain: `tested` normal, with FORMS_SQUARE 2^-64 <= s < 2^64 (double: 2^-512, 2^512); for `inverse` that of quotient
+ * Error:  1.5 ulp; not fused 2.5
+ * inverse: 4.3 ulp (AVX-512 float, otherwise that of quotient); not fused 0.5 */
+INLINE vec times_three_quarters(vec x, vec s, vec *tested, vec *inverse)
 {
     vec r = rsqrt_estimate(s);
-#if defined(LRN_X86) && VECTOR_BYTES == 64 && !defined(LRN_DOUBLE)
-    *judged = s * s;
-    vec p = rsqrt_estimate(*judged * r), q = p * p, sq = s * q;
-    vec quarter = from_bits(as_bits(*judged * q) - splat_bits((bits_t)2 << FRACTION_BITS));
+#if defined(HAS_ESTIMATES_14) && !defined(LRN_DOUBLE)
+    /* p = (s^2 s^-1/2)^-1/2 halves the error of r; one term corrects it by 1 - (s p^2) (s^2 p^2), and 1/s likewise */
+    *tested = s * s;
+    vec p = rsqrt_estimate(*tested * r), q = p * p, sq = s * q;
+    vec quarter = from_bits(as_bits(*tested * q) - splat_bits((bits_t)2 << FRACTION_BITS));
     vec h = minus_product(splat(REAL(0.25)), sq, quarter), w = sq * sq;
     *inverse = muladd(from_bits(as_bits(w) + splat_bits((bits_t)(RAISED + 2) << FRACTION_BITS)), h,
                       from_bits(as_bits(w) + splat_bits((bits_t)RAISED << FRACTION_BITS)));
     return muladd(x, p, x * p * h);
 #else
-    *judged = s;
+    *tested = s;
     *inverse = quotient(splat(1), s, RAISED);
-#if defined(LRN_FUSED)
-    /* the cube of w = s^-1/2 * (s^-1/2)^-1/2 ~ s^-1/4, whose error shows in 1 - s w^4 */
+#if defined(HAS_FUSED)
+    /* p = w^3 for w = s^-1/2 * (s^-1/2)^-1/2, about s^-1/4, whose error is 1 - s w^4 */
     vec w = r * rsqrt_estimate(r);
     vec p = w * w * w;
     return product(x, p, s * w, p, 0.75);
 #else
-    /* p's error shows in 1 - s^3 p^4, and the chain of operations is short */
+    /* the error of p is 1 - s^3 p^4: a short chain of operations */
     vec p = factor(r * r * rsqrt_estimate(r)), q = p * p;
     return product(x, p, s * s * q, s * q, 0.25);
 #endif

@@ -1,18 +1,20 @@
-/* Vector primitives of the LRN kernels: memory and arithmetic, for one element type and one instruction set.
+/* Vector primitives of the kernels: memory and arithmetic, for one element type and one instruction set.
  *
- * The build chooses both: LRN_DOUBLE makes `real` a double (float otherwise), and the compiler's own
- * instruction-set flags set the width of `vec`:
+ * The build selects both. LRN_DOUBLE makes `real` a double (otherwise float); the compiler's instruction-set flags
+ * select the width of `vec` and the capabilities below. The instructions that matter, and their cost in issue slots:
  *
- *     AVX-512   64 bytes   fused multiply-add, masked tails
- *     AVX2+FMA  32 bytes   fused multiply-add, masked tails
- *     SSE2      16 bytes   products and sums rounded apart
- *     NEON      16 bytes   fused multiply-add
- *     none      one lane   plain C, for any other compiler (LRN_SCALAR asks for it)
+ *     AVX-512  64 bytes  vfmadd 1; vrsqrt14, vrcp14 about 2, both types; vpermt2ps 1; vpmaxu 1 to 2; masked moves 1
+ *     AVX2     32 bytes  vfmadd 1; vrsqrtps 1, float only; vpermps 1; vmaskmov 1 to 2 (storing on AMD: many)
+ *     SSE2     16 bytes  mul and add apart; rsqrtps 1, float only
+ *     NEON     16 bytes  fmla 1; frsqrte and frsqrts 1 each
+ *     none     one lane  plain C, for any other compiler (LRN_SCALAR selects it)
  *
- * `vec` is a GCC/Clang vector type, so `+`, `-` and `*` on it are vector instructions, in C and in the
- * Cython above. Numeric policy: no contraction is left to the compiler (-ffp-contract=off), `muladd` is
- * spelled out, and a vector and its tail go through the same operations, so that a result never depends
- * on where an element lies. Nothing here allocates, branches on data, or has state.
+ * A division or square root costs 4 to 24 slots everywhere, so the powers start from estimates where a type has them.
+ * There is no SVE: its vectors have no size at compile time, which `vector_size` needs.
+ *
+ * `vec` is a GCC/Clang vector type: `+`, `-` and `*` are vector instructions, in C and in Cython. Numeric policy: the
+ * compiler contracts nothing (-ffp-contract=off), `muladd` is explicit, and a tail goes through the same operations as
+ * a whole vector, so that no result depends on its position. Nothing here allocates, branches on data or has state.
  */
 #ifndef LRNCORE_SIMD_H
 #define LRNCORE_SIMD_H
@@ -25,14 +27,12 @@
 #if defined(LRN_DOUBLE)
 typedef double real;
 typedef uint64_t bits_t;
-typedef int64_t signed_bits_t;
 #define REAL(c) c
 #define FRACTION_BITS 52
 #define EXPONENT_BIAS 1023
 #else
 typedef float real;
 typedef uint32_t bits_t;
-typedef int32_t signed_bits_t;
 #define REAL(c) c##f
 #define FRACTION_BITS 23
 #define EXPONENT_BIAS 127
@@ -46,26 +46,11 @@ typedef int32_t signed_bits_t;
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
 #endif
 
-#if defined(LRN_SCALAR) || !defined(__GNUC__)
-#define VECTOR_BYTES 0 /* none: every test of a width below fails */
-#define LANES 1
-typedef real vec;
-typedef bits_t ivec;
-#else
-#if defined(__AVX512F__)
-#define VECTOR_BYTES 64
-#elif defined(__AVX2__)
-#define VECTOR_BYTES 32
-#else
-#define VECTOR_BYTES 16
-#endif
-#define LANES ((int)(VECTOR_BYTES / sizeof(real)))
-#define LRN_VECTORS 1
-typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
-typedef bits_t ivec __attribute__((vector_size(VECTOR_BYTES)));
-typedef signed_bits_t sivec __attribute__((vector_size(VECTOR_BYTES)));
-#endif
+/* ---- capabilities: what each instruction set has. Code below asks for these names, never for a set or a width --- */
 
+#if defined(__GNUC__) && !defined(LRN_SCALAR)
+#define LRN_VECTORS 1
+#endif
 #if defined(LRN_VECTORS) && (defined(__x86_64__) || defined(__i386__))
 #include <immintrin.h>
 #define LRN_X86 1
@@ -74,33 +59,96 @@ typedef signed_bits_t sivec __attribute__((vector_size(VECTOR_BYTES)));
 #define LRN_NEON 1
 #endif
 
-#if defined(LRN_NEON) || (defined(LRN_X86) && defined(__FMA__))
-#define LRN_FUSED 1
+/* AVX-512 (F, BW, DQ and VL), in vectors of 64 bytes; LRN_WIDTH=256 makes them 32 */
+#if defined(LRN_X86) && defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#define WIDEST_BYTES 64
+#define HAS_MASK_REGISTERS 1 /* loads and stores of the lanes in a mask, of any element */
+#define HAS_ESTIMATES_14 1   /* of 1/s and s^-1/2, to 14 bits, for float and double */
+#define HAS_MAX_BITS 1       /* the maximum of unsigned lanes */
+#define HAS_TERNARY_LOGIC 1  /* any function of three bits */
+#define HAS_WORD_PERMUTE 1   /* any order of 16-bit words */
+#define HAS_TABLES 1         /* lookup of all float lanes at once in a table of two registers, */
+#define HAS_PERMUTE_2 1      /* in one instruction */
+
+/* AVX2, in vectors of 32 bytes */
+#elif defined(LRN_X86) && defined(__AVX2__)
+#define WIDEST_BYTES 32
+#define HAS_MASK_VECTORS 1 /* loads and stores of the lanes whose sign is set in a vector, of `real` */
+#define HAS_PACK_4X64 1    /* 32-bit lanes narrowed to words, and an order of 64-bit lanes */
+#define HAS_TABLES 1       /* lookup of all float lanes at once in a table of two registers */
+
+/* SSE2, NEON and plain C, in vectors of 16 bytes or of one lane */
+#else
+#define WIDEST_BYTES 16
 #endif
 
-/* The intrinsics of this width and type: X86(mul) is _mm512_mul_ps, _mm_mul_pd, ... */
+/* On top of a set: FMA (part of NEON) and F16C */
+#if defined(LRN_NEON) || (defined(LRN_X86) && defined(__FMA__))
+#define HAS_FUSED 1 /* a*b + c in one rounding */
+#endif
+#if defined(LRN_X86) && defined(__F16C__) && WIDEST_BYTES > 16
+#define HAS_F16C 1 /* float16 to float and back */
+#endif
+
+/* ---- vectors, and the intrinsics of their width and type ------------------------------------------------------- */
+
+#if !defined(LRN_VECTORS)
+#define VECTOR_BYTES 0
+#define LANES 1
+typedef real vec;
+typedef bits_t ivec;
+#else
+#if defined(LRN_WIDTH)
+#define VECTOR_BYTES (LRN_WIDTH / 8)
+#else
+#define VECTOR_BYTES WIDEST_BYTES
+#endif
+#define LANES ((int)(VECTOR_BYTES / sizeof(real)))
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef bits_t ivec __attribute__((vector_size(VECTOR_BYTES)));
+#endif
+
+/* X86(mul) is _mm512_mul_ps, _mm_mul_pd, ...; X86_BITS(max_epu) ends in 32 or 64, X86_ANY(name) in nothing more.
+ * X86_HALF(name) works on half a vector: the elements of float16 and bfloat16. */
 #if defined(LRN_X86)
 #if VECTOR_BYTES == 64
 #define X86_PREFIX _mm512_
+#define X86_HALF_PREFIX _mm256_
+typedef __m512i x86_bits;
+typedef __m256i x86_half;
+#define X86_FROM_HALF _mm512_castsi256_si512
+#define X86_TO_HALF _mm512_castsi512_si256
+#define X86_STREAM_HALF _mm256_stream_si256
 #elif VECTOR_BYTES == 32
 #define X86_PREFIX _mm256_
+#define X86_HALF_PREFIX _mm_
+typedef __m256i x86_bits;
+typedef __m128i x86_half;
+#define X86_FROM_HALF _mm256_castsi128_si256
+#define X86_TO_HALF _mm256_castsi256_si128
+#define X86_STREAM_HALF _mm_stream_si128
 #else
 #define X86_PREFIX _mm_
+typedef __m128i x86_bits;
 #endif
 #if defined(LRN_DOUBLE)
 #define X86_SUFFIX _pd
+#define X86_BITS_SUFFIX 64
 #else
 #define X86_SUFFIX _ps
+#define X86_BITS_SUFFIX 32
 #endif
 #define X86_PASTE_(prefix, name, suffix) prefix##name##suffix
 #define X86_PASTE(prefix, name, suffix) X86_PASTE_(prefix, name, suffix)
 #define X86(name) X86_PASTE(X86_PREFIX, name, X86_SUFFIX)
-#define X86_ALL_LANES ((1 << LANES) - 1)
+#define X86_BITS(name) X86_PASTE(X86_PREFIX, name, X86_BITS_SUFFIX)
+#define X86_ANY(name) X86_PASTE(X86_PREFIX, name, )
+#define X86_HALF(name) X86_PASTE(X86_HALF_PREFIX, name, )
 #endif
 
-/* ---- memory: any alignment, and tails of 1 to LANES - 1 elements ------------------------------------ */
+/* ---- memory: any alignment, and tails of 1 to LANES - 1 elements ------------------------------------------------ */
 
-/* (gcc has memcpy's `v` pass through the stack in long loops.) */
+/* Not memcpy on x86: in long loops gcc passes its vector through the stack. */
 INLINE vec load(const real *from)
 {
 #if defined(LRN_X86)
@@ -121,8 +169,8 @@ INLINE void store(real *to, vec v)
 #endif
 }
 
-/* Stores past the caches; `to` must be a multiple of a vector's size */
-INLINE void store_past(real *to, vec v)
+/* Non-temporal store; `to` is aligned to the vector's size. */
+INLINE void store_far(real *to, vec v)
 {
 #if defined(LRN_X86)
     X86(stream)(to, v);
@@ -133,7 +181,7 @@ INLINE void store_past(real *to, vec v)
 #endif
 }
 
-/* Makes such stores visible to other threads */
+/* Orders non-temporal stores before everything that follows. */
 INLINE void fence_stores(void)
 {
 #if defined(LRN_X86)
@@ -141,7 +189,7 @@ INLINE void fence_stores(void)
 #endif
 }
 
-/* Asks for the cache line at `at`, which need not be readable */
+/* Prefetches the cache line at `at`, which need not be readable. */
 INLINE void prefetch(const void *at)
 {
 #if defined(__GNUC__)
@@ -165,17 +213,10 @@ INLINE vec splat(real a)
 #endif
 }
 
-#if defined(LRN_X86) && VECTOR_BYTES == 64
-#if defined(LRN_DOUBLE)
-#define X86_MASK __mmask8
-#define X86_MAX_BITS _mm512_max_epu64
-#else
-#define X86_MASK __mmask16
-#define X86_MAX_BITS _mm512_max_epu32
-#endif
-#define TAIL_MASK(count) ((X86_MASK)((1u << (count)) - 1u))
-#elif defined(LRN_X86) && VECTOR_BYTES == 32
-INLINE __m256i tail_mask(ptrdiff_t count)
+#if defined(HAS_MASK_REGISTERS)
+#define TAIL_MASK(count) ((1u << (count)) - 1u)
+#elif defined(HAS_MASK_VECTORS)
+INLINE x86_bits tail_mask(ptrdiff_t count)
 {
     static const int32_t edge[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
     return _mm256_loadu_si256((const __m256i *)(edge + 8 - count * (ptrdiff_t)(sizeof(real) / 4)));
@@ -184,13 +225,13 @@ INLINE __m256i tail_mask(ptrdiff_t count)
 
 INLINE vec load_part(const real *from, ptrdiff_t count)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(HAS_MASK_REGISTERS)
     return (vec)X86(maskz_loadu)(TAIL_MASK(count), from);
-#elif defined(LRN_X86) && VECTOR_BYTES == 32
+#elif defined(HAS_MASK_VECTORS)
     return (vec)X86(maskload)(from, tail_mask(count));
 #else
     real lanes[LANES] = {0};
-    for (int i = 0; i < LANES && i < count; i++) /* each by itself: `from` need not be aligned even for a real */
+    for (int i = 0; i < LANES && i < count; i++) /* one by one: `from` need not be aligned even to a real */
         memcpy(lanes + i, from + i, sizeof *from);
     return load(lanes);
 #endif
@@ -198,9 +239,9 @@ INLINE vec load_part(const real *from, ptrdiff_t count)
 
 INLINE void store_part(real *to, vec v, ptrdiff_t count)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64
+#if defined(HAS_MASK_REGISTERS)
     X86(mask_storeu)(to, TAIL_MASK(count), v);
-#elif defined(LRN_X86) && VECTOR_BYTES == 32
+#elif defined(HAS_MASK_VECTORS)
     X86(maskstore)(to, tail_mask(count), v);
 #else
     real lanes[LANES];
@@ -210,12 +251,12 @@ INLINE void store_part(real *to, vec v, ptrdiff_t count)
 #endif
 }
 
-/* ---- arithmetic -------------------------------------------------------------------------------------- */
+/* ---- arithmetic -------------------------------------------------------------------------------------------------- */
 
-/* a*b + c, in one rounding where the instruction set has it */
+/* a*b + c, in one rounding if the set has it */
 INLINE vec muladd(vec a, vec b, vec c)
 {
-#if defined(LRN_X86) && defined(LRN_FUSED)
+#if defined(LRN_X86) && defined(HAS_FUSED)
     return (vec)X86(fmadd)(a, b, c);
 #elif defined(LRN_NEON) && defined(LRN_DOUBLE)
     return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
@@ -223,6 +264,18 @@ INLINE vec muladd(vec a, vec b, vec c)
     return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return a * b + c;
+#endif
+}
+
+/* c - a*b */
+INLINE vec minus_product(vec c, vec a, vec b)
+{
+#if defined(LRN_X86) && defined(HAS_FUSED)
+    return (vec)X86(fnmadd)(a, b, c);
+#elif defined(HAS_FUSED)
+    return muladd(splat(0) - a, b, c);
+#else
+    return c - a * b;
 #endif
 }
 
@@ -241,7 +294,7 @@ INLINE ivec splat_bits(bits_t a)
     return as_bits(splat(r));
 }
 
-/* v, kept in a register: as an operand of several instructions it would be loaded by each of them. */
+/* v in a register: as a memory operand of several instructions it would be loaded by each. */
 INLINE vec held(vec v)
 {
 #if defined(LRN_X86)
@@ -259,28 +312,16 @@ INLINE vec first_lanes(vec v, vec others, ptrdiff_t count)
     return load(lanes);
 }
 
-/* c - a*b */
-INLINE vec minus_product(vec c, vec a, vec b)
-{
-#if defined(LRN_X86) && defined(LRN_FUSED)
-    return (vec)X86(fnmadd)(a, b, c);
-#elif defined(LRN_FUSED)
-    return muladd(splat(0) - a, b, c);
-#else
-    return c - a * b;
-#endif
-}
-
-/* v without the lower half of its fraction */
+/* v with the lower half of its fraction cleared */
 INLINE vec upper_half(vec v)
 {
     return from_bits(as_bits(v) & splat_bits(~(((bits_t)1 << (FRACTION_BITS + 1) / 2) - 1)));
 }
 
-/* What a*b was rounded by to give `product` */
+/* a*b - product, for `product` = a*b rounded */
 INLINE vec product_error(vec a, vec b, vec product)
 {
-#if defined(LRN_FUSED)
+#if defined(HAS_FUSED)
     return muladd(a, b, splat(0) - product);
 #else
     vec a_high = upper_half(a), a_low = a - a_high, b_high = upper_half(b), b_low = b - b_high;

@@ -45,7 +45,7 @@ cdef void weigh_again(const Formula* f, Pass to, Squares squares, const Lines* l
         s = sum_under_power(splat(f.scale), splat(f.k), lines.taps.addition, term(&lines.taps, 0, squares, j, m, part),
                             &lines.taps, lines.taps.count, squares, j, m, part)
         store(sums, s)
-        store(judged, s * s if JUDGES_SQUARE and f.kind == THREE_QUARTERS else s)
+        store(judged, s * s if TESTS_SQUARE and f.kind == THREE_QUARTERS else s)
         if f.kind == ANY:
             v = fetch(x + i, part)
             if to == NORMALIZE:
