@@ -1,6 +1,7 @@
 """What is shipped: the sdist builds the wheel, and neither holds too little or too much."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_sdist_holds_what_a_reader_needs(name, sdist):
 
 
 def test_sdist_holds_all_of_the_tests_or_none(sdist):
-    tests = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")}
+    tests = {path.relative_to(ROOT).as_posix() for kind in ("*.py", "*.c") for path in (ROOT / "tests").rglob(kind)}
     assert {name for name in sdist if name.startswith("tests/")} in (set(), tests)
 
 
@@ -160,6 +161,18 @@ new = {name.split(".")[0] for name in set(sys.modules) - before} - set(sys.stdli
 print(sorted(name for name in new - {"lrncore", "numpy"} if not name.lstrip("_").startswith("cython_")))
 """
     assert python(program) == "[]"
+
+
+def test_modules_are_compiled_at_once_in_editable_installations_too(monkeypatch):
+    pytest.importorskip("Cython")
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MAX_JOBS", "3")
+    found = runpy.run_path("setup.py")
+    # setuptools looks up `parallel` by this name
+    assert found["BuildExt"].command_name == "build_ext"
+    assert found["jobs"]() == 3
+    monkeypatch.delenv("MAX_JOBS")
+    assert 1 <= found["jobs"]() <= os.cpu_count()
 
 
 def test_all_names_exist():
