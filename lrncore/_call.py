@@ -27,7 +27,7 @@ def apply(
     check_spec(spec)
     axis = check_axis(axis, x.ndim)
     y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
-    arguments = axis, *spec._arguments, resolve(num_threads, x.size)
+    arguments = axis, spec._arguments, resolve(num_threads, x.size)
     swapped = swapped_bits(elements)
     if not compute(*map(exported, inputs), exported(y), *arguments, swapped | y_swapped << 2):
         # `out` overlaps an input in other places than its own

@@ -70,7 +70,7 @@ def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -
 def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float, float, float]:
     """Return what `lrncore.lrn_param_grads` does."""
     passes = ELEMENTS[x.dtype].kernels
-    return passes.parameters(_array(g), _array(x), axis, *spec._arguments, _threads(x), 0)
+    return passes.parameters(_array(g), _array(x), axis, spec._arguments, _threads(x), 0)
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -162,5 +162,5 @@ def lrn_param_grads(
     swapped = swapped_bits((g_element, element))
     threads = resolve(num_threads, x.size)
     return ParamGrads(
-        *element.kernels.parameters(exported(g), exported(x), axis, *spec._arguments, threads, swapped)
+        *element.kernels.parameters(exported(g), exported(x), axis, spec._arguments, threads, swapped)
     )

@@ -2,49 +2,47 @@
 
 cdef enum:
     ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
-    PARTIAL_TOTALS = 16     # the parts of a sum, which does not depend on the number of threads
 
 
 cdef struct Call:
     Job job
     Grid grid
     char* data[OPERANDS]
-    Py_ssize_t tasks
+    Py_ssize_t tasks        # tiles of rows, or slabs of a stream
     Py_ssize_t scratch      # bytes for one thread,
-    Py_ssize_t sums         # of which at their beginning for sums made again
+    Py_ssize_t sums         # of which at their beginning for the sums of a recomputed element
 
 
-# Tasks first to last - 1 on one thread's scratch: tiles of rows, or slabs of a stream.
+# Tasks first to last - 1 on one thread's scratch
 cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* totals, char* memory) noexcept nogil:
     cdef const Job* job = &call.job
     cdef const Grid* grid = &call.grid
-    cdef const Axis* axis
-    cdef Axis single
-    cdef Py_ssize_t at[OPERANDS]
-    cdef Py_ssize_t task = first, begin, run, i
-    cdef Scaled* sums = <Scaled*>memory
-    cdef real* scratch = <real*>(memory + call.sums)
-    single.length = 1
-    single.stride[X] = single.stride[G] = single.stride[Y] = 0
-    axis = &single
-    if grid.dims:
-        axis = &grid.axes[grid.dims - 1]
+    cdef const Axis* axis = &grid.axes[max(grid.dims - 1, 0)]
+    cdef Py_ssize_t task = first, slab, begin, i
+    cdef Piece piece
+    cdef Room room
+    room.sums = <Scaled*>memory
+    room.scratch = <real*>(memory + call.sums)
+    room.totals = totals
     while task < last:
-        if grid.streamed:
-            for i in range(OPERANDS):
-                at[i] = slab_offset(grid, <int>i, task)
-            run = min(last - task, axis.length - task % axis.length)
-            walk_stream(job, call.data[X] + at[X], axis.stride[X], call.data[G] + at[G], axis.stride[G],
-                        call.data[Y] + at[Y], axis.stride[Y], run, totals, sums, scratch)
-            task += run
-        else:
+        begin = 0
+        slab = task
+        piece.count = 1
+        if grid.streamed and grid.dims:
+            piece.count = min(last - task, axis.length - task % axis.length)
+        elif not grid.streamed:
             begin = task % grid.tiles * job.width
-            for i in range(OPERANDS):
-                at[i] = slab_offset(grid, <int>i, task // grid.tiles) + begin * grid.inner.stride[i]
-            walk_rows(job, call.data[X] + at[X], call.data[G] + at[G], call.data[Y] + at[Y],
-                      min(job.width, job.inner - begin), totals, sums, scratch)
-            task += 1
-    if job.past:
+            slab = task // grid.tiles
+        piece.length = min(job.width, job.inner - begin)
+        for i in range(OPERANDS):
+            piece.at[i] = call.data[i] + slab_offset(grid, <int>i, slab) + begin * grid.inner.stride[i]
+            piece.pitch[i] = axis.stride[i] if grid.dims else 0
+        if grid.streamed:
+            walk_stream(job, &piece, &room)
+        else:
+            walk_rows(job, &piece, &room)
+        task += piece.count
+    if job.far:
         fence_stores()
 
 
@@ -60,8 +58,7 @@ cdef void extent(const Py_buffer* view, const char** low, const char** high) noe
             low[0] += (view.shape[i] - 1) * view.strides[i]
 
 
-# May the output be written while `view` is still read? It may where the two are apart, or the same elements in
-# the same places.
+# True if y and `view` are disjoint or identical, so that y can be written while `view` is read
 cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept:
     cdef const char* low
     cdef const char* high
@@ -80,7 +77,7 @@ cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept:
     return True
 
 
-# Does every element lie at a multiple of its size? Stores past the caches need that.
+# Does every element lie at a multiple of its size? Non-temporal stores need that.
 cdef bint aligned(const Py_buffer* y) noexcept:
     cdef Py_ssize_t places = <Py_ssize_t>y.buf
     cdef int i
@@ -97,12 +94,9 @@ cdef bint repeats(const Py_buffer* y) noexcept:
     return False
 
 
-# Fills `call` from the three buffers (x stands in for g in the forward).
-cdef void prepare(Call* call, Py_buffer** views, int axis, int threads, int swapped) noexcept:
-    cdef Job* job = &call.job
-    cdef Grid* grid = &call.grid
+# The axes of the three buffers, as the walks visit them
+cdef void set_grid(Grid* grid, Py_buffer** views, int axis, Py_ssize_t reach) noexcept:
     cdef Axis* to
-    cdef double beyond
     cdef int i, which
     grid.dims = 0
     for i in range(views[Y].ndim):
@@ -112,32 +106,55 @@ cdef void prepare(Call* call, Py_buffer** views, int axis, int threads, int swap
             to.stride[which] = views[which].strides[i]
         if i != axis and to.length > 1:
             grid.dims += 1
+    fold(grid)
+    choose(grid, reach)
+
+
+# Fills `call` from the three buffers (x stands in for an operand that the operator does not have).
+cdef void prepare(Call* call, Py_buffer** views, const Request* request, const Operator* op) noexcept:
+    cdef Job* job = &call.job
+    cdef Grid* grid = &call.grid
+    cdef int which
+    plan_window(&job.window, request.before + request.after + 1)
+    if op == &FORWARD:
+        op = forward_operator(request.beta, &job.window)
+    job.op = op
+    job.before = request.before
+    job.after = request.after
+    job.behind = job.before if op.late else 0
+    set_formula(&job.formula, request, op, job.window.levels)
+    set_grid(grid, views, request.axis, job.before + job.after)
+    job.channels = grid.channel.length
+    job.inner = grid.inner.length
+    job.adjoining = grid.adjoining and not request.swapped
+    job.slabs = 1
+    for which in range(grid.dims):
+        job.slabs *= grid.axes[which].length
     for which in range(OPERANDS):
         call.data[which] = <char*>views[which].buf
-    job.channels = grid.channel.length
-    fold(grid)
-    choose(grid, job.before + job.after)
-    plan_window(&job.window, job.before + job.after + 1)
-    job.inner = grid.inner.length
-    job.adjoining = grid.adjoining and not swapped
-    job.slabs = 1
-    for i in range(grid.dims):
-        job.slabs *= grid.axes[i].length
-    beyond = LONG_PAIRS_BEYOND if job.window.levels > 1 else PAIRS_BEYOND
-    job.pairs = job.task == FORWARD and fabs(job.formula.beta) > beyond
-    set_operand(&job.x, grid, X, swapped & 1, job.task != PARAMETERS and views[X].buf == views[Y].buf)
-    set_operand(&job.g, grid, G, swapped & 2, job.task != PARAMETERS and views[G].buf == views[Y].buf)
-    job.g.staged = job.g.staged and job.task != FORWARD
-    set_operand(&job.y, grid, Y, swapped & 4, False)
-    job.y.staged = job.y.staged and job.task != PARAMETERS
-    job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
-    job.past = (job.far and job.task < TANGENT and not job.pairs and not grid.streamed and job.window.levels == 1
-                and not job.x.staged and not job.g.staged and not job.y.staged and aligned(views[Y]))
-    set_width(job, grid, 1 if job.task == PARAMETERS else threads)
+        set_operand(&job.operand[which], grid, which, request.swapped >> which & 1,
+                    op.writes and which != Y and views[which].buf == views[Y].buf)
+    job.operand[G].staged = job.operand[G].staged and op.reads_g
+    job.operand[Y].staged = job.operand[Y].staged and op.writes
+    set_source(job, grid, aligned(views[Y]))
+    set_width(job, grid, 1 if op.parts else request.threads)
     call.tasks = job.slabs * grid.tiles
-    call.sums = round_up((job.before + job.after + 1) * sizeof(Scaled), ALIGNMENT) if job.backward else 0
+    call.sums = round_up((job.before + job.after + 1) * sizeof(Scaled), ALIGNMENT) if op.late else 0
     call.scratch = call.sums + (stream_scratch(job) if grid.streamed else rows_scratch(job)) * sizeof(real)
     call.scratch = round_up(call.scratch, ALIGNMENT)
+
+
+# Where `ready` has its squares from
+cdef void set_source(Job* job, const Grid* grid, bint aligned) noexcept:
+    cdef bint direct = not grid.streamed and job.op.takes_entering
+    cdef bint staged = job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
+    job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
+    if not grid.streamed:
+        job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
+    if direct:
+        job.source = FAR if job.far else ENTERING
+    else:
+        job.source = MASKED if job.adjoining else STORED
 
 
 cdef void run(const Call* call, int parts, int threads, Totals* totals, char* memory) noexcept nogil:
@@ -152,42 +169,34 @@ cdef void run(const Call* call, int parts, int threads, Totals* totals, char* me
 
 
 # Returns False, with nothing done, if `y` overlaps an input so that it cannot be written in place. `totals` are those
-# of PARAMETERS, which has no y of its own.
-cdef bint dispatch(Task task, Py_buffer** views, int axis, Py_ssize_t before, Py_ssize_t after, double scale,
-                   double beta, double k, int threads, int swapped, Totals* totals) except -1:
+# of an operator that writes no output.
+cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Totals* totals) except -1:
     cdef Call call
     cdef void* memory = NULL
     cdef int i, parts
     for i in range(views[Y].ndim):
         if views[Y].shape[i] == 0:
             return True
-    if task != PARAMETERS and (repeats(views[Y]) or not compatible(views[X], views[Y])
-                               or not compatible(views[G], views[Y])):
+    if op.writes and (repeats(views[Y]) or not compatible(views[X], views[Y])
+                      or not compatible(views[G], views[Y])):
         return False
-    before = min(before, views[Y].shape[axis] - 1)
-    after = min(after, views[Y].shape[axis] - 1)
-    if before + after >= LONGEST_WINDOW:
+    request.before = min(request.before, views[Y].shape[request.axis] - 1)
+    request.after = min(request.after, views[Y].shape[request.axis] - 1)
+    if request.before + request.after >= <Py_ssize_t>LONGEST_WINDOW:
         raise MemoryError("a window longer than any memory")
-    call.job.task = task
-    call.job.backward = task == BACKWARD
-    call.job.second = task == BACKWARD or task == TANGENT
-    call.job.before = before
-    call.job.after = after
-    set_formula(&call.job.formula, scale, beta, k, before + after + 1, task)
-    prepare(&call, views, axis, threads, swapped)
-    parts = <int>min(<Py_ssize_t>(PARTIAL_TOTALS if task == PARAMETERS else threads), call.tasks)
+    prepare(&call, views, &request, op)
+    parts = <int>min(<Py_ssize_t>(op.parts if op.parts else request.threads), call.tasks)
     if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // parts:
         memory = malloc(parts * call.scratch + ALIGNMENT)
     if memory == NULL:
         raise MemoryError(f"{parts} times {call.scratch} bytes of scratch")
     with nogil:
-        run(&call, parts, min(threads, parts), totals, <char*>round_up(<Py_ssize_t>memory, ALIGNMENT))
+        run(&call, parts, min(request.threads, parts), totals, <char*>round_up(<Py_ssize_t>memory, ALIGNMENT))
     free(memory)
     return True
 
 
-cdef bint apply(Task task, x, g, y, int axis, Py_ssize_t before, Py_ssize_t after, double scale, double beta, double k,
-                int threads, int swapped, Totals* totals) except -1:
+cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) except -1:
     cdef Py_buffer x_view, g_view, y_view
     cdef Py_buffer* views[OPERANDS]
     views[X], views[G], views[Y] = &x_view, &g_view, &y_view
@@ -195,9 +204,9 @@ cdef bint apply(Task task, x, g, y, int axis, Py_ssize_t before, Py_ssize_t afte
     try:
         PyObject_GetBuffer(g, &g_view, PyBUF_STRIDES)
         try:
-            PyObject_GetBuffer(y, &y_view, PyBUF_STRIDES if task == PARAMETERS else PyBUF_STRIDES | PyBUF_WRITABLE)
+            PyObject_GetBuffer(y, &y_view, PyBUF_STRIDES | PyBUF_WRITABLE if op.writes else PyBUF_STRIDES)
             try:
-                return dispatch(task, views, axis, before, after, scale, beta, k, threads, swapped, totals)
+                return dispatch(op, views, request, totals)
             finally:
                 PyBuffer_Release(&y_view)
         finally:
@@ -206,33 +215,41 @@ cdef bint apply(Task task, x, g, y, int axis, Py_ssize_t before, Py_ssize_t afte
         PyBuffer_Release(&x_view)
 
 
-def forward(x, y, int axis, Py_ssize_t before, Py_ssize_t after, double scale, double beta, double k,
-            int threads, int swapped, /):
+cdef Request request_of(int axis, tuple spec, int threads, int swapped) except *:
+    cdef Request request
+    request.axis = axis
+    request.before, request.after, request.scale, request.beta, request.k = spec
+    request.threads = threads
+    request.swapped = swapped
+    return request
+
+
+# `spec` is (before, after, scale, beta, k). Bits 0, 1 and 2 of `swapped` say that the bytes of x, of the other input
+# and of the output are.
+
+def forward(x, y, int axis, tuple spec not None, int threads, int swapped, /):
     """Write ``x * (k + scale * sum x^2)^-beta`` into `y`; False if the two overlap, with nothing written."""
-    return apply(FORWARD, x, x, y, axis, before, after, scale, beta, k, threads, swapped, NULL)
+    return apply(&FORWARD, x, x, y, request_of(axis, spec, threads, swapped), NULL)
 
 
-def backward(g, x, y, int axis, Py_ssize_t before, Py_ssize_t after, double scale, double beta, double k,
-             int threads, int swapped, /):
+def backward(g, x, y, int axis, tuple spec not None, int threads, int swapped, /):
     """Write the gradient with respect to `x` into `y`; False if `y` overlaps `g` or `x`, with nothing written."""
-    return apply(BACKWARD, x, g, y, axis, before, after, scale, beta, k, threads, swapped, NULL)
+    return apply(&BACKWARD, x, g, y, request_of(axis, spec, threads, swapped), NULL)
 
 
-def tangent(dx, x, y, int axis, Py_ssize_t before, Py_ssize_t after, double scale, double beta, double k,
-            int threads, int swapped, /):
+def tangent(dx, x, y, int axis, tuple spec not None, int threads, int swapped, /):
     """Write the forward's derivative along `dx` into `y`; False if `y` overlaps `dx` or `x`, with nothing written."""
-    return apply(TANGENT, x, dx, y, axis, before, after, scale, beta, k, threads, swapped, NULL)
+    return apply(&TANGENT, x, dx, y, request_of(axis, spec, threads, swapped), NULL)
 
 
-def parameters(g, x, int axis, Py_ssize_t before, Py_ssize_t after, double scale, double beta, double k,
-               int threads, int swapped, /):
+def parameters(g, x, int axis, tuple spec not None, int threads, int swapped, /):
     """Return the derivatives of ``sum(g * y)`` with respect to scale, beta and k."""
     cdef Totals totals[PARTIAL_TOTALS]
     cdef Totals whole
     cdef int i
     memset(totals, 0, sizeof(totals))
     memset(&whole, 0, sizeof(whole))
-    apply(PARAMETERS, x, g, x, axis, before, after, scale, beta, k, threads, swapped, totals)
+    apply(&PARAMETERS, x, g, x, request_of(axis, spec, threads, swapped), totals)
     for i in range(PARTIAL_TOTALS):
         add_total(&whole.scale, &totals[i].scale)
         add_total(&whole.beta, &totals[i].beta)

@@ -1,11 +1,4 @@
-# What is computed, and the formula's parameters as the loops take them.
-
-cdef enum Task:
-    FORWARD
-    BACKWARD
-    TANGENT     # the forward's derivative along dx, which is the operand g
-    PARAMETERS  # the derivatives with respect to scale, beta and k
-
+# The formula's parameters as the loops take them, and the sums that the fast powers hold for.
 
 cdef enum Kind:
     HALF
@@ -15,16 +8,43 @@ cdef enum Kind:
     ANY
 
 
+# What becomes of the two halves of a window's sum (sums.pxi)
+cdef enum Addition:
+    PLAIN           # even + odd
+    TOGETHER        # k + scale * (even + odd)
+    APART           # (k + scale * even) + scale * odd: one rounding less for small k, in windows of many channels
+    COMPENSATED     # TOGETHER with most of what even + odd was rounded by: for beta 2, which doubles all errors
+
+
+# A call as the face asks for it
+cdef struct Request:
+    int axis
+    Py_ssize_t before
+    Py_ssize_t after
+    double scale
+    double beta
+    double k
+    int threads
+    int swapped             # bits for the operands whose bytes are
+
+
 cdef struct Formula:
     real scale
     real k
-    real slope          # 2 * scale * beta, taken back by what t, or x dx too, is raised
+    real slope          # 2 scale beta 2^(-RAISED * raised): undoes the scaling of t, and of the products x dx
     double beta
     Kind kind
+    Addition addition
     Exponent exponent   # of kind ANY
     Range holds         # of the sums that the fast powers hold for: of s, or of its square
-    double exact_scale  # the parameters of elements that are made again: those above,
-    double exact_k      # or what was given where it leaves the range of `real`
+    double exact_scale  # for recomputed elements: scale and k as rounded to `real`, or as given if `real` has no normal
+    double exact_k      # number for them
+
+
+# Exponents of two: lowest <= log2 s < highest. It is empty where the two meet.
+cdef struct Exponents:
+    int lowest
+    int highest
 
 
 # The parameter as it is rounded, if it is a normal number
@@ -35,72 +55,57 @@ cdef inline double exactly(double given) noexcept nogil:
     return given
 
 
-# Which sums are in reach of the fast path, as exponents of two: both s and s^-beta have to be normal, and the squares
-# that vanished below the smallest number must not be missed. The forward's x s^-beta has to be finite, and the
-# derivatives, whose results are looked at, need room for t.
-cdef void set_range(Formula* f, Py_ssize_t size, Task task) noexcept nogil:
-    cdef int lowest = 1 - EXPONENT_BIAS, highest = EXPONENT_BIAS + 1, scale = 0, most
-    cdef double least, room
+cdef inline Kind kind_of(double beta) noexcept nogil:
+    if beta == 0.75:
+        return THREE_QUARTERS
+    if beta == 0.5:
+        return HALF
+    if beta == 1:
+        return ONE
+    if beta == 2:
+        return TWO
+    return ANY
+
+
+# The general power and the one of beta 2 form s^-beta itself, whatever beta is.
+cdef inline bint has_steep_power(Kind kind) noexcept nogil:
+    return kind == TWO or kind == ANY
+
+
+# The sums in reach of the fast powers of any operator; each narrows them further (`narrow` in op_<name>.pxi). The
+# argument that nothing wrong passes is in docs/explanation/numerics.md.
+cdef Exponents reach_of_powers(const Formula* f, Py_ssize_t size) noexcept nogil:
+    # s is a normal number
+    cdef Exponents reach = Exponents(lowest=1 - EXPONENT_BIAS, highest=EXPONENT_BIAS + 1)
+    cdef int scale, most
     if f.exact_scale != 0:
+        # What the squares below the smallest normal number lost, scale * size of them, is below the last bits of s: 5
+        # of them are room for the sum of those losses.
         scale = ilogb(f.exact_scale) + 1
-        lowest = max(lowest, scale + ilogb(<double>size) + 5 - EXPONENT_BIAS)
+        reach.lowest = max(reach.lowest, scale + ilogb(<double>size) + 5 - EXPONENT_BIAS)
+        # A scale that is not a normal number has lost bits itself: all is recomputed.
         if scale <= 1 - EXPONENT_BIAS:
-            highest = lowest
+            reach.highest = reach.lowest
+    # A k that `real` cannot hold is off by up to the smallest number: it must not show in s.
     if f.k != f.exact_k or (f.k != 0 and ilogb(f.exact_k) < 1 - EXPONENT_BIAS):
-        lowest += 30
-    if f.kind >= TWO and fabs(f.beta) * EXPONENT_BIAS > EXPONENT_BIAS - 2:
+        reach.lowest += 30
+    # s^-beta is a normal number, where it is formed: |log2 s| <= (EXPONENT_BIAS - 2) / |beta|.
+    if has_steep_power(f.kind) and fabs(f.beta) * EXPONENT_BIAS > EXPONENT_BIAS - 2:
         most = <int>((EXPONENT_BIAS - 2) / fabs(f.beta))
-        lowest = max(lowest, -most)
-        highest = min(highest, most)
-    if task == FORWARD and f.exact_scale > 0 and f.exact_k >= 0:
-        # x s^-beta <= scale^-1/2 s^(1/2 - beta)
-        room = EXPONENT_BIAS - 2 + 0.5 * ilogb(f.exact_scale)
-        if f.beta > 0.5:
-            lowest = max(lowest, <int>max(ceil(room / (0.5 - f.beta)), -EXPONENT_BIAS))
-        elif f.beta < 0.5:
-            highest = min(highest, <int>min(floor(room / (0.5 - f.beta)), EXPONENT_BIAS + 1))
-    elif task == FORWARD and f.beta > 0:
-        lowest = max(lowest, 1)
-    elif task == FORWARD and f.beta < 0:
-        highest = min(highest, -1)
-    if task == TANGENT and f.exact_scale != 0 and f.beta > 0:
-        # what vanishes of the products x dx is less than their share's last bit
-        least = log2(2 * f.beta * sqrt(fabs(f.exact_scale)) * size) - 2 - RAISED
-        lowest = max(lowest, <int>ceil(least / (f.beta + 0.5)))
-    if task != FORWARD:
-        # 2^-RAISED s stays normal, and t that vanishes is less than its share's last bit
-        lowest = max(lowest, RAISED + 4 - EXPONENT_BIAS)
-        highest = min(highest, 2 * RAISED - 6 - scale)
-        if f.exact_scale != 0 and f.beta != 0 and not -EXPONENT_BIAS < ilogb(f.slope) < EXPONENT_BIAS:
-            highest = lowest
+        reach.lowest = max(reach.lowest, -most)
+        reach.highest = min(reach.highest, most)
+    # s^2 is finite, where it is formed (without fused products).
     if FORMS_SQUARE and f.kind == THREE_QUARTERS:
-        lowest = max(lowest, -(EXPONENT_BIAS + 1) // 2)
-        highest = min(highest, (EXPONENT_BIAS + 1) // 2)
-    if f.kind == ANY:
-        f.exponent = exponent_of(f.beta, lowest, highest)
-    if TESTS_SQUARE and f.kind == THREE_QUARTERS:
-        lowest *= 2
-        highest *= 2
-    f.holds = range_of(lowest, highest)
+        reach.lowest = max(reach.lowest, -(EXPONENT_BIAS + 1) // 2)
+        reach.highest = min(reach.highest, (EXPONENT_BIAS + 1) // 2)
+    return reach
 
 
-cdef void set_formula(Formula* f, double scale, double beta, double k, Py_ssize_t size, Task task) noexcept nogil:
-    f.scale = <real>scale
-    f.k = <real>k
-    f.slope = <real>ldexp(2 * scale * beta, -2 * RAISED if task == TANGENT else -RAISED)
-    f.exact_scale = exactly(scale)
-    f.exact_k = exactly(k)
-    f.beta = beta
-    if task >= TANGENT:
-        f.kind = ANY    # one loop for all of them
-    elif beta == 0.75:
-        f.kind = THREE_QUARTERS
-    elif beta == 0.5:
-        f.kind = HALF
-    elif beta == 1:
-        f.kind = ONE
-    elif beta == 2:
-        f.kind = TWO
-    else:
-        f.kind = ANY
-    set_range(f, size, task)
+# The operators that add up terms t = g x s^(-beta-1), scaled by 2^RAISED: 2^-RAISED s stays normal, a t that vanishes
+# is below the last bit of its share, and the slope is a normal number.
+cdef void narrow_for_terms(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+    cdef int scale = ilogb(f.exact_scale) + 1 if f.exact_scale != 0 else 0
+    reach.lowest = max(reach.lowest, RAISED + 4 - EXPONENT_BIAS)
+    reach.highest = min(reach.highest, 2 * RAISED - 6 - scale)
+    if f.exact_scale != 0 and f.beta != 0 and not -EXPONENT_BIAS < ilogb(f.slope) < EXPONENT_BIAS:
+        reach.highest = reach.lowest

@@ -1,28 +1,28 @@
-# From three strided arrays to slabs: which axis is `inner`, which schedule fits, which operand has to be staged,
-# and in what order the slabs are visited.
+# From three strided arrays to slabs: which axis is `inner`, which walk fits, which operand has to be staged, and in
+# what order the slabs are visited.
 
+# Constants of the walks. Measured on two cores of an AMD EPYC (Zen 4: 32 KiB of L1, 1 MiB of L2 a core, 32 MiB of L3)
+# in November 2026, float32, one thread, by the benchmarks of asv_bench/benchmarks that each line names.
 cdef enum:
     MAX_DIMS = 64
-    X = 0
-    G = 1
-    Y = 2
-    OPERANDS = 3
-    # An inner axis of fewer bytes is streamed together with the channels, if they lie together.
+    # bandwidth, forward: an inner axis of fewer bytes is streamed together with the channels, if they lie together.
     SHORT_INNER_BYTES = 1024
-    # Fewer packed channels than this are walked as one slab with masks, or else as rows of pixels.
+    # forward, packed of 3 channels: fewer are walked as one slab with masks, or else as rows of pixels.
     FEW_CHANNELS = 16
-    # What a tile or a chunk keeps should about fit the first-level cache, but rows shorter than this defeat the
-    # prefetcher.
+    # forward and backward: what a tile or a chunk keeps should about fit the first-level cache, but shorter rows
+    # defeat the prefetcher.
     CACHE_BYTES = 32768
     TILE_ROW_BYTES = 1536
+    # memory: what README promises for windows of up to several thousand channels
     SCRATCH_BYTES = 1 << 20
+    # forward, n = 63: a stream that keeps more than this before its chunk is slower than rows.
     REACH_BYTES = 1 << 13
-    # Beyond the last-level cache rows are as long as the second level holds them, and chunks so short that the loads
-    # of the next one are under way while the arithmetic of the last is finished.
+    # bandwidth: arrays of more bytes are far. Their rows are as long as the second-level cache holds them, and chunks
+    # so short that the loads of the next one are in flight while the arithmetic of the last is finished.
     FAR_BYTES = 1 << 23
     FAR_ROWS_BYTES = 1 << 19
     FAR_CHUNK_BYTES = 2560
-    FAR_BACKWARD_CHUNK_BYTES = 1536
+    FAR_LATE_CHUNK_BYTES = 1536
 
 
 cdef struct Axis:
@@ -139,17 +139,18 @@ cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), rows, width
     grid.tiles = 1
     if grid.streamed:
-        rows = job.window.levels * (2 if job.second else 1) + 3
+        rows = job.window.levels * (2 if job.op.g_enters or job.op.late else 1) + 3
         width = CACHE_BYTES // rows
         if job.far:
-            width = min(width, FAR_BACKWARD_CHUNK_BYTES if job.backward else FAR_CHUNK_BYTES)
+            width = min(width, FAR_LATE_CHUNK_BYTES if job.op.late else FAR_CHUNK_BYTES)
         job.width = round_up(width // item, LANES)
         return
     job.width = 1
     rows = busy_rows(job) + job.after + 3
-    if job.backward:
+    if job.op.late:
         rows += job.before + 2
-    width = max((FAR_ROWS_BYTES if job.past else CACHE_BYTES) // rows, TILE_ROW_BYTES * sizeof(real) // sizeof(elem))
+    width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows,
+                TILE_ROW_BYTES * <Py_ssize_t>sizeof(real) // <Py_ssize_t>sizeof(elem))
     rows = rows_scratch(job) // row_pitch(1)
     width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width

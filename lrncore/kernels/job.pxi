@@ -1,5 +1,12 @@
 # What one call has to do, the same for all its threads, and the way to its operands.
 
+cdef enum:
+    X = 0
+    G = 1
+    Y = 2
+    OPERANDS = 3
+
+
 # Where an operand's elements lie. A staged operand passes line by line through scratch: its elements are not adjacent
 # along the walk, not in this machine's byte order, or overwritten by the output while windows still reach back to them.
 cdef struct Operand:
@@ -10,24 +17,35 @@ cdef struct Operand:
 
 
 cdef struct Job:
-    Task task
+    const Operator* op
     Formula formula
-    Window window           # of the squares; the reflected window has the same size, hence the same plan
-    bint backward           # the task is that
-    bint second             # there is a second window: the reflected one, or that of the products x dx
-    bint far                # the arrays exceed the caches
-    bint pairs              # sums are pairs of numbers
-    bint past               # rows: so the result is stored past them, and squares are not kept
+    Window window           # of the squares; a second set has windows of the same size, hence the same plan
+    Source source           # of the squares in `ready`
+    bint far                # the arrays exceed the caches, and the walk can treat them so
+    bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t channels
     Py_ssize_t before
     Py_ssize_t after
+    Py_ssize_t behind       # channels from a line that is ready to the one that is late: `before`, or 0
     Py_ssize_t inner
-    bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t slabs        # all (channels, inner) blocks of the arrays
     Py_ssize_t width        # rows: elements of a tile, stream: positions of a chunk
-    Operand x
-    Operand g
-    Operand y
+    Operand operand[OPERANDS]
+
+
+# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab (rows)
+cdef struct Piece:
+    char* at[OPERANDS]
+    Py_ssize_t pitch[OPERANDS]  # bytes from slab to slab
+    Py_ssize_t count
+    Py_ssize_t length
+
+
+# What a thread has to itself
+cdef struct Room:
+    real* scratch
+    Scaled* sums            # for the windows of a recomputed element
+    Totals* totals
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogil:
@@ -49,18 +67,18 @@ cdef void scatter(const Operand* operand, const elem* line, char* target, Py_ssi
         store_elem(target + i * operand.inner, line[i], operand.swapped)
 
 
-cdef inline Around around_of(const Job* job, Scaled* sums) noexcept nogil:
+cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     cdef Around around
     around.channels = job.channels
     around.before = job.before
     around.after = job.after
     around.first = 0
     around.inner = job.inner
-    around.x.step = job.x.channel
-    around.g.step = job.g.channel
+    around.x.step = job.operand[X].channel
+    around.g.step = job.operand[G].channel
     around.x.ring = around.g.ring = NULL
     around.x.ring_bytes = around.g.ring_bytes = 0
-    around.sums = sums
+    around.sums = room.sums
     return around
 
 
@@ -68,14 +86,6 @@ cdef inline void clear(real* line, Py_ssize_t length) noexcept nogil:
     memset(line, 0, length * sizeof(real))
 
 
-# Where a stage finds an operand: the staged line, or the array itself
-cdef inline const elem* source(const Operand* operand, const void* line, const char* at) noexcept nogil:
-    if operand.staged:
-        return <const elem*>line
-    return <const elem*>at
-
-
-cdef inline elem* target(const Operand* operand, void* line, char* at) noexcept nogil:
-    if operand.staged:
-        return <elem*>line
-    return <elem*>at
+# Where a hook finds an operand: the staged line, or the array itself
+cdef inline elem* staged_or(const Operand* operand, const void* line, const char* at) noexcept nogil:
+    return <elem*>(line if operand.staged else <const void*>at)

@@ -1,5 +1,5 @@
 # The LRN kernels, written once. Each `<instruction set>_<dtype>.pyx` includes this file and nothing else; the
-# build gives it the element type and the instruction set (see setup.py and simd.h).
+# build gives it the element type and the instruction set (see builds.py and simd.h).
 #
 # With channel c, its window W(c) = [c - before, c + after] inside [0, C), and p = s^-beta:
 #
@@ -8,14 +8,48 @@
 #     t[c]  = g[c] * x[c] * p[c] / s[c]
 #     dx[c] = g[c] * p[c] - 2 scale beta x[c] * sum of t[j] over [c - after, c + before]             backward
 #
-# The backward's window is the reflected one: all j with c in W(j).
+# The backward's window is the reflected one: all j with c in W(j). op_tangent.pxi and op_parameters.pxi have the
+# formulas of the other derivatives.
 #
-# Phases. `window` turns a window into a few taps on trailing sums; nothing is ever subtracted. `stages` has the
-# loops over one line of elements: square, climb, normalize, gains, combine; `pairs` has more accurate ones for where
-# beta is large. Two schedules feed them:
-# `rows` walks channel by channel along a tile of the inner axis (planar data), `stream` walks positions in
-# memory order, where the next channel is a fixed stride away (packed data, and planar data with a short inner
-# axis). `grid` finds which one fits the strides, and `entry` holds the calls and the parallel loop.
+# Four ideas, each in its own place:
+#
+#     walk      walk_rows, walk_stream    order, tiles, rings, staging, tails; which line enters, is ready, is late:
+#                                         each file opens with a timeline. Knows no formula
+#     sum       window, sums              windows as a few taps on trailing sums; nothing is ever subtracted
+#     power     power.h, power_any.h      functions of vectors, each with its domain and largest error;
+#               powers, out_of_range      the loops over them, and what happens to an s outside the domain
+#     operator  operator, op_<name>       a row of hooks that a walk calls:
+#
+#         operator         enter                  ready                       late
+#         forward          squares                y = x p                     -
+#         forward, pairs   squares as pairs       y = x p                     -         for large beta
+#         backward         squares                gp = g p, and t             dx
+#         tangent          squares, and x dx      dy                          -
+#         parameters       squares                adds to the totals          -
+#
+# `grid` finds the walk that fits the strides, `job` has what a call is, `entry` the calls and the one parallel loop.
+# `exact` recomputes single elements in the widest float there is.
+#
+# Glossary
+#     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none
+#     line      elements that a loop passes over: a row, or the positions of a chunk
+#     row       one channel of a tile; a tile is a piece of the inner axis of a slab (walk_rows)
+#     chunk     positions of a slab in memory order (walk_stream); `lead` positions are kept before it
+#     level     trailing sums of 3^i channels; tap: a line of some level that a window adds up (window.pxi)
+#     set       the levels of one kind of trailing sums: of squares, and a second one
+#     part      elements of a vector that is not whole
+#     staged    copied through scratch, since the walk cannot read or write the array in place
+#     far       beyond the caches: non-temporal stores, prefetches, squares recomputed from x
+#     exactly   in the widest float, with an exponent apart (exact.pxi)
+#
+# Design
+#     a) A loop is specialized for its power alone. The way of the sum (which taps, from where) is decided for each
+#        vector by branches that are always predicted. That takes up to 15 %, and the modules are a third as large as
+#        with a loop for every pair of the two, and compile in a fifth of the time. Two loops, one that writes a line
+#        of s and one that reads it, were 20 to 27 % slower on AVX-512, whose stores take two cycles.
+#     b) Networks' windows have loops with both constant: the table in powers.pxi.
+#     c) Hooks are pointers: one call for each line, some nanoseconds for hundreds of elements.
+#     d) docs/explanation/performance.md counts what limits each loop, numerics.md says why the range tests suffice.
 
 from cython.parallel cimport prange
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -101,15 +135,20 @@ cdef extern from "storage.h" nogil:
 
 include "window.pxi"
 include "formula.pxi"
-include "again.pxi"
 include "totals.pxi"
+include "exact.pxi"
 include "lines.pxi"
-include "stages.pxi"
-include "combine.pxi"
-include "pairs.pxi"
-include "derivatives.pxi"
+include "sums.pxi"
+include "operator.pxi"
+include "out_of_range.pxi"
+include "powers.pxi"
+include "op_forward.pxi"
+include "op_forward_pairs.pxi"
+include "op_backward.pxi"
+include "op_tangent.pxi"
+include "op_parameters.pxi"
 include "job.pxi"
-include "rows.pxi"
-include "stream.pxi"
+include "walk_rows.pxi"
+include "walk_stream.pxi"
 include "grid.pxi"
 include "entry.pxi"

@@ -40,9 +40,11 @@ typedef uint32_t bits_t;
 
 #if defined(_MSC_VER)
 #define INLINE static __forceinline
+#define OUT_OF_LINE static __declspec(noinline)
 #define UNLIKELY(c) (c)
 #else
 #define INLINE static inline __attribute__((always_inline, unused))
+#define OUT_OF_LINE static __attribute__((noinline, unused))
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
 #endif
 
@@ -223,7 +225,14 @@ INLINE x86_bits tail_mask(ptrdiff_t count)
 }
 #endif
 
-INLINE vec load_part(const real *from, ptrdiff_t count)
+/* Where a part takes a loop over lanes it is a function, called once for each line. */
+#if defined(HAS_MASK_REGISTERS) || defined(HAS_MASK_VECTORS)
+#define PART INLINE
+#else
+#define PART OUT_OF_LINE
+#endif
+
+PART vec load_part(const real *from, ptrdiff_t count)
 {
 #if defined(HAS_MASK_REGISTERS)
     return (vec)X86(maskz_loadu)(TAIL_MASK(count), from);
@@ -237,7 +246,7 @@ INLINE vec load_part(const real *from, ptrdiff_t count)
 #endif
 }
 
-INLINE void store_part(real *to, vec v, ptrdiff_t count)
+PART void store_part(real *to, vec v, ptrdiff_t count)
 {
 #if defined(HAS_MASK_REGISTERS)
     X86(mask_storeu)(to, TAIL_MASK(count), v);
@@ -304,7 +313,7 @@ INLINE vec held(vec v)
 }
 
 /* v in the first `count` lanes, `others` in the rest */
-INLINE vec first_lanes(vec v, vec others, ptrdiff_t count)
+PART vec first_lanes(vec v, vec others, ptrdiff_t count)
 {
     real lanes[LANES];
     store(lanes, others);

@@ -115,7 +115,13 @@ INLINE void store_elements(elem *to, vec v)
     memcpy(to, &halves, sizeof halves);
 }
 
-INLINE vec load_elements_part(const elem *from, ptrdiff_t count)
+#if defined(HAS_MASK_REGISTERS)
+#define HALF_PART INLINE
+#else
+#define HALF_PART OUT_OF_LINE
+#endif
+
+HALF_PART vec load_elements_part(const elem *from, ptrdiff_t count)
 {
 #if defined(HAS_MASK_REGISTERS)
     return from_half((hvec)X86_HALF(maskz_loadu_epi16)(TAIL_MASK(count), from));
@@ -127,7 +133,7 @@ INLINE vec load_elements_part(const elem *from, ptrdiff_t count)
 #endif
 }
 
-INLINE void store_elements_part(elem *to, vec v, ptrdiff_t count)
+HALF_PART void store_elements_part(elem *to, vec v, ptrdiff_t count)
 {
 #if defined(HAS_MASK_REGISTERS)
     X86_HALF(mask_storeu_epi16)(to, TAIL_MASK(count), (x86_half)to_half(v));

@@ -3,8 +3,8 @@
 # T_m[r] is the sum of the m newest squares up to row r; T_1 are the squares themselves, and each level holds three of
 # the one below: T_3m[r] = T_m[r] + T_m[r - m] + T_m[r - 2m]. The window of n rows ending at r is
 #     n <= 9      T_1[r] + T_1[r - 1] + ... + T_1[r - n + 1]
-#     otherwise   as many taps on each level as n has ones there in base 3, the smallest level nearest: 32 = 2 + 3 + 27
-#                 is T_1[r] + T_1[r - 1] + T_3[r - 2] + T_27[r - 5]
+#     otherwise   on level 3^i as many taps as digit i of n in base 3 (0, 1 or 2), the smallest level nearest:
+#                 32 = 2 * 1 + 1 * 3 + 0 * 9 + 1 * 27 is T_1[r] + T_1[r - 1] + T_3[r - 2] + T_27[r - 5]
 # so n costs at most 4 log3(n) additions and log3(n) stores, each row enters only the windows that hold it, and the
 # order of the additions depends on n alone. A tap on level T_m lies fewer than 2m rows back, and the farthest row of a
 # climb exactly 2m: a level needs no more than 2m + 1 rows.

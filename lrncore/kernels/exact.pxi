@@ -1,7 +1,7 @@
-# Elements made again, one by one: those whose sum s leaves the range of the fast powers.
+# Single elements, exactly: those whose sum s leaves the range of the fast powers.
 #
 # A square or a power may leave the range of any float while the result does not, so numbers are pairs m * 2^e here, m
-# in the widest float there is. Nothing is taken from the fast path: the window is read from x once more, which is
+# in the widest float there is. Nothing is taken from the fast loops: the window is read from x once more, which is
 # why an operand that the output overwrites, or that is not adjacent, is kept in scratch for as far as windows reach.
 #
 # Infinities give what the formula tends to, where it does so whatever else happens, and NaN where it does not.
@@ -13,11 +13,11 @@ cdef struct Scaled:
     Py_ssize_t e
 
 
-# The way from an element to those of other channels
+# How the elements of other channels are reached
 cdef struct Neighbours:
     Py_ssize_t step             # bytes to the next one
-    const char* ring            # where they lie in a ring
-    Py_ssize_t ring_bytes       # 0 where they do not
+    const char* ring            # the rows they lie in, if they are staged
+    Py_ssize_t ring_bytes       # 0 if they are not
 
 
 # Where the neighbours of a line's elements are
@@ -149,7 +149,7 @@ cdef Scaled slope_of(const Formula* f, Scaled x, Scaled s) noexcept nogil:
 
 
 # y of the element at `x` in channel c
-cdef real normalized_again(const Formula* f, const Around* around, const elem* x, Py_ssize_t c) noexcept nogil:
+cdef real normalized_exactly(const Formula* f, const Around* around, const elem* x, Py_ssize_t c) noexcept nogil:
     cdef Py_ssize_t infinities
     cdef Scaled total = squares_around(around, x, c, &infinities)
     cdef real own = real_of(x)
@@ -162,8 +162,8 @@ cdef real normalized_again(const Formula* f, const Around* around, const elem* x
 
 # dL/dx of the element at `x` in channel c, where dL/dy is at `g`. Every window that holds c has channels up to c, and
 # others after it: both parts grow by one channel from window to window, the one backwards, the other forwards.
-cdef real gradient_again(const Formula* f, const Around* around, const elem* x, const elem* g,
-                         Py_ssize_t c) noexcept nogil:
+cdef real gradient_exactly(const Formula* f, const Around* around, const elem* x, const elem* g,
+                           Py_ssize_t c) noexcept nogil:
     cdef Py_ssize_t lowest = -c, highest = around.channels - 1 - c, d, reach = 0
     cdef Py_ssize_t first = max(lowest, -around.after), last = min(highest, around.before)
     cdef Scaled total = scaled(0, 0), dx = scaled(0, 0), share, s, weight
@@ -191,8 +191,8 @@ cdef real gradient_again(const Formula* f, const Around* around, const elem* x, 
 
 
 # The derivative of y along dx, which is at `dx`
-cdef real tangent_again(const Formula* f, const Around* around, const elem* x, const elem* dx,
-                        Py_ssize_t c) noexcept nogil:
+cdef real tangent_exactly(const Formula* f, const Around* around, const elem* x, const elem* dx,
+                          Py_ssize_t c) noexcept nogil:
     cdef Scaled products = scaled(0, 0), s, weight, along
     cdef Py_ssize_t d, infinities
     cdef bint nan = False
@@ -209,6 +209,21 @@ cdef real tangent_again(const Formula* f, const Around* around, const elem* x, c
     if not (isinf(s.m) and f.beta > 0):     # or infinite products would not vanish
         weight = times(slope_of(f, neighbour(&around.x, x, 0), s), products)
     return <real>unscaled(times_power_of(plus(neighbour(&around.g, dx, 0), weight), s, f.beta))
+
+
+# The terms of the element at `x` in channel c
+cdef void add_exactly(const Formula* f, const Around* around, const elem* x, const elem* g, Totals* totals,
+                      Py_ssize_t c) noexcept nogil:
+    cdef Py_ssize_t infinities
+    cdef Scaled total = squares_around(around, x, c, &infinities), s = sum_of(f, total)
+    cdef Scaled t = times(neighbour(&around.x, x, 0), neighbour(&around.g, g, 0))
+    if t.m == 0 and s.m != 0 and not isnan(total.m):
+        return
+    t = times_power_of(t, s, f.beta)
+    add(&totals.beta, -<double>(unscaled(t) * (logl(s.m) + s.e * <wide>0.69314718055994530942)))
+    t = scaled(t.m / s.m, t.e - s.e)
+    add(&totals.k, -f.beta * <double>unscaled(t))
+    add(&totals.scale, -f.beta * <double>unscaled(times(t, total)))
 
 
 cdef inline Py_ssize_t channel_of(const Around* around, Py_ssize_t i) noexcept nogil:

@@ -1,0 +1,74 @@
+# The gradient with respect to x:
+#
+#     gp[c] = g[c] p[c]    t[c] = gp[c] x[c] / s[c]               ready: the windows of line c are complete (powers.pxi)
+#     dx[c] = gp[c] - 2 scale beta x[c] * (sum of t over [c - after, c + before])       late: the reflected ones are
+#
+# t is stored 2^RAISED times as large (power.h), and the slope 2 scale beta that much smaller. Where s is out of range t
+# is NaN, and so is every result that adds it up: a result that is not finite is recomputed from x and g.
+
+# dx of a vector, where `sum` is that of t; adds it to `seen`, which is finite only if all of them are
+cdef inline vec combine_vector(const elem* x, elem* dx, const real* gp, vec sum, vec minus_slope, bint far,
+                               Py_ssize_t part, vec seen) noexcept nogil:
+    cdef vec v = muladd(minus_slope, fetch(x, part) * sum, load(gp))
+    put(dx, v, far, part)
+    return seen + v
+
+
+cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint far,
+                              const Lines* lines) noexcept nogil:
+    cdef Windows windows
+    cdef vec minus_slope = splat(-f.slope), seen = splat(0)
+    cdef const elem* x = lines.x
+    cdef const real* gp = lines.gp
+    cdef elem* y = lines.y
+    cdef Py_ssize_t line, i, shift = 0, length = lines.length
+    cdef Spot at
+    open_windows(&windows, f, lines, SECOND, how, constant_taps)
+    for line in range(lines.count):
+        i = at.mask = 0
+        at.part = first_part(y, length, far)
+        while i < length:
+            at.i = i + shift
+            seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, at.part, seen)
+            i += step_of(at.part)
+            at.part = part_of(length - i)
+            if how.source == MASKED:
+                at.mask = next_mask(at.mask, windows.period)
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        y = <elem*>(<char*>y + lines.y_pitch)
+        gp += lines.pitch
+        shift += lines.pitch
+    if UNLIKELY(may_have_nonfinite(seen)):
+        combine_exactly(f, lines)
+
+
+# The results of lines that are not finite
+cdef void combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.x
+    cdef const elem* g = lines.g
+    cdef elem* dx = lines.y
+    cdef Py_ssize_t line, i
+    for line in range(lines.count):
+        for i in range(lines.length):
+            if not isfinite(real_of(dx + i)):
+                set_elem(dx + i, gradient_exactly(f, lines.around, x + i, g + i, channel_of(lines.around, i)))
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        g = <const elem*>(<const char*>g + lines.g_pitch)
+        dx = <elem*>(<char*>dx + lines.y_pitch)
+
+
+# With loops of its own for the windows that `gains` has some for
+cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef How how = how_second(lines), five = How(source=STORED, taps=5, addition=PLAIN)
+    if how.source == STORED and how.taps == 5 and lines.far:
+        combine_loop(f, five, 5, True, lines)
+    elif how.source == STORED and how.taps == 5:
+        combine_loop(f, five, 5, False, lines)
+    else:
+        combine_loop(f, how, 0, lines.far, lines)
+
+
+cdef Operator BACKWARD = Operator(
+    enter=square, climb=climb, ready=gains, late=combine, takes_entering=True, narrow=narrow_for_terms,
+    entering=1, raised=1, any_power=False, reads_g=True, g_enters=False, writes=True, parts=0,
+)

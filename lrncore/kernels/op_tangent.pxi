@@ -1,0 +1,96 @@
+# The forward's derivative along a direction dx, which is the operand g. With z = sum of x[j] dx[j] over W(c):
+#
+#     dy[c] = s^-beta (dx[c] - 2 scale beta x[c] z / s)
+#
+# Both x dx and the quotient x / s are scaled by 2^RAISED. One loop for all powers.
+
+# Squares, and the products x dx, of the lines that enter
+cdef void square_and_multiply(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.entering
+    cdef const elem* dx = lines.entering_g
+    cdef real* products = lines.taps[SECOND].level[0]
+    cdef Py_ssize_t line, i, part
+    square(f, lines)
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            part = part_of(lines.length - i)
+            store(products + i, splat(ldexp(1, RAISED)) * fetch(x + i, part) * fetch(dx + i, part))
+            i += LANES
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        dx = <const elem*>(<const char*>dx + lines.g_pitch)
+        products += lines.pitch
+
+
+cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef Windows squares, products
+    cdef Inside inside = nothing_outside()
+    cdef vec minus_slope = splat(-f.slope), seen = splat(0), s, p, w, dy
+    cdef const elem* x = lines.x
+    cdef const elem* dx = lines.g
+    cdef elem* y = lines.y
+    cdef Py_ssize_t line, i
+    cdef Spot at
+    open_windows(&squares, f, lines, SQUARES, how_of(f, lines), 0)
+    open_windows(&products, f, lines, SECOND, how_second(lines), 0)
+    for line in range(lines.count):
+        i = at.mask = 0
+        while i < lines.length:
+            at.i = i + line * lines.pitch
+            at.part = part_of(lines.length - i)
+            s = sum_under_power(&squares, at)
+            p = times_exp2(fetch(dx + i, at.part), s, &f.exponent)
+            w = times_exp2(quotient(fetch(x + i, at.part), s, RAISED), s, &f.exponent)
+            dy = muladd(minus_slope, w * sum_vector(&products, at), p)
+            put(y + i, dy, False, at.part)
+            inside = still_inside(inside, s, f.holds)
+            seen = seen + dy
+            i += LANES
+            at.mask = next_mask(at.mask, squares.period)
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        dx = <const elem*>(<const char*>dx + lines.g_pitch)
+        y = <elem*>(<char*>y + lines.y_pitch)
+    if UNLIKELY(not all_inside(inside, f.holds) or may_have_nonfinite(seen)):
+        tangents_exactly(f, lines)
+
+
+# The results of lines whose s is out of range, or that are not finite
+cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.x
+    cdef const elem* dx = lines.g
+    cdef elem* y = lines.y
+    cdef real sums[MOST_LANES]
+    cdef Py_ssize_t line, i, lane
+    cdef Windows squares
+    cdef Spot at
+    open_windows(&squares, f, lines, SQUARES, how_of(f, lines), 0)
+    for line in range(lines.count):
+        i = at.mask = 0
+        while i < lines.length:
+            at.i = i + line * lines.pitch
+            at.part = part_of(lines.length - i)
+            store(sums, any_sum_under_power(&squares, at))
+            for lane in range(at.part if at.part else LANES):
+                if not lane_within(sums[lane], f.holds) or not isfinite(real_of(y + i + lane)):
+                    set_elem(y + i + lane, tangent_exactly(f, lines.around, x + i + lane, dx + i + lane,
+                                                           channel_of(lines.around, i + lane)))
+            i += LANES
+            at.mask = next_mask(at.mask, squares.period)
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        dx = <const elem*>(<const char*>dx + lines.g_pitch)
+        y = <elem*>(<char*>y + lines.y_pitch)
+
+
+# What vanishes of the products x dx is below the last bit of their share.
+cdef void narrow_for_tangents(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+    cdef double least
+    narrow_for_terms(f, size, reach)
+    if f.exact_scale != 0 and f.beta > 0:
+        least = log2(2 * f.beta * sqrt(fabs(f.exact_scale)) * size) - 2 - RAISED
+        reach.lowest = max(reach.lowest, <int>ceil(least / (f.beta + 0.5)))
+
+
+cdef Operator TANGENT = Operator(
+    enter=square_and_multiply, climb=climb, ready=tangents, late=NULL, takes_entering=False, narrow=narrow_for_tangents,
+    entering=2, raised=2, any_power=True, reads_g=True, g_enters=True, writes=True, parts=0,
+)

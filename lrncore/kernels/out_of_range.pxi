@@ -1,0 +1,90 @@
+# What leaves the range of the fast powers.
+#
+# The loops test all s of their lines at once (power.h), and call these where some s is out of range: they go over the
+# lines again, lane by lane. The forward recomputes those results from x (exact.pxi). The backward sets t to NaN there,
+# upon which every gradient that reads it is no number either, and `combine` recomputes those (op_backward.pxi). Where
+# tables hold for fewer s than the general power, that one serves in between.
+
+cdef enum Reach:
+    TABLED      # in range of the loop's power
+    GENERAL     # of the general one
+    BEYOND      # of neither
+
+
+cdef inline Reach reach_of(const Formula* f, real s) noexcept nogil:
+    if not lane_within(s * s if TESTS_SQUARE and f.kind == THREE_QUARTERS else s, f.holds):
+        return BEYOND
+    if f.kind == ANY and not lane_within(s, f.exponent.foreseen):
+        return GENERAL
+    return TABLED
+
+
+# The results of lines whose s is not in range of the loop's power
+cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.x
+    cdef elem* y = lines.y
+    cdef real sums[MOST_LANES]
+    cdef real powers[MOST_LANES]
+    cdef Py_ssize_t line, i, lane
+    cdef Windows windows
+    cdef Reach reach
+    cdef Spot at
+    cdef vec s, v
+    open_windows(&windows, f, lines, SQUARES, how_again(f, lines), 0)
+    for line in range(lines.count):
+        i = at.mask = 0
+        while i < lines.length:
+            at.i = i + line * lines.pitch
+            at.part = part_of(lines.length - i)
+            s = any_sum_under_power(&windows, at)
+            store(sums, s)
+            if f.kind == ANY:
+                v = fetch(x + i, at.part)
+                store(powers, with_sign(times_exp2(v, s, &f.exponent), v))
+            for lane in range(at.part if at.part else LANES):
+                reach = reach_of(f, sums[lane])
+                if reach == BEYOND:
+                    set_elem(y + i + lane, normalized_exactly(f, lines.around, x + i + lane,
+                                                              channel_of(lines.around, i + lane)))
+                elif reach == GENERAL:
+                    set_elem(y + i + lane, powers[lane])
+            i += LANES
+            at.mask = next_mask(at.mask, windows.period)
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        y = <elem*>(<char*>y + lines.y_pitch)
+
+
+# The gains of lines whose s is not in range of the loop's power; t is NaN where no power holds.
+cdef void gains_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.x
+    cdef const elem* g = lines.g
+    cdef real sums[MOST_LANES]
+    cdef real powers[MOST_LANES]
+    cdef real quotients[MOST_LANES]
+    cdef Py_ssize_t line, i, lane
+    cdef Windows windows
+    cdef Reach reach
+    cdef Spot at
+    cdef vec s
+    open_windows(&windows, f, lines, SQUARES, how_again(f, lines), 0)
+    for line in range(lines.count):
+        i = at.mask = 0
+        while i < lines.length:
+            at.i = i + line * lines.pitch
+            at.part = part_of(lines.length - i)
+            s = any_sum_under_power(&windows, at)
+            store(sums, s)
+            if f.kind == ANY:
+                store(powers, times_exp2(fetch(g + i, at.part), s, &f.exponent))
+                store(quotients, quotient(fetch(x + i, at.part), s, RAISED))
+            for lane in range(at.part if at.part else LANES):
+                reach = reach_of(f, sums[lane])
+                if reach == BEYOND:
+                    lines.t[at.i + lane] = NAN
+                elif reach == GENERAL:
+                    lines.gp[at.i + lane] = powers[lane]
+                    lines.t[at.i + lane] = powers[lane] * quotients[lane]
+            i += LANES
+            at.mask = next_mask(at.mask, windows.period)
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        g = <const elem*>(<const char*>g + lines.g_pitch)

@@ -1,0 +1,239 @@
+# Sums: lines of trailing sums, and from their taps the sums of windows.
+#
+# A loop over vectors calls `sum_vector` for each of them, which finds the way of its sum anew: those branches are
+# always predicted, and cost less than a line of s between two loops (on AVX-512 five cycles a vector). In loops whose
+# `How` is a constant they vanish; powers.pxi has the table of those.
+
+cdef enum:
+    MOST_LANES = 16
+    CLIMBED = 16            # vectors that climb one level at a time: packed, n = 31 (Zen 4, November 2026)
+
+
+# A way to sum
+cdef struct How:
+    Source source
+    int taps
+    Addition addition
+
+
+# What a loop needs of a set of windows
+cdef struct Windows:
+    How how
+    const Taps* taps
+    bint constant                   # the number of taps is, and they are in registers:
+    const real* line[DIRECT_TAPS]
+    const real* masks
+    Py_ssize_t mask_pitch
+    Py_ssize_t period
+    const elem* entering
+    real* squares                   # where the squares of `entering` go
+    Py_ssize_t ahead
+    vec scale
+    vec k
+
+
+# A vector's place: in the lines of scratch, and in x where the taps lie on it, for there is one line only then
+cdef struct Spot:
+    Py_ssize_t i
+    Py_ssize_t mask
+    Py_ssize_t part
+
+
+# How `ready` sums the squares
+cdef inline How how_of(const Formula* f, const Lines* lines) noexcept nogil:
+    return How(source=lines.source, taps=lines.taps[SQUARES].count, addition=f.addition)
+
+
+# The same, after those that entered are stored
+cdef inline How how_again(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef How how = how_of(f, lines)
+    if how.source == ENTERING:
+        how.source = STORED
+    return how
+
+
+# How the second set of windows is summed
+cdef inline How how_second(const Lines* lines) noexcept nogil:
+    return How(source=MASKED if lines.period else STORED, taps=lines.taps[SECOND].count, addition=PLAIN)
+
+
+cdef inline void open_windows(Windows* windows, const Formula* f, const Lines* lines, int which, How how,
+                              int constant_taps) noexcept nogil:
+    cdef int j
+    windows.how = how
+    windows.taps = &lines.taps[which]
+    windows.constant = constant_taps != 0
+    for j in range(constant_taps):
+        windows.line[j] = lines.taps[which].line[j]
+    windows.masks = lines.taps[which].masks
+    windows.mask_pitch = lines.taps[which].mask_pitch
+    windows.period = lines.period
+    windows.entering = lines.entering
+    windows.squares = lines.taps[which].level[0]
+    windows.ahead = lines.ahead
+    windows.scale = splat(f.scale)
+    windows.k = splat(f.k)
+
+
+cdef inline vec term(const Windows* windows, int j, Source source, Spot at) noexcept nogil:
+    cdef const real* line = windows.line[j] if windows.constant else windows.taps.line[j]
+    cdef vec v
+    if source == FAR:
+        v = fetch(<const elem*>line + at.i, at.part)
+        return v * v
+    v = load(line + at.i)
+    if source == MASKED:
+        v = keep(v, load(windows.masks + at.mask + j * windows.mask_pitch))
+    return v
+
+
+# The sum of the taps, the newest of which is given, in two halves: two chains of additions in place of one. One order
+# of additions for every source and both walks.
+cdef inline void half_sums(const Windows* windows, vec newest, int taps, Source source, Spot at, vec* even,
+                           vec* odd) noexcept nogil:
+    cdef int j
+    even[0] = newest
+    odd[0] = splat(0)
+    if taps == 1:
+        return
+    odd[0] = term(windows, 1, source, at)
+    for j in range(2, taps - 1, 2):
+        even[0] = even[0] + term(windows, j, source, at)
+        odd[0] = odd[0] + term(windows, j + 1, source, at)
+    if taps & 1:
+        even[0] = even[0] + term(windows, taps - 1, source, at)
+
+
+cdef inline vec climbed(const Taps* taps, int level, vec newest, Py_ssize_t i) noexcept nogil:
+    newest = newest + load(taps.earlier[level][0] + i) + load(taps.earlier[level][1] + i)
+    store(taps.level[level] + i, newest)
+    return newest
+
+
+# Squares that enter, and climb where there are levels, which are three or more
+cdef inline vec entered(const Windows* windows, Spot at) noexcept nogil:
+    cdef vec newest = fetch(windows.entering + at.i, at.part)
+    cdef int level
+    newest = newest * newest
+    store(windows.squares + at.i, newest)
+    if windows.how.addition != APART:
+        return newest
+    newest = climbed(windows.taps, 2, climbed(windows.taps, 1, newest, at.i), at.i)
+    for level in range(3, windows.taps.levels):
+        newest = climbed(windows.taps, level, newest, at.i)
+    return term(windows, 0, STORED, at)
+
+
+# The two halves of a window's sum
+cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd) noexcept nogil:
+    cdef Source source = windows.how.source
+    cdef int taps = windows.how.taps
+    cdef vec newest
+    if source == MASKED:
+        newest = term(windows, 0, MASKED, at)
+        if taps == 5:
+            half_sums(windows, newest, 5, MASKED, at, even, odd)
+        else:
+            half_sums(windows, newest, taps, MASKED, at, even, odd)
+        return
+    if source == FAR:
+        prefetch(windows.entering + at.i + windows.ahead)
+        newest = term(windows, 0, FAR, at)
+        if taps == 5:
+            half_sums(windows, newest, 5, FAR, at, even, odd)
+        else:
+            half_sums(windows, newest, taps, FAR, at, even, odd)
+        return
+    newest = entered(windows, at) if source == ENTERING else term(windows, 0, STORED, at)
+    if taps == 5:
+        half_sums(windows, newest, 5, STORED, at, even, odd)
+    elif MANY_LOOPS and taps == 3:
+        half_sums(windows, newest, 3, STORED, at, even, odd)
+    elif MANY_LOOPS and taps == 7:
+        half_sums(windows, newest, 7, STORED, at, even, odd)
+    elif MANY_LOOPS and taps == 9:
+        half_sums(windows, newest, 9, STORED, at, even, odd)
+    else:
+        half_sums(windows, newest, taps, STORED, at, even, odd)
+
+
+cdef inline vec added(const Windows* windows, Addition addition, vec even, vec odd) noexcept nogil:
+    cdef vec sum
+    if addition == APART:
+        return muladd(windows.scale, odd, muladd(windows.scale, even, windows.k))
+    sum = even if windows.how.taps == 1 else even + odd
+    if addition == PLAIN:
+        return sum
+    if addition == COMPENSATED:
+        return muladd(windows.scale, sum, muladd(windows.scale, odd - (sum - even), windows.k))
+    return muladd(windows.scale, sum, windows.k)
+
+
+cdef inline vec sum_vector(const Windows* windows, Spot at) noexcept nogil:
+    cdef vec even, odd
+    sum_halves(windows, at, &even, &odd)
+    return added(windows, windows.how.addition, even, odd)
+
+
+# s, and 1 behind a line's end
+cdef inline vec sum_under_power(const Windows* windows, Spot at) noexcept nogil:
+    cdef vec s = sum_vector(windows, at)
+    return first_lanes(s, splat(1), at.part) if UNLIKELY(at.part != 0) else s
+
+
+# Both in one copy, for loops with more to do than a call costs
+cdef vec any_sum(const Windows* windows, const Spot* at) noexcept nogil:
+    return sum_vector(windows, at[0])
+
+
+cdef inline vec any_sum_under_power(const Windows* windows, Spot at) noexcept nogil:
+    cdef vec s = any_sum(windows, &at)
+    return first_lanes(s, splat(1), at.part) if UNLIKELY(at.part != 0) else s
+
+
+# Squares of the lines that enter
+cdef void square(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.entering
+    cdef real* squares = lines.taps[SQUARES].level[0]
+    cdef Py_ssize_t line, i
+    cdef vec v
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            v = fetch(x + i, part_of(lines.length - i))
+            store(squares + i, v * v)
+            i += LANES
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        squares += lines.pitch
+
+
+# The newest line of every level above the first, of sets `first` to `last` - 1. Some vectors of one level, then of the
+# next: what a level has from the one below may be the elements just before, which no load should meet on their way to
+# the cache.
+cdef void climb(const Lines* lines, int first, int last, Py_ssize_t length) noexcept nogil:
+    cdef const Taps* windows
+    cdef const real* below
+    cdef const real* earlier
+    cdef const real* earliest
+    cdef real* above
+    cdef Py_ssize_t line, i, begin, end, some
+    cdef int which, level
+    for which in range(first, last):
+        windows = &lines.taps[which]
+        if windows.levels == 1:
+            continue
+        for line in range(lines.count):
+            begin = line * lines.pitch
+            end = begin + length
+            while begin < end:
+                some = min(end, begin + CLIMBED * LANES)
+                for level in range(1, windows.levels):
+                    below = windows.level[level - 1]
+                    earlier = windows.earlier[level][0]
+                    earliest = windows.earlier[level][1]
+                    above = windows.level[level]
+                    i = begin
+                    while i < some:
+                        store(above + i, load(below + i) + load(earlier + i) + load(earliest + i))
+                        i += LANES
+                begin = some
