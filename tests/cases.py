@@ -65,10 +65,15 @@ LAYOUTS = {
 }
 
 # Alpha and k large enough, respectively small enough, for every square to be seen in the result.
-SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 31)
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 26, 27, 31)
 ALPHAS = (1.0, 3.0)
 BETAS = (0.0, 0.5, 0.6, 0.75, 1.0, 2.0, -0.75)
 KS = (1e-3, 0.5, 1.25, 2.0)
+
+# (before, after): windows summed directly, even and odd, and from trailing sums of 3, 9, 27 and 81 channels
+SUMS = ((0, 0), (1, 0), (1, 1), (0, 3), (3, 3), (4, 3), (4, 4), (5, 4), (13, 12), (13, 13), (60, 39))
+# what the kernels take for an array beyond the caches
+FAR_BYTES = 1 << 23
 
 ALEXNET = LRNSpec.torch(5, 1e-4, 0.75, 2.0)
 STRONG = LRNSpec.torch(5, 1.0, 0.75, 0.5)

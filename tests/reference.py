@@ -1,23 +1,33 @@
-"""The formula, slow and obvious: one loop over channels, one over the window, in the widest float there is."""
+"""The formula, slow and obvious, in the widest float there is: a whole array for each step of the window."""
+
+from functools import lru_cache
 
 import numpy as np
 
 
-def window(channel, channels, back, ahead):
-    """Return the channels of the window around `channel`, clipped at both ends."""
-    return range(max(channel - back, 0), min(channel + ahead, channels - 1) + 1)
+def over_windows(terms, back, ahead):
+    """Return the sums of `terms` over the window of each channel, clipped at both ends; channels first."""
+    n = len(terms)
+    total = np.zeros_like(terms)
+    for step in range(-min(back, n - 1), min(ahead, n - 1) + 1):
+        total[max(0, -step) : n - max(0, step)] += terms[max(0, step) : n + min(0, step)]
+    return total
+
+
+def channels_first(axis, dtype, *arrays):
+    """Return the arrays in `dtype`, the channel axis moved to the front."""
+    return [np.moveaxis(np.asarray(array, dtype), axis, 0) for array in arrays]
+
+
+def channels_back(axis, *arrays):
+    """Return the arrays, the channel axis where it was."""
+    return tuple(np.moveaxis(array, 0, axis) for array in arrays)
 
 
 def sums(x, before, after, scale, k, axis, dtype=np.longdouble):
     """Return s, the sum under the power."""
-    x = np.moveaxis(np.asarray(x, dtype), axis, 0)
-    s = np.empty_like(x)
-    for c in range(len(x)):
-        total = np.zeros_like(x[c])
-        for j in window(c, len(x), before, after):
-            total += x[j] * x[j]
-        s[c] = dtype(k) + dtype(scale) * total
-    return np.moveaxis(s, 0, axis)
+    (x,) = channels_first(axis, dtype, x)
+    return channels_back(axis, dtype(k) + dtype(scale) * over_windows(x * x, before, after))[0]
 
 
 def forward(x, before, after, scale, beta, k, axis, dtype=np.longdouble):
@@ -27,61 +37,74 @@ def forward(x, before, after, scale, beta, k, axis, dtype=np.longdouble):
 
 
 def backward(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
-    """Return dL/dx, and the sum of the magnitudes of its two terms, by which errors are measured."""
-    s = np.moveaxis(sums(x, before, after, scale, k, axis, dtype), axis, 0)
-    x = np.moveaxis(np.asarray(x, dtype), axis, 0)
-    g = np.moveaxis(np.asarray(g, dtype), axis, 0)
-    dx = g * s ** dtype(-beta)
-    magnitude = abs(dx)
+    """Return dL/dx, and the sum of the magnitudes of its terms, by which errors are measured."""
+    s = sums(x, before, after, scale, k, axis, dtype)
+    g, x, s = channels_first(axis, dtype, g, x, s)
+    direct = g * s ** dtype(-beta)
     # y[j] depends on every x[c] of its window, through s[j]
-    for j in range(len(x)):
-        slope = dtype(-2) * dtype(scale) * dtype(beta) * g[j] * x[j] * s[j] ** (dtype(-beta) - 1)
-        for c in window(j, len(x), before, after):
-            dx[c] += slope * x[c]
-            magnitude[c] += abs(slope * x[c])
-    return np.moveaxis(dx, 0, axis), np.moveaxis(magnitude, 0, axis)
+    slope = dtype(-2) * dtype(scale) * dtype(beta) * x * direct / s
+    return channels_back(
+        axis,
+        direct + x * over_windows(slope, after, before),
+        abs(direct) + abs(x) * over_windows(abs(slope), after, before),
+    )
 
 
 def jvp(dx, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return the derivative of y along dx, and the sum of the magnitudes of its terms."""
-    s = np.moveaxis(sums(x, before, after, scale, k, axis, dtype), axis, 0)
-    x = np.moveaxis(np.asarray(x, dtype), axis, 0)
-    dx = np.moveaxis(np.asarray(dx, dtype), axis, 0)
-    dy = dx * s ** dtype(-beta)
-    magnitude = abs(dy)
-    for c in range(len(x)):
-        slope = dtype(-2) * dtype(scale) * dtype(beta) * x[c] * s[c] ** (dtype(-beta) - 1)
-        for j in window(c, len(x), before, after):
-            dy[c] += slope * x[j] * dx[j]
-            magnitude[c] += abs(slope * x[j] * dx[j])
-    return np.moveaxis(dy, 0, axis), np.moveaxis(magnitude, 0, axis)
+    s = sums(x, before, after, scale, k, axis, dtype)
+    dx, x, s = channels_first(axis, dtype, dx, x, s)
+    gain = s ** dtype(-beta)
+    direct = dx * gain
+    slope = dtype(-2) * dtype(scale) * dtype(beta) * x * gain / s
+    return channels_back(
+        axis,
+        direct + slope * over_windows(x * dx, before, after),
+        abs(direct) + abs(slope) * over_windows(abs(x * dx), before, after),
+    )
 
 
 def param_grads(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return the derivatives of sum(g * y) with respect to scale, beta and k, and the sums of their magnitudes."""
     s = sums(x, before, after, scale, k, axis, dtype)
     squares = sums(x, before, after, 1, 0, axis, dtype)
-    t = np.asarray(g, dtype) * np.asarray(x, dtype) * s ** (dtype(-beta) - 1)
-    terms = -dtype(beta) * t * squares, -t * s * np.log(s), -dtype(beta) * t
+    y = np.asarray(g, dtype) * np.asarray(x, dtype) * s ** dtype(-beta)
+    t = y / s
+    terms = -dtype(beta) * t * squares, -y * np.log(s), -dtype(beta) * t
     # an error of s by one part shows in its logarithm as such
-    return [term.sum() for term in terms], [
-        np.sum(abs(term) + abs(t * s) * (i == 1)) for i, term in enumerate(terms)
-    ]
+    return np.array([term.sum() for term in terms]), np.array(
+        [np.sum(abs(term) + abs(y) * (i == 1)) for i, term in enumerate(terms)]
+    )
 
 
 def finite_differences(g, x, before, after, scale, beta, k, axis, step=1e-5):
     """Return dL/dx for L = sum(g * y), from the forward alone: central differences of fourth order."""
-    x = np.asarray(x, np.longdouble)
-    dx = np.empty_like(x)
-    weights = {1: 8, -1: -8, 2: -1, -2: 1}
-    for place in np.ndindex(x.shape):
-        moved = x.copy()
-        change = np.longdouble(0)
-        for steps, weight in weights.items():
-            moved[place] = x[place] + steps * np.longdouble(step)
-            change += weight * np.sum(g * forward(moved, before, after, scale, beta, k, axis))
-        dx[place] = change / (12 * np.longdouble(step))
-    return dx
+    x, step = np.asarray(x, np.longdouble), np.longdouble(step)
+    # an array for each element of x, in which that one alone is moved
+    one_element = np.eye(x.size, dtype=np.longdouble).reshape(x.size, *x.shape)
+    change = np.zeros(x.size, np.longdouble)
+    for steps, weight in {1: 8, -1: -8, 2: -1, -2: 1}.items():
+        y = forward(x + steps * step * one_element, before, after, scale, beta, k, axis % x.ndim + 1)
+        change += weight * np.sum(g * y, axis=tuple(range(1, y.ndim)))
+    return (change / (12 * step)).reshape(x.shape)
+
+
+def once(formula, *arguments):
+    """Return what a formula gives; not again where the arguments are the last ones, as for each instruction set."""
+    kept = (
+        (argument.tobytes(), argument.dtype, argument.shape) if isinstance(argument, np.ndarray) else argument
+        for argument in arguments
+    )
+    return _once(formula, *kept)
+
+
+@lru_cache(8)
+def _once(formula, *kept):
+    arguments = (
+        np.frombuffer(argument[0], argument[1]).reshape(argument[2]) if isinstance(argument, tuple) else argument
+        for argument in kept
+    )
+    return formula(*arguments)
 
 
 def ulps(found, exact):

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from reference import over_windows
 
 WIDE = np.longdouble
 
@@ -19,15 +20,6 @@ class Answer(NamedTuple):
 
     value: np.ndarray  # NaN where NaN is right
     unit: np.ndarray  # an error of one machine epsilon; infinite where nothing is promised
-
-
-def over_windows(terms, back, ahead):
-    """Return the sums of `terms` over the window of each channel, channels first."""
-    n = len(terms)
-    total = np.zeros_like(terms)
-    for step in range(-min(back, n - 1), min(ahead, n - 1) + 1):
-        total[max(0, -step) : n - max(0, step)] += terms[max(0, step) : n + min(0, step)]
-    return total
 
 
 def sums(x, spec, eps):
