@@ -5,68 +5,29 @@ import ctypes
 import faulthandler
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cases
 import numpy as np
-import reference
+from operators import OPERATORS, Operator
 from placement import GAPS, Placement, place
 
-import lrncore
 from lrncore import LRNSpec
 
 SECONDS_BETWEEN_SAMPLES = 3  # of memory; fewer in a run of less than two minutes
 #: by which the last quarter may exceed the second
 MEGABYTES_OF_GROWTH = 4
 
+FUNCTIONS = tuple(OPERATORS.values())
+
 C_LIBRARY = ctypes.CDLL(None)
-
-
-def forward(dtype, spec, axis, x):
-    y = reference.forward(x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
-    ulp = np.spacing(abs(y).astype(dtype)).astype(y.dtype)
-    return y, cases.forward_ulp(dtype, spec, x.shape[axis]) * ulp
-
-
-def gradient(dtype, spec, axis, g, x):
-    dx, terms = reference.backward(g, x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
-    return dx, cases.gradient_eps(dtype, spec, x.shape[axis]) * np.finfo(dtype).eps * terms
-
-
-def tangent(dtype, spec, axis, dx, x):
-    dy, terms = reference.jvp(dx, x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
-    return dy, cases.gradient_eps(dtype, spec, x.shape[axis]) * np.finfo(dtype).eps * terms
-
-
-def parameters(dtype, spec, axis, g, x):
-    exact, terms = map(np.asarray, reference.param_grads(g, x, *cases.parameters(spec), axis))
-    return exact, cases.gradient_eps(dtype, spec, x.shape[axis]) * np.finfo(dtype).eps * terms
-
-
-class Function(NamedTuple):
-    """A public function of some arrays of one shape, a spec and an axis."""
-
-    compute: Callable[..., Any]
-    arrays: int
-    exact: Callable[..., Any]  # the result and the error allowed of it
-    takes_out: bool = True
-
-
-#: What is called. A new function needs a line here, a new dtype one in cases.TOLERANCES and cases.ORACLE.
-FUNCTIONS = (
-    Function(lrncore.lrn, 1, forward),
-    Function(lrncore.lrn_backward, 2, gradient),
-    Function(lrncore.lrn_jvp, 2, tangent),
-    Function(lrncore.lrn_param_grads, 2, parameters, takes_out=False),
-)
 
 
 class Call(NamedTuple):
     """One of the random calls."""
 
-    function: Function
+    function: Operator
     dtype: np.dtype
     shape: tuple[int, ...]
     axis: int

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from placement import contiguous, place, placements, shapes
+from placement import place, placements, shapes
 
 import lrncore
 from lrncore import LRNSpec
@@ -126,40 +126,6 @@ LARGE = {
     "few_channels": cases.Shape((3001, 11), 1),
 }
 
-PLACEMENTS = {
-    "fortran": lambda ndim: contiguous(ndim)._replace(order=tuple(reversed(range(ndim)))),
-    "every_other": lambda ndim: contiguous(ndim)._replace(gaps=(4,) + (0,) * (ndim - 1)),
-    "rows_apart": lambda ndim: contiguous(ndim)._replace(gaps=(0, 12) + (0,) * (ndim - 2)),
-    "records": lambda ndim: contiguous(ndim)._replace(gaps=(0,) * (ndim - 1) + (1,)),
-    "reversed": lambda ndim: contiguous(ndim)._replace(reversed_axes=(True,) * ndim),
-    "misaligned": lambda ndim: contiguous(ndim)._replace(offset=1),
-    "swapped": lambda ndim: contiguous(ndim)._replace(swapped=True),
-    "read_only": lambda ndim: contiguous(ndim)._replace(read_only=True),
-}
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
-@pytest.mark.parametrize("name", LARGE)
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_large_array(placement, name, spec):
-    case = LARGE[name]
-    where = PLACEMENTS[placement](len(case.shape))
-    values = cases.normal(case.shape)
-    y = lrncore.lrn(place(values, where), spec, case.axis)
-    assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(values, spec, case.axis)))
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
-@pytest.mark.parametrize("name", LARGE)
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_large_gradient(placement, name, spec):
-    case = LARGE[name]
-    where = PLACEMENTS[placement](len(case.shape))
-    values = cases.normal(case.shape)
-    g_values = cases.normal(case.shape, seed=1)
-    dx = lrncore.lrn_backward(place(g_values, where), place(values, where), spec, case.axis)
-    assert np.array_equal(cases.bits(dx), cases.bits(lrncore.lrn_backward(g_values, values, spec, case.axis)))
-
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
 @pytest.mark.parametrize("channels", [1, 3, 15, 16, 17, 100, 2500])
@@ -197,20 +163,9 @@ def test_result_has_the_memory_order_of_x(order):
     assert lrncore.lrn(x, SPECS[0]).strides == x.strides
 
 
-@pytest.mark.parametrize("spec", [SPECS[0], SPECS[3]], ids=["direct", "climbing"])
-def test_an_array_beyond_the_caches_gives_the_bits_of_its_images(spec):
-    x = cases.normal((12, 96, 87, 87))
-    g = cases.normal(x.shape, seed=1)
-    assert x.nbytes > 1 << 25
-    y, dx = lrncore.lrn(x, spec), lrncore.lrn_backward(g, x, spec)
-    for i in (0, 5, 11):
-        image = slice(i, i + 1)
-        assert np.array_equal(cases.bits(y[image]), cases.bits(lrncore.lrn(x[image], spec)))
-        assert np.array_equal(cases.bits(dx[image]), cases.bits(lrncore.lrn_backward(g[image], x[image], spec)))
-
-
 def test_a_misaligned_result_beyond_the_caches():
-    x = cases.normal((12, 96, 87, 87))
+    x = cases.normal((3, 96, 87, 87))
+    assert x.nbytes > cases.FAR_BYTES
     out = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
     y = lrncore.lrn(x, SPECS[0], out=out).copy()
     assert np.array_equal(cases.bits(y), cases.bits(lrncore.lrn(x, SPECS[0])))

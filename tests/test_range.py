@@ -1,5 +1,7 @@
 """Finite input of any magnitude gives the finite, correctly scaled result, forward and backward."""
 
+from functools import lru_cache
+
 import cases
 import ml_dtypes
 import numpy as np
@@ -12,7 +14,7 @@ from lrncore import LRNSpec
 pytestmark = pytest.mark.usefixtures("isa")
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-LAYOUTS = cases.LAYOUTS | {"several_chunks": cases.Shape((2, 2500), 1), "far": cases.Shape((2, 40, 30000), 1)}
+LAYOUTS = cases.LAYOUTS | {"far": cases.Shape((2, 40, 30000), 1)}
 BETAS = (0.25, 0.5, 0.6, 0.75, 1.0, 1.5, 2.0)
 LARGE = {"float32": (1e15, 1e20, 1e30, 3e38), "float64": (1e150, 1e160, 1e300), "bfloat16": (1e20, 3e38)}
 SMALL = {"float32": (1e-15, 1e-20, 1e-30, 1e-37), "float64": (1e-150, 1e-200, 1e-300), "bfloat16": (1e-20, 1e-37)}
@@ -34,29 +36,35 @@ def assert_close(found, exact, allowed):
 
 def assert_forward(x, spec, axis, every=1):
     y = lrncore.lrn(x, spec, axis)[..., ::every]
-    exact = reference.forward(x[..., ::every], *cases.parameters(spec), axis)
+    exact = reference.once(reference.forward, x[..., ::every], *cases.parameters(spec), axis)
     eps = float(ml_dtypes.finfo(x.dtype).eps)
     assert_close(y, exact, cases.forward_ulp(x.dtype, spec, x.shape[axis]) * eps * abs(exact))
 
 
 def assert_backward(g, x, spec, axis):
     dx = lrncore.lrn_backward(g, x, spec, axis)
-    exact, terms = reference.backward(g, x, *cases.parameters(spec), axis)
+    exact, terms = reference.once(reference.backward, g, x, *cases.parameters(spec), axis)
     eps = float(ml_dtypes.finfo(x.dtype).eps)
     assert_close(dx, exact, cases.gradient_eps(x.dtype, spec, x.shape[axis]) * eps * terms)
 
 
+@lru_cache(4)
 def sprinkled(case, dtype, magnitudes):
-    """Return N(0, 1), three numbers of it multiplied by each magnitude."""
+    """Return N(0, 1), three numbers of it multiplied by each magnitude; not to be written to."""
     x = cases.normal(case.shape, np.float64)
-    places = np.random.default_rng(1).permutation(x.size)[: 3 * len(magnitudes)]
+    places = np.random.default_rng(1).choice(x.size, 3 * len(magnitudes), replace=False)
     x.ravel()[places] *= np.repeat(magnitudes, 3)
     most = float(ml_dtypes.finfo(dtype).max)
-    return x.clip(-most, most).astype(dtype)
+    x = x.clip(-most, most).astype(dtype)
+    x.flags.writeable = False
+    return x
 
 
+@lru_cache(4)
 def ordinary(case, dtype):
-    return cases.normal(case.shape, np.float64, 2).astype(dtype)
+    x = cases.normal(case.shape, np.float64, 2).astype(dtype)
+    x.flags.writeable = False
+    return x
 
 
 @each_layout
@@ -110,7 +118,7 @@ def test_everything_of_one_magnitude(magnitude, dtype, layout):
 @each_dtype
 def test_in_place_has_the_same_bits(dtype, layout):
     case = LAYOUTS[layout]
-    x = sprinkled(case, dtype, LARGE[dtype.name])
+    x = sprinkled(case, dtype, LARGE[dtype.name]).copy()
     y = lrncore.lrn(x, cases.STRONG, case.axis)
     lrncore.lrn(x, cases.STRONG, case.axis, out=x)
     assert np.array_equal(cases.bits(x), cases.bits(y))
@@ -121,7 +129,7 @@ def test_in_place_has_the_same_bits(dtype, layout):
 @pytest.mark.parametrize("target", ["g", "x"])
 def test_gradient_in_place_has_the_same_bits(target, dtype, layout):
     case = LAYOUTS[layout]
-    operands = {"g": ordinary(case, dtype), "x": sprinkled(case, dtype, LARGE[dtype.name])}
+    operands = {"g": ordinary(case, dtype).copy(), "x": sprinkled(case, dtype, LARGE[dtype.name]).copy()}
     dx = lrncore.lrn_backward(*operands.values(), cases.STRONG, case.axis)
     lrncore.lrn_backward(*operands.values(), cases.STRONG, case.axis, out=operands[target])
     assert np.array_equal(cases.bits(operands[target]), cases.bits(dx))

@@ -160,7 +160,7 @@ def test_inf_in_x_leaves_no_gradient(beta, layout):
 def test_one_large_number_among_ordinary_ones(layout):
     case = LAYOUTS[layout]
     _, x, _ = spoiled(case, 1e18, case.channels // 2)
-    exact = reference.forward(x, *cases.parameters(cases.STRONG), case.axis)
+    exact = reference.once(reference.forward, x, *cases.parameters(cases.STRONG), case.axis)
     errors = reference.ulps(lrncore.lrn(x, cases.STRONG, case.axis), exact)
     assert errors.max() <= cases.forward_ulp(np.float32, cases.STRONG, case.channels)
 
@@ -173,7 +173,7 @@ def test_tiny_and_huge_sums(beta, k, dtype, layout):
     case = LAYOUTS[layout]
     spec = LRNSpec(2, 2, 0.0, beta, float(np.float32(k)))
     x = cases.normal(case.shape, dtype)
-    exact = reference.forward(x, *cases.parameters(spec), case.axis)
+    exact = reference.once(reference.forward, x, *cases.parameters(spec), case.axis)
     error = abs(lrncore.lrn(x, spec, case.axis) - exact)
     # a result below the normal numbers cannot have all its bits
     assert (error <= cases.forward_ulp(dtype, spec, 5) * np.spacing(abs(exact).astype(dtype))).all()
@@ -220,7 +220,7 @@ def test_negative_sums_have_whole_powers(beta, dtype, layout):
     case = LAYOUTS[layout]
     spec = LRNSpec(2, 2, -0.3, beta, -0.5)
     x = cases.normal(case.shape, dtype)
-    exact = reference.forward(x, *cases.parameters(spec), case.axis)
+    exact = reference.once(reference.forward, x, *cases.parameters(spec), case.axis)
     errors = reference.ulps(lrncore.lrn(x, spec, case.axis), exact)
     assert errors.max() <= cases.forward_ulp(dtype, spec, 5)
 
@@ -241,7 +241,7 @@ def test_negative_scale_with_positive_sums(beta, dtype, layout):
     case = LAYOUTS[layout]
     spec = LRNSpec(2, 2, -0.01, beta, 20.0)
     x = np.clip(cases.normal(case.shape, dtype), -3, 3)
-    exact = reference.forward(x, *cases.parameters(spec), case.axis)
+    exact = reference.once(reference.forward, x, *cases.parameters(spec), case.axis)
     errors = reference.ulps(lrncore.lrn(x, spec, case.axis), exact)
     assert errors.max() <= cases.forward_ulp(dtype, spec, 5)
 
@@ -253,7 +253,7 @@ def test_exponents_far_from_one(beta, dtype, layout):
     case = LAYOUTS[layout]
     spec = LRNSpec(1, 1, 0.1, beta, 1.0)
     x = np.clip(abs(cases.normal(case.shape, dtype)), 0.5, 2)
-    exact = reference.forward(x, *cases.parameters(spec), case.axis)
+    exact = reference.once(reference.forward, x, *cases.parameters(spec), case.axis)
     error = abs(lrncore.lrn(x, spec, case.axis) - exact)
     assert (error <= cases.forward_ulp(dtype, spec, 3) * np.spacing(abs(exact).astype(dtype))).all()
 
@@ -302,5 +302,5 @@ def test_no_zero_sum_outside_the_array_reaches_the_gradient(beta, dtype, layout)
     x.swapaxes(case.axis, 0)[-1] = 0
     spec = LRNSpec(1, 1, 1.0, beta, 0.0)
     dx = lrncore.lrn_backward(np.ones_like(x), x, spec, case.axis)
-    expected, terms = reference.backward(np.ones_like(x), x, *cases.parameters(spec), case.axis)
+    expected, terms = reference.once(reference.backward, np.ones_like(x), x, *cases.parameters(spec), case.axis)
     assert (abs(dx - expected) <= 8 * max(1, beta) * np.finfo(dtype).eps * terms).all()
