@@ -14,7 +14,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable
-from itertools import islice, product
+from itertools import chain, cycle, islice, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,13 +151,19 @@ class Operand:
 
 NEAR = cases.LAYOUTS | {name: case for name, case in cases.ADVERSARIAL.items() if math.prod(case.shape) <= 7000}
 # Beyond the caches results are stored by other instructions, and in planar data squares are not kept.
-FAR = {
-    "far_rows": cases.Shape((3, 700_001), 0),
-    "far_pixels": cases.Shape((70_001, 31), 1),
-    "far_few_channels": cases.Shape((200_001, 11), 1),
-}
-SHAPES = NEAR | FAR
-WINDOWS = [(half, half) for half in (0, 1, 2, 3, 4, 13, 1000)] + [(2, 1), (4, 0), (0, 4), (9, 14), (15, 16)]
+FAR = {"far_rows": (0, 3), "far_pixels": (1, 31), "far_few_channels": (1, 11)}
+
+
+def shape(name, dtype):
+    """Return a near shape, or one with so many channels on that axis that an array of `dtype` is a far one."""
+    if name in NEAR:
+        return NEAR[name]
+    axis, channels = FAR[name]
+    pixels = cases.FAR_BYTES // dtype.itemsize // channels + 1
+    return cases.Shape((channels, pixels) if axis == 0 else (pixels, channels), axis)
+
+
+WINDOWS = [(half, half) for half in (0, 1, 2, 3, 4, 13, 100)] + [(2, 1), (4, 0), (0, 4), (9, 14), (15, 16)]
 
 
 class Call(NamedTuple):
@@ -171,10 +177,15 @@ class Call(NamedTuple):
     threads: int
 
 
-def calls(chance):
-    """Give every function each far shape, and each near one in every layout: all operands in it, and one alone."""
-    for function, shape in product(FUNCTIONS, FAR):
+def far_calls(chance):
+    """Give every function a far shape."""
+    first = chance.randrange(len(FAR))
+    for function, shape in zip(FUNCTIONS, islice(cycle(FAR), first, None), strict=False):
         yield Call(function, shape, cases.ALEXNET, ("contiguous",) * (function.operands + function.fills), None, 2)
+
+
+def near_calls(chance):
+    """Give every function each near shape in every layout: all operands in it, and one alone."""
     for function, shape, layout in product(FUNCTIONS, NEAR, LAYOUTS):
         count = function.operands + function.fills
         alone = ["contiguous"] * count
@@ -184,6 +195,12 @@ def calls(chance):
             spec = LRNSpec(before, after, 1.0, chance.choice(cases.BETAS), chance.choice(cases.KS))
             over = chance.choice([None, *range(function.operands)]) if function.fills else None
             yield Call(function, shape, spec, layouts, over, chance.choice([1, 2]))
+
+
+def normal(shape, dtype, seed):
+    """Return N(0, 1), repeated where an array is long."""
+    size = math.prod(shape)
+    return np.resize(cases.normal(min(size, 10_007), dtype, seed), shape)
 
 
 def spiked(values, chance):
@@ -197,8 +214,8 @@ def spiked(values, chance):
 
 def make(call, dtype, memory, chance):
     """Make a call in `memory` and again in NumPy's own, and compare."""
-    function, case = call.function, SHAPES[call.shape]
-    values = [spiked(cases.normal(case.shape, dtype, seed), chance) for seed in range(function.operands)]
+    function, case = call.function, shape(call.shape, dtype)
+    values = [spiked(normal(case.shape, dtype, seed), chance) for seed in range(function.operands)]
     operands = [Operand(LAYOUTS[layout](case.shape, dtype), memory) for layout in call.layouts]
     for operand, value in zip(operands, values, strict=False):
         operand.array[...] = value
@@ -244,8 +261,10 @@ def main(what, every, dtype, *memories):
         if what == "strays":
             strays(DTYPES[dtype], memory)
             continue
-        chance = random.Random(0)  # noqa: S311
-        for call in islice(calls(chance), 0, None, int(every)):
+        # other calls for other element types, whose kernels are the same source
+        number = list(DTYPES).index(dtype)
+        chance = random.Random(number)  # noqa: S311
+        for call in chain(far_calls(chance), islice(near_calls(chance), number % int(every), None, int(every))):
             announce(call.function.call.__name__, *call[1:])
             make(call, DTYPES[dtype], memory.put, chance)
 

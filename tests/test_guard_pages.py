@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.parametrize("dtype", edges.DTYPES), pytest.mark.parame
 
 
 def test_nothing_beside_an_operand_is_touched(isa, dtype):
-    edges.run("calls", 3, dtype, "end", "begin", LRNCORE_ISA=isa)
+    edges.run("calls", 5, dtype, "end", "begin", LRNCORE_ISA=isa)
 
 
 def test_a_byte_too_far_would_be_noticed(isa, dtype):
