@@ -163,13 +163,13 @@ def test_a_spec_says_itself_in_its_own_words(name, size):
     assert getattr(LRNSpec, name)(**spec.to(name)) == spec
 
 
-@pytest.mark.parametrize(("origin", "target"), list(itertools.permutations(TABLE, 2)))
-@pytest.mark.parametrize("size", [1, 3, 5, 15])
-def test_odd_windows_can_be_said_in_every_framework(origin, target, size):
-    spec = make(origin, size // 2 if origin == "tensorflow" else size)
-    said = getattr(LRNSpec, target)(**spec.to(target))
-    assert said.scale == pytest.approx(spec.scale, rel=3e-16)
-    assert dataclasses.replace(said, scale=spec.scale) == spec
+@pytest.mark.parametrize("target", TABLE)
+def test_odd_windows_can_be_said_in_every_framework(target):
+    for origin, size in itertools.product(TABLE, (1, 3, 5, 15)):
+        spec = make(origin, size // 2 if origin == "tensorflow" else size)
+        said = getattr(LRNSpec, target)(**spec.to(target))
+        assert said.scale == pytest.approx(spec.scale, rel=3e-16), origin
+        assert dataclasses.replace(said, scale=spec.scale) == spec, origin
 
 
 @pytest.mark.parametrize("name", sorted(TWO_WAYS))
