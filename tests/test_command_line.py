@@ -60,8 +60,8 @@ def test_wrong_command_line_is_one_line(words, line, command_here):
     assert command_here(*words) == (2, "", f"{line}\n")
 
 
-def test_info_tells_what_show_config_does(command):
-    known = json.loads(command("info", "--json").printed)
+def test_info_tells_what_show_config_does(command_here):
+    known = json.loads(command_here("info", "--json").printed)
     config = lrncore.show_config(mode="dicts")
     assert {name: known[name] for name in config} == config
 
