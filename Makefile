@@ -58,7 +58,7 @@ test: $(VENV)/built  ## the whole default test suite
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
 
-test-slow: $(VENV)/built  ## the tests that take minutes: a slower kernel is caught, in a clone; needs Chromium and npm
+test-slow: $(VENV)/built  ## the tests that take minutes: the wheel, a slower kernel in a clone; needs Chromium and npm
 	$(BIN)/python -m pytest -m slow
 
 fuzz: $(VENV)/built  ## random calls beside the formula for SECONDS=60; SEED=... repeats a failure
