@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +53,19 @@ def clean_environment():
     """Return an environment where this lrncore is found and nothing is set for it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LRN", "OMP"))}
     return inherited | {"PYTHONPATH": str(Path(lrncore.__file__).parents[1])}
+
+
+@pytest.fixture(scope="module")
+def ahead(request):
+    """Start what each selected test of a module waits for, as many at a time as there are processors.
+
+    The module has `start(**parameters)`; ``ahead(**parameters)`` returns what it does, or raises it.
+    """
+    calls = [item.callspec.params for item in request.session.items if item.path == request.path]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = {tuple(sorted(call.items())): pool.submit(request.module.start, **call) for call in calls}
+        yield lambda **call: started[tuple(sorted(call.items()))].result()
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture

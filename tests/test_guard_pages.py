@@ -11,12 +11,21 @@ if not hasattr(os, "fork"):
 
 import edges
 
+#: the calls made where nothing may be noticed: every so manieth; and all of those where something has to be
+EVERY = {"calls": 5, "strays": 1}
+
 pytestmark = [pytest.mark.parametrize("dtype", edges.DTYPES), pytest.mark.parametrize("isa", kernels.available())]
 
 
-def test_nothing_beside_an_operand_is_touched(isa, dtype):
-    edges.run("calls", 5, dtype, "end", "begin", LRNCORE_ISA=isa)
+def start(what, isa, dtype):
+    edges.run(what, EVERY[what], dtype, "end", "begin", LRNCORE_ISA=isa)
 
 
-def test_a_byte_too_far_would_be_noticed(isa, dtype):
-    edges.run("strays", 1, dtype, "end", "begin", LRNCORE_ISA=isa)
+@pytest.mark.parametrize("what", ["calls"])
+def test_nothing_beside_an_operand_is_touched(what, isa, dtype, ahead):
+    ahead(what=what, isa=isa, dtype=dtype)
+
+
+@pytest.mark.parametrize("what", ["strays"])
+def test_a_byte_too_far_would_be_noticed(what, isa, dtype, ahead):
+    ahead(what=what, isa=isa, dtype=dtype)
