@@ -151,6 +151,7 @@ def check(name, case, dtype, spec):
 def assert_same(found, expected):
     """Compare bit for bit."""
     assert found.shape == expected.shape
+    assert found.dtype.newbyteorder("=") == expected.dtype
     found, expected = cases.bits(found), cases.bits(expected)
     if not np.array_equal(found, expected):
         at = np.argwhere(found != expected)
