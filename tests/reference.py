@@ -98,7 +98,7 @@ def once(formula, *arguments):
     return _once(formula, *kept)
 
 
-@lru_cache(8)
+@lru_cache(16)
 def _once(formula, *kept):
     arguments = (
         np.frombuffer(argument[0], argument[1]).reshape(argument[2]) if isinstance(argument, tuple) else argument
