@@ -27,9 +27,9 @@ INSTRUCTION_SETS = tuple(each.name for each in builds.INSTRUCTION_SETS)
 class Kernels(Protocol):
     """What every extension module has: all passes for one instruction set and one element type.
 
-    Each takes its arrays and then ``axis, (before, after, scale, beta, k), threads, swapped``. Bits 0, 1 and 2 of the
-    last say that x, the other input and the output have swapped bytes. False means that the output overlaps an input
-    so that it cannot be written in place, and that nothing was done.
+    Each takes its arrays and then ``axis, (before, after, scale, beta, k), threads, swapped``. Bits 0, 1 and 2 of
+    the last say that x, the other input and the output have swapped bytes. False means that the output overlaps an
+    input so that it cannot be written in place, and that nothing was done.
     """
 
     lanes: int
