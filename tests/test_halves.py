@@ -28,8 +28,8 @@ def test_every_number_passes_through(dtype):
     x = np.arange(2**16, dtype=np.uint16).view(dtype)[None]
     y = lrncore.lrn(x, LRNSpec(0, 0, 0.0, 1.0, 1.0))
     with np.errstate(invalid="ignore"):  # signalling ones
-        numbers = ~np.isnan(x)
-        assert np.isnan(y[~numbers]).all()
+        numbers = np.isfinite(x)
+        assert np.isnan(y[~numbers]).all()  # 0 * inf is under the power
     assert np.array_equal(cases.bits(y)[numbers], cases.bits(x)[numbers])
 
 

@@ -107,37 +107,25 @@ def test_nan_fills_its_window(beta, size, layout):
 @each_size
 @each_beta
 @pytest.mark.parametrize("sign", [1, -1])
-def test_inf_makes_its_window_zero(sign, beta, size, layout):
-    """Its own output too, where the power grows faster than it; with a power of 1/2 that tends to scale^-1/2."""
+def test_inf_makes_its_neighbours_zero_and_itself_nan(sign, beta, size, layout):
+    """As arithmetic on the formula does: the sum is Inf, its power 0, and Inf * 0 is NaN."""
     case = LAYOUTS[layout]
     spec = LRNSpec.torch(size, 1.0, beta, 0.5)
     _, x, pixel = spoiled(case, sign * np.inf, case.channels // 2)
     y = lrncore.lrn(x, spec, case.axis)
     touched = ~untouched(case.shape, pixel, spec.after, spec.before, case.channels // 2)
-    expected = np.copysign(0, x[touched])
-    if beta == 0.5:
-        expected[np.isinf(x[touched])] = sign / np.sqrt(np.float32(spec.scale), dtype=np.float64)
-    assert np.array_equal(y[touched], expected.astype(np.float32))
-    assert np.array_equal(np.signbit(y[touched]), np.signbit(expected))
-
-
-LIMITS = {
-    # beta: for one Inf in the window, for two
-    0.0: (np.inf, np.inf),
-    0.25: (np.inf, np.nan),
-    0.5: (0.5, np.nan),
-    0.75: (0.0, 0.0),
-    2.0: (0.0, 0.0),
-    -1.0: (np.inf, np.inf),
-}
+    expected = np.where(np.isinf(x[touched]), np.nan, np.copysign(0, x[touched]))
+    assert np.array_equal(y[touched], expected.astype(np.float32), equal_nan=True)
+    numbers = ~np.isnan(expected)
+    assert np.array_equal(np.signbit(y[touched])[numbers], np.signbit(expected)[numbers])
 
 
 @both_walks
 @each_dtype
-@pytest.mark.parametrize("beta", LIMITS)
-def test_an_infinite_number_gives_the_limit_where_there_is_one(beta, dtype, layout):
+@pytest.mark.parametrize(("beta", "expected"), [(0.0, np.inf), (0.25, np.nan), (0.5, np.nan), (-1.0, np.inf)])
+def test_an_infinite_number_gives_what_arithmetic_gives(beta, expected, dtype, layout):
     case = LAYOUTS[layout]
-    for neighbour, expected in zip((1, -np.inf), LIMITS[beta], strict=True):
+    for neighbour in (1, -np.inf):
         _, x, pixel = spoiled(case, np.inf, 10, dtype)
         x[pixel][11] = neighbour
         y = lrncore.lrn(x, LRNSpec(2, 2, 4.0, beta, 0.5), case.axis)
@@ -146,12 +134,33 @@ def test_an_infinite_number_gives_the_limit_where_there_is_one(beta, dtype, layo
 
 @both_walks
 @each_beta
-def test_inf_in_x_leaves_no_gradient(beta, layout):
+def test_inf_in_x_makes_the_gradients_it_reaches_nan(beta, layout):
     case = LAYOUTS[layout]
     _, x, pixel = spoiled(case, np.inf, 10)
-    dx = lrncore.lrn_backward(np.ones_like(x), x, LRNSpec(2, 2, 0.2, beta, 0.5), case.axis)
-    assert dx[pixel][10] == 0
-    assert np.isfinite(dx).all()
+    dx = lrncore.lrn_backward(np.ones_like(x), x, LRNSpec(2, 1, 0.2, beta, 0.5), case.axis)
+    assert np.array_equal(np.isnan(dx), ~untouched(case.shape, pixel, 2, 1, 10))
+    assert np.isfinite(dx[~np.isnan(dx)]).all()
+
+
+@both_walks
+@each_dtype
+@each_beta
+def test_inf_in_g_gives_what_arithmetic_gives(beta, dtype, layout):
+    """One alone, two of the same sign and two of different ones within a window, beside a zero of x."""
+    case = LAYOUTS[layout]
+    spec = LRNSpec(2, 1, 0.2, beta, 0.5)
+    g, x = cases.normal(case.shape, dtype), cases.normal(case.shape, dtype, seed=1)
+    channels = np.moveaxis(g, case.axis, 0)
+    for channel, value in ((3, np.inf), (10, np.inf), (11, np.inf), (16, -np.inf), (18, np.inf)):
+        channels[channel] = value
+    np.moveaxis(x, case.axis, 0)[17] = 0
+    dx = lrncore.lrn_backward(g, x, spec, case.axis)
+    with np.errstate(invalid="ignore"):
+        expected, _ = reference.backward(g, x, *spec._arguments, case.axis)
+    infinite = ~np.isfinite(expected)
+    assert infinite.any()
+    assert np.array_equal(dx[infinite], expected[infinite].astype(dtype), equal_nan=True)
+    assert np.isfinite(dx[~infinite]).all()
 
 
 @each_layout

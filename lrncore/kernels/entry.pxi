@@ -21,7 +21,7 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     cdef Py_ssize_t task = first, slab, begin, i
     cdef Piece piece
     cdef Room room
-    room.sums = <Scaled*>memory
+    room.sums = <Wide*>memory
     room.scratch = <real*>(memory + call.sums)
     room.totals = totals
     while task < last:
@@ -139,7 +139,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_source(job, grid, aligned(views[Y]))
     set_width(job, grid, 1 if op.parts else request.threads)
     call.tasks = job.slabs * grid.tiles
-    call.sums = round_up((job.before + job.after + 1) * sizeof(Scaled), ALIGNMENT) if op.late else 0
+    call.sums = round_up((job.before + job.after + 1) * sizeof(Wide), ALIGNMENT) if op.late else 0
     call.scratch = call.sums + (stream_scratch(job) if grid.streamed else rows_scratch(job)) * sizeof(real)
     call.scratch = round_up(call.scratch, ALIGNMENT)
 

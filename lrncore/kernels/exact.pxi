@@ -1,230 +1,268 @@
-# Single elements, exactly: those whose sum s leaves the range of the fast powers.
+# Elements out of the range of the fast loops, exactly: the formulas once more, in vectors of numbers of which every
+# square, product and power has room (wide.h).
 #
-# A square or a power may leave the range of any float while the result does not, so numbers are pairs m * 2^e here, m
-# in the widest float there is. Nothing is taken from the fast loops: the window is read from x once more, which is
-# why an operand that the output overwrites, or that is not adjacent, is kept in scratch for as far as windows reach.
+# Nothing is taken from the fast loops: the windows are read from x again, which is why an operand that the output
+# overwrites, or that is not adjacent, is kept in scratch for as far as windows reach. out_of_range.pxi says which
+# elements come here; only they take the results.
 #
-# Infinities give what the formula tends to, where it does so whatever else happens, and NaN where it does not.
+# An infinite element gives what IEEE arithmetic on the formula gives. A NaN does not come here at all.
 
-ctypedef long double wide
-
-cdef struct Scaled:
-    wide m
-    Py_ssize_t e
-
-
-# How the elements of other channels are reached
-cdef struct Neighbours:
-    Py_ssize_t step             # bytes to the next one
-    const char* ring            # the rows they lie in, if they are staged
-    Py_ssize_t ring_bytes       # 0 if they are not
+# Up to WIDE_LANES adjacent elements
+cdef struct Site:
+    const Around* around
+    const elem* x
+    const elem* g
+    Py_ssize_t count
+    Py_ssize_t position     # of the first one, in the slab
+    Py_ssize_t lowest       # channel of the first one, and of the last one, if they are of one slab;
+    Py_ssize_t highest
+    bint together           # which they are
 
 
-# Where the neighbours of a line's elements are
-cdef struct Around:
-    Py_ssize_t channels
-    Py_ssize_t before
-    Py_ssize_t after
-    Py_ssize_t first        # the line's first element; element p of a slab is of channel p // inner
-    Py_ssize_t inner
-    Neighbours x
-    Neighbours g
-    Scaled* sums            # room for those of a window
+cdef inline Py_ssize_t channel_of(const Around* around, Py_ssize_t position) noexcept nogil:
+    return position // around.inner % around.channels
 
 
-cdef inline Scaled scaled(wide m, Py_ssize_t e) noexcept nogil:
-    cdef Scaled v
-    cdef int shift = 0
-    v.m = m
-    v.e = 0
-    if m != 0 and isfinite(m):
-        v.m = frexpl(m, &shift)
-        v.e = e + shift
-    return v
+# Elements from the `i`th of a line on, where they and their g are at `x` and `g`
+cdef inline Site site_of(const Around* around, const elem* x, const elem* g, Py_ssize_t i,
+                         Py_ssize_t count) noexcept nogil:
+    cdef Site site
+    cdef Py_ssize_t last
+    site.around = around
+    site.x = x + i
+    site.g = g + i
+    site.count = count
+    site.position = around.first + i
+    site.together = True
+    if around.row:
+        site.lowest = site.highest = around.channel
+        return site
+    site.lowest = channel_of(around, site.position)
+    last = site.position % around.inner + count - 1     # inner elements on from the channel of the first
+    site.highest = site.lowest + (last // around.inner if last >= around.inner else 0)
+    site.together = site.highest < around.channels
+    return site
 
 
-cdef inline Scaled plus(Scaled a, Scaled b) noexcept nogil:
-    cdef Scaled swap
-    if a.m == 0 or (b.m != 0 and b.e > a.e):
-        swap = a
-        a = b
-        b = swap
-    return scaled(a.m + ldexpl(b.m, <int>max(b.e - a.e, <Py_ssize_t>-20000)), a.e)
-
-
-cdef inline Scaled times(Scaled a, Scaled b) noexcept nogil:
-    return scaled(a.m * b.m, a.e + b.e)
-
-
-cdef inline wide unscaled(Scaled v) noexcept nogil:
-    return ldexpl(v.m, <int>max(min(v.e, <Py_ssize_t>20000), <Py_ssize_t>-20000))
-
-
-# x * s^-beta
-cdef Scaled times_power_of(Scaled x, Scaled s, double beta) noexcept nogil:
-    cdef wide m = s.m, exponent, steps, rest
-    cdef int shift = 0
-    if beta == 0:
-        return x
-    if s.m < 0 and beta != rint(beta):
-        return scaled(NAN, 0)
-    if s.m == 0 or not isfinite(s.m):
-        return scaled(x.m * powl(s.m, -beta), x.e)
-    if s.m < 0:
-        m = -m
-        if fmod(beta, 2) != 0:
-            x.m = -x.m
-    # s = m 2^e, m near 1: the exponent is multiplied apart, and its fraction goes back to m's power
-    m = frexpl(m, &shift)
-    shift += <int>s.e
-    if m < 0.7071067811865476:
-        m *= 2
-        shift -= 1
-    if shift != 0 and fabs(beta) > 4000:
-        return scaled(x.m * (INFINITY if (shift < 0) == (beta > 0) else 0), 0)
-    exponent = -<wide>beta * shift
-    steps = rintl(exponent)
-    rest = fmal(-<wide>beta, shift, -steps)
-    return scaled(x.m * powl(m, -<wide>beta) * exp2l(rest), x.e + <Py_ssize_t>steps)
-
-
-# The element `d` channels from the one at `at`
-cdef inline Scaled neighbour(const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+cdef inline const elem* neighbour(const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
     cdef const char* there = <const char*>at + d * to.step
     if to.ring_bytes:
         if there < to.ring:
             there += to.ring_bytes
         elif there >= to.ring + to.ring_bytes:
             there -= to.ring_bytes
-    return scaled(real_of(<const elem*>there), 0)
+    return <const elem*>there
 
 
-cdef inline Scaled squared_neighbour(const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
-    cdef Scaled v = neighbour(to, at, d)
-    return times(v, v)
+cdef inline Py_ssize_t channel_at(const Site* site, Py_ssize_t lane) noexcept nogil:
+    if site.lowest == site.highest:
+        return site.lowest
+    return channel_of(site.around, site.position + lane)
 
 
-# k + scale * total; a NaN or an infinity only where `total` is one
-cdef inline Scaled sum_of(const Formula* f, Scaled total) noexcept nogil:
-    if f.exact_scale == 0:
-        return scaled(f.exact_k, 0)
-    return plus(scaled(f.exact_k, 0), times(scaled(f.exact_scale, 0), total))
+# The elements `d` channels from those at `at`; zeros outside the slabs
+cdef wide neighbours(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+    cdef const Around* around = site.around
+    cdef wide v = wide_splat(0)
+    cdef Py_ssize_t lane
+    if site.together and site.lowest + d >= 0 and site.highest + d < around.channels:
+        return load_wide(neighbour(to, at, d), site.count)
+    if site.together and (site.highest + d < 0 or site.lowest + d >= around.channels):
+        return v
+    for lane in range(site.count):
+        if 0 <= channel_at(site, lane) + d < around.channels:
+            v = with_wide_lane(v, lane, real_of(neighbour(to, at + lane, d)))
+    return v
 
 
-# The limit of x (scale * (x^2 + ...))^-beta for an infinite x, `alone` or not in its window
-cdef wide limit_of(const Formula* f, wide x, bint alone) noexcept nogil:
-    if f.beta == 0:
-        return x
-    if f.exact_scale == 0:
-        return x * powl(f.exact_k, -f.beta)
-    if f.exact_scale < 0 and f.beta != rint(f.beta):
-        return NAN
-    if f.beta > 0.5:
-        return copysignl(1, x) * powl(f.exact_scale * INFINITY, -f.beta)
-    if not alone and f.beta > 0:
-        return NAN
-    if f.beta == 0.5:
-        return copysignl(powl(f.exact_scale, -0.5), x)
-    return x
+cdef inline Wide square_at(const Site* site, Py_ssize_t d) noexcept nogil:
+    cdef Wide v = wide_of(neighbours(site, &site.around.x, site.x, d))
+    return wide_times(v, v)
 
 
-# The sum of the squares in the window of the element at `x` in channel c, and how many of them are infinite
-cdef Scaled squares_around(const Around* around, const elem* x, Py_ssize_t c, Py_ssize_t* infinities) noexcept nogil:
-    cdef Scaled total = scaled(0, 0), square
+# The first and the last channel of some window, from those of the elements
+cdef inline Py_ssize_t first_in(const Site* site, Py_ssize_t before) noexcept nogil:
+    return -min(before, site.highest if site.together else site.around.channels - 1)
+
+
+cdef inline Py_ssize_t last_in(const Site* site, Py_ssize_t after) noexcept nogil:
+    return min(after, site.around.channels - 1 - (site.lowest if site.together else 0))
+
+
+cdef Wide squares_around(const Site* site) noexcept nogil:
+    cdef Wide total = wide_of(wide_splat(0))
     cdef Py_ssize_t d
-    infinities[0] = 0
-    for d in range(-min(around.before, c), min(around.after, around.channels - 1 - c) + 1):
-        square = squared_neighbour(&around.x, x, d)
-        infinities[0] += isinf(square.m)
-        total = plus(total, square)
+    for d in range(first_in(site, site.around.before), last_in(site, site.around.after) + 1):
+        total = wide_plus(total, square_at(site, d))
     return total
 
 
-# -2 scale beta x / s, which vanishes beside an infinity
-cdef Scaled slope_of(const Formula* f, Scaled x, Scaled s) noexcept nogil:
-    if isinf(s.m) and f.beta > 0:
-        return scaled(0, 0)
-    x = times(times(x, scaled(f.exact_scale, 0)), scaled(-2 * f.beta, 0))
-    return scaled(x.m / s.m, x.e - s.e)
+cdef inline Wide number(double a) noexcept nogil:
+    return wide_of(wide_splat(a))
 
 
-# y of the element at `x` in channel c
-cdef real normalized_exactly(const Formula* f, const Around* around, const elem* x, Py_ssize_t c) noexcept nogil:
-    cdef Py_ssize_t infinities
-    cdef Scaled total = squares_around(around, x, c, &infinities)
-    cdef real own = real_of(x)
-    if isinf(own) and not isnan(total.m):
-        return <real>limit_of(f, own, infinities == 1)
-    if own == 0 and isinf(total.m) and f.beta < 0:
-        return own
-    return <real>unscaled(times_power_of(scaled(own, 0), sum_of(f, total), f.beta))
+# k + scale * total
+cdef inline Wide sum_of(const Formula* f, Wide total) noexcept nogil:
+    return wide_plus(number(f.exact_k), wide_times(number(f.exact_scale), total))
 
 
-# dL/dx of the element at `x` in channel c, where dL/dy is at `g`. Every window that holds c has channels up to c, and
-# others after it: both parts grow by one channel from window to window, the one backwards, the other forwards.
-cdef real gradient_exactly(const Formula* f, const Around* around, const elem* x, const elem* g,
-                           Py_ssize_t c) noexcept nogil:
-    cdef Py_ssize_t lowest = -c, highest = around.channels - 1 - c, d, reach = 0
-    cdef Py_ssize_t first = max(lowest, -around.after), last = min(highest, around.before)
-    cdef Scaled total = scaled(0, 0), dx = scaled(0, 0), share, s, weight
-    if f.beta == 0:
-        return real_of(g)
+# y
+cdef wide normalized_at(const Formula* f, const Site* site) noexcept nogil:
+    cdef Wide s = sum_of(f, squares_around(site))
+    cdef Wide x = wide_of(load_wide(site.x, site.count))
+    return wide_value(wide_times(x, wide_power(s, f.exact_beta)))
+
+
+# -2 scale beta / s
+cdef inline Wide slope_of(const Formula* f, Wide s) noexcept nogil:
+    return wide_over(wide_times(number(f.exact_scale), number(-2 * f.beta)), s)
+
+
+# dL/dx. Every window that holds c has channels up to c, and others after it: both parts grow by one channel from window
+# to window, the one backwards, the other forwards.
+cdef wide gradient_at(const Formula* f, const Site* site) noexcept nogil:
+    cdef const Around* around = site.around
+    cdef Py_ssize_t first = first_in(site, around.after), last = last_in(site, around.before), d, reach = 0
+    cdef Wide total = number(0), dx = number(0), own = wide_of(load_wide(site.x, site.count)), s, share, t
+    cdef wide inside
     for d in range(first, last + 1):
-        while reach < min(d + around.after, highest):
+        while reach < d + around.after:
             reach += 1
-            total = plus(total, squared_neighbour(&around.x, x, reach))
+            total = wide_plus(total, square_at(site, reach))
         around.sums[d - first] = total
-    total = scaled(0, 0)
+    total = number(0)
     reach = 1
     for d in range(last, first - 1, -1):
-        while reach > max(d - around.before, lowest):
+        while reach > d - around.before:
             reach -= 1
-            total = plus(total, squared_neighbour(&around.x, x, reach))
-        s = sum_of(f, plus(total, around.sums[d - first]))
-        share = times_power_of(neighbour(&around.g, g, d), s, f.beta)
+            total = wide_plus(total, square_at(site, reach))
+        s = sum_of(f, wide_plus(total, around.sums[d - first]))
+        share = wide_times(wide_of(neighbours(site, &around.g, site.g, d)), wide_power(s, f.exact_beta))
         if d == 0:
-            dx = plus(dx, share)
-        weight = slope_of(f, times(neighbour(&around.x, x, d), neighbour(&around.x, x, 0)), s)
-        if weight.m != 0 or isnan(share.m):
-            dx = plus(dx, times(weight, share))
-    return <real>unscaled(dx)
+            dx = wide_plus(dx, share)
+        t = wide_times(wide_times(wide_of(neighbours(site, &around.x, site.x, d)), own), slope_of(f, s))
+        t = wide_times(t, share)
+        t.m = within_slab(site, d, t.m)
+        dx = wide_plus(dx, t)
+    return wide_value(dx)
 
 
-# The derivative of y along dx, which is at `dx`
-cdef real tangent_exactly(const Formula* f, const Around* around, const elem* x, const elem* dx,
-                          Py_ssize_t c) noexcept nogil:
-    cdef Scaled products = scaled(0, 0), s, weight, along
-    cdef Py_ssize_t d, infinities
-    cdef bint nan = False
-    if f.beta == 0:
-        return real_of(dx)
-    for d in range(-min(around.before, c), min(around.after, around.channels - 1 - c) + 1):
-        along = neighbour(&around.g, dx, d)
-        nan = nan or isnan(along.m)
-        products = plus(products, times(neighbour(&around.x, x, d), along))
-    if nan:
-        return NAN
-    s = sum_of(f, squares_around(around, x, c, &infinities))
-    weight = scaled(0, 0)
-    if not (isinf(s.m) and f.beta > 0):     # or infinite products would not vanish
-        weight = times(slope_of(f, neighbour(&around.x, x, 0), s), products)
-    return <real>unscaled(times_power_of(plus(neighbour(&around.g, dx, 0), weight), s, f.beta))
+# v where there is a channel `d` from that of the element, 0 elsewhere
+cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept nogil:
+    cdef Py_ssize_t lane
+    if site.together and site.lowest + d >= 0 and site.highest + d < site.around.channels:
+        return v
+    for lane in range(site.count):
+        if not 0 <= channel_at(site, lane) + d < site.around.channels:
+            v = with_wide_lane(v, lane, 0)
+    return v
 
 
-# The terms of the element at `x` in channel c
-cdef void add_exactly(const Formula* f, const Around* around, const elem* x, const elem* g, Totals* totals,
-                      Py_ssize_t c) noexcept nogil:
-    cdef Py_ssize_t infinities
-    cdef Scaled total = squares_around(around, x, c, &infinities), s = sum_of(f, total)
-    cdef Scaled t = times(neighbour(&around.x, x, 0), neighbour(&around.g, g, 0))
-    if t.m == 0 and s.m != 0 and not isnan(total.m):
-        return
-    t = times_power_of(t, s, f.beta)
-    add(&totals.beta, -<double>(unscaled(t) * (logl(s.m) + s.e * <wide>0.69314718055994530942)))
-    t = scaled(t.m / s.m, t.e - s.e)
-    add(&totals.k, -f.beta * <double>unscaled(t))
-    add(&totals.scale, -f.beta * <double>unscaled(times(t, total)))
+# The derivative of y along dx, the operand g
+cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
+    cdef const Around* around = site.around
+    cdef Wide products = number(0), s = sum_of(f, squares_around(site)), x, dx
+    cdef Py_ssize_t d
+    for d in range(first_in(site, around.before), last_in(site, around.after) + 1):
+        x = wide_of(neighbours(site, &around.x, site.x, d))
+        dx = wide_of(neighbours(site, &around.g, site.g, d))
+        products = wide_plus(products, wide_times(x, dx))
+    x = wide_of(load_wide(site.x, site.count))
+    dx = wide_of(load_wide(site.g, site.count))
+    dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products))
+    return wide_value(wide_times(dx, wide_power(s, f.exact_beta)))
 
 
-cdef inline Py_ssize_t channel_of(const Around* around, Py_ssize_t i) noexcept nogil:
-    return (around.first + i) // around.inner % around.channels
+# The terms of the parameters' derivatives
+cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept nogil:
+    cdef Wide total = squares_around(site), s = sum_of(f, total), t
+    cdef double of_scale[MOST_LANES]
+    cdef double of_beta[MOST_LANES]
+    cdef double of_k[MOST_LANES]
+    cdef Py_ssize_t lane
+    t = wide_times(wide_of(load_wide(site.x, site.count)), wide_of(load_wide(site.g, site.count)))
+    t = wide_times(t, wide_power(s, f.exact_beta))
+    store_wide(of_beta, wide_value(t) * wide_log(s))
+    t = wide_over(t, s)
+    store_wide(of_k, wide_value(t))
+    store_wide(of_scale, wide_value(wide_times(t, total)))
+    for lane in range(site.count):
+        add(&totals.beta, -of_beta[lane])
+        add(&totals.k, -f.beta * of_k[lane])
+        add(&totals.scale, -f.beta * of_scale[lane])
+
+
+# Which lanes have what among the x and g that reach a gradient: all bits of a lane that has
+cdef struct Near:
+    wide_bits nan
+    wide_bits unbounded_x
+    wide_bits infinite_g
+
+
+cdef Near near_gradient(const Site* site) noexcept nogil:
+    cdef const Around* around = site.around
+    cdef Py_ssize_t reach = around.before + around.after, d
+    cdef Near near
+    cdef wide v
+    near.nan = near.unbounded_x = near.infinite_g = is_nan(wide_splat(0))
+    for d in range(first_in(site, reach), last_in(site, reach) + 1):
+        v = neighbours(site, &around.x, site.x, d)
+        near.nan = near.nan | is_nan(v)
+        near.unbounded_x = near.unbounded_x | wide_not_finite(v)
+    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
+        v = neighbours(site, &around.g, site.g, d)
+        near.nan = near.nan | is_nan(v)
+        near.infinite_g = near.infinite_g | is_infinite(v)
+    return near
+
+
+# dL/dx where some g are infinite, x is finite, and s > 0: only those g and the signs count.
+cdef wide infinite_gradient_at(const Formula* f, const Site* site) noexcept nogil:
+    cdef const Around* around = site.around
+    cdef wide slope = wide_splat(-1 if f.beta > 0 else 1) * wide_sign(load_wide(site.x, site.count))
+    cdef wide g = load_wide(site.g, site.count), zero = wide_splat(0), dx = wide_select(is_infinite(g), g, zero)
+    cdef Py_ssize_t d
+    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
+        g = neighbours(site, &around.g, site.g, d)
+        dx = dx + wide_select(is_infinite(g), slope * wide_sign(neighbours(site, &around.x, site.x, d)) * g, zero)
+    return dx
+
+
+ctypedef wide (*Evaluate)(const Formula* f, const Site* site) noexcept nogil
+
+
+# A line whose elements may be recomputed, by `evaluate`
+cdef struct Redo:
+    const Formula* f
+    Evaluate evaluate
+    const Around* around
+    const elem* x
+    const elem* g
+    elem* y
+
+
+# Recomputes the `wanted` ones of `count` elements, at most a vector, from the `i`th of the line on.
+cdef void recompute(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted) noexcept nogil:
+    cdef real results[MOST_LANES]
+    cdef Py_ssize_t first, lane, some
+    cdef int found
+    cdef Site site
+    cdef wide v
+    first = -WIDE_LANES
+    while first + WIDE_LANES < count:
+        first += WIDE_LANES
+        some = min(count - first, <Py_ssize_t>WIDE_LANES)
+        found = 0
+        for lane in range(first, first + some):
+            found += wanted[lane]
+        if found == 0:
+            continue
+        site = site_of(redo.around, redo.x, redo.g, i + first, some)
+        v = redo.evaluate(redo.f, &site)
+        round_wide(results, v)
+        if found == some:
+            store_elements_part(redo.y + i + first, load(results), some)
+            continue
+        for lane in range(some):
+            if wanted[first + lane]:
+                set_elem(redo.y + i + first + lane, results[lane])

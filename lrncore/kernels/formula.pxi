@@ -39,6 +39,7 @@ cdef struct Formula:
     Range holds         # of the sums that the fast powers hold for: of s, or of its square
     double exact_scale  # for recomputed elements: scale and k as rounded to `real`, or as given if `real` has no normal
     double exact_k      # number for them
+    WideExponent exact_beta
 
 
 # Exponents of two: lowest <= log2 s < highest. It is empty where the two meet.

@@ -44,7 +44,7 @@ cdef struct Piece:
 # What a thread has to itself
 cdef struct Room:
     real* scratch
-    Scaled* sums            # for the windows of a recomputed element
+    Wide* sums            # for the windows of a recomputed element
     Totals* totals
 
 
@@ -72,7 +72,8 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.channels = job.channels
     around.before = job.before
     around.after = job.after
-    around.first = 0
+    around.first = around.channel = 0
+    around.row = False
     around.inner = job.inner
     around.x.step = job.operand[X].channel
     around.g.step = job.operand[G].channel

@@ -28,7 +28,7 @@
 #         parameters       squares                adds to the totals          -
 #
 # `grid` finds the walk that fits the strides, `job` has what a call is, `entry` the calls and the one parallel loop.
-# `exact` recomputes single elements in the widest float there is.
+# `exact` recomputes what is out of the powers' range in numbers with more room (wide.h).
 #
 # Glossary
 #     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none
@@ -40,7 +40,7 @@
 #     part      elements of a vector that is not whole
 #     staged    copied through scratch, since the walk cannot read or write the array in place
 #     far       beyond the caches: non-temporal stores, prefetches, squares recomputed from x
-#     exactly   in the widest float, with an exponent apart (exact.pxi)
+#     exactly   in doubles with an exponent apart (exact.pxi)
 #
 # Design
 #     a) A loop is specialized for its power alone. The way of the sum (which taps, from where) is decided for each
@@ -53,8 +53,7 @@
 
 from cython.parallel cimport prange
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.math cimport (INFINITY, NAN, ceil, copysignl, exp2l, fabs, floor, fmal, fmod, frexpl, ilogb, isfinite, isinf,
-                        isnan, ldexp, ldexpl, log, log2, logl, powl, rint, rintl, sqrt)
+from libc.math cimport NAN, ceil, fabs, floor, ilogb, isfinite, ldexp, log2, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -133,12 +132,46 @@ cdef extern from "storage.h" nogil:
     void store_elem(char* at, elem a, bint swapped) noexcept
 
 
+cdef extern from "wide.h" nogil:
+    ctypedef double wide        # a vector of doubles
+    ctypedef long long wide_bits    # and masks of its lanes
+    int WIDE_LANES
+
+    ctypedef struct Wide:       # numbers m * 2^e
+        wide m
+
+    ctypedef struct WideExponent:
+        pass
+
+    wide wide_splat(double a) noexcept
+    wide_bits wide_less(wide a, wide b) noexcept
+    wide_bits is_nan(wide v) noexcept
+    wide wide_sign(wide v) noexcept
+    bint any_lane(wide_bits mask) noexcept
+    bint bit_of_lane(wide_bits mask, Py_ssize_t i) noexcept
+    Wide wide_of(wide v) noexcept
+    Wide wide_plus(Wide a, Wide b) noexcept
+    Wide wide_times(Wide a, Wide b) noexcept
+    Wide wide_over(Wide a, Wide b) noexcept
+    wide wide_value(Wide a) noexcept
+    WideExponent wide_exponent(double beta) noexcept
+    Wide wide_power(Wide s, WideExponent to) noexcept
+    wide wide_log(Wide s) noexcept
+    wide load_wide(const elem* at, Py_ssize_t count) noexcept
+    void store_wide(double* to, wide v) noexcept
+    void round_wide(real* to, wide v) noexcept
+    wide wide_select(wide_bits mask, wide yes, wide no) noexcept
+    wide_bits is_infinite(wide v) noexcept
+    wide_bits wide_not_finite(wide v) noexcept
+    wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
+
+
 include "window.pxi"
 include "formula.pxi"
 include "totals.pxi"
-include "exact.pxi"
 include "lines.pxi"
 include "sums.pxi"
+include "exact.pxi"
 include "operator.pxi"
 include "out_of_range.pxi"
 include "powers.pxi"

@@ -8,6 +8,27 @@ cdef enum Source:
     MASKED      # stored, the slabs adjoining: every tap has a mask, which keeps a window inside its slab
 
 
+# How the elements of other channels are reached
+cdef struct Neighbours:
+    Py_ssize_t step             # bytes to the next one
+    const char* ring            # the rows they lie in, if they are staged
+    Py_ssize_t ring_bytes       # 0 if they are not
+
+
+# Where the neighbours of a line's elements are
+cdef struct Around:
+    Py_ssize_t channels
+    Py_ssize_t before
+    Py_ssize_t after
+    bint row                # the line is a row, all of channel `channel`; otherwise
+    Py_ssize_t channel
+    Py_ssize_t first        # its first element is that of the slab, of which element p is of channel p // inner
+    Py_ssize_t inner
+    Neighbours x
+    Neighbours g
+    Wide* sums              # room for those of a window
+
+
 # The sets of windows of an operator
 cdef enum:
     SQUARES = 0

@@ -135,22 +135,23 @@ cdef void normalize_pairs(const Formula* f, const Lines* lines) noexcept nogil:
 
 # The results of lines whose s is out of range
 cdef void normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef elem* y = lines.y
+    cdef Redo redo = Redo(f=f, evaluate=normalized_at, around=lines.around, x=lines.x, g=lines.x, y=lines.y)
     cdef real sums[MOST_LANES]
-    cdef Py_ssize_t line, i, mask, lane
+    cdef bint wanted[MOST_LANES]
+    cdef Py_ssize_t line, i, mask, lane, count
     for line in range(lines.count):
         i = mask = 0
         while i < lines.length:
             store(sums, pair_under_power(f, lines, i + line * lines.pitch, mask).high)
-            for lane in range(min(lines.length - i, <Py_ssize_t>LANES)):
-                if not lane_within(sums[lane], f.holds):
-                    set_elem(y + i + lane, normalized_exactly(f, lines.around, x + i + lane,
-                                                              channel_of(lines.around, i + lane)))
+            count = step_of(part_of(lines.length - i))
+            for lane in range(count):
+                wanted[lane] = not lane_within(sums[lane], f.holds)
+            recompute(&redo, i, count, wanted)
             i += LANES
             mask = next_mask(mask, lines.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
+        redo.g = redo.x
+        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
 
 
 cdef Operator FORWARD_PAIRS = Operator(

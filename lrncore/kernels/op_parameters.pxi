@@ -69,9 +69,12 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
 
 # All terms of a line
 cdef void total_up_exactly(const Formula* f, const Lines* lines, const elem* x, const elem* g) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(lines.length):
-        add_exactly(f, lines.around, x + i, g + i, lines.totals, channel_of(lines.around, i))
+    cdef Py_ssize_t i = 0
+    cdef Site site
+    while i < lines.length:
+        site = site_of(lines.around, x, g, i, min(lines.length - i, <Py_ssize_t>WIDE_LANES))
+        add_at(f, &site, lines.totals)
+        i += WIDE_LANES
 
 
 cdef Operator PARAMETERS = Operator(

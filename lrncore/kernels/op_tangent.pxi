@@ -54,13 +54,13 @@ cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
         tangents_exactly(f, lines)
 
 
-# The results of lines whose s is out of range, or that are not finite
+# The results of lines whose s is out of range, or that are not finite, unless a NaN among x or dx made them so
 cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef const elem* dx = lines.g
-    cdef elem* y = lines.y
+    cdef Redo redo = Redo(f=f, evaluate=tangent_at, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
     cdef real sums[MOST_LANES]
-    cdef Py_ssize_t line, i, lane
+    cdef real results[MOST_LANES]
+    cdef bint wanted[MOST_LANES]
+    cdef Py_ssize_t line, i, lane, count
     cdef Windows squares
     cdef Spot at
     open_windows(&squares, f, lines, SQUARES, how_of(f, lines), 0)
@@ -70,15 +70,19 @@ cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
             at.i = i + line * lines.pitch
             at.part = part_of(lines.length - i)
             store(sums, any_sum_under_power(&squares, at))
-            for lane in range(at.part if at.part else LANES):
-                if not lane_within(sums[lane], f.holds) or not isfinite(real_of(y + i + lane)):
-                    set_elem(y + i + lane, tangent_exactly(f, lines.around, x + i + lane, dx + i + lane,
-                                                           channel_of(lines.around, i + lane)))
+            store(results, fetch(redo.y + i, at.part))
+            count = step_of(at.part)
+            for lane in range(count):
+                wanted[lane] = not lane_within(sums[lane], f.holds) or not isfinite(results[lane])
+                if wanted[lane] and is_final_nan(f, sums[lane]):
+                    wanted[lane] = False
+                    set_elem(redo.y + i + lane, NAN)
+            recompute(&redo, i, count, wanted)
             i += LANES
             at.mask = next_mask(at.mask, squares.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        dx = <const elem*>(<const char*>dx + lines.g_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
+        redo.g = <const elem*>(<const char*>redo.g + lines.g_pitch)
+        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
 
 
 # What vanishes of the products x dx is below the last bit of their share.

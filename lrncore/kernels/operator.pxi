@@ -35,6 +35,7 @@ cdef void set_formula(Formula* f, const Request* request, const Operator* op, in
     f.exact_scale = exactly(request.scale)
     f.exact_k = exactly(request.k)
     f.beta = request.beta
+    f.exact_beta = wide_exponent(f.beta)
     f.kind = ANY if op.any_power else kind_of(f.beta)
     f.addition = APART if levels > 1 else COMPENSATED if f.kind == TWO else TOGETHER
     reach = reach_of_powers(f, size)

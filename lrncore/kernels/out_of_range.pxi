@@ -1,9 +1,10 @@
 # What leaves the range of the fast powers.
 #
 # The loops test all s of their lines at once (power.h), and call these where some s is out of range: they go over the
-# lines again, lane by lane. The forward recomputes those results from x (exact.pxi). The backward sets t to NaN there,
-# upon which every gradient that reads it is no number either, and `combine` recomputes those (op_backward.pxi). Where
-# tables hold for fewer s than the general power, that one serves in between.
+# lines again, vector by vector. The forward recomputes those results from x (exact.pxi). The backward sets t to NaN
+# there, upon which every gradient that reads it is no number either, and `combine` recomputes those (op_backward.pxi).
+# Where tables hold for fewer s than the general power, that one serves in between. A NaN among the operands makes
+# the result NaN, and nothing is recomputed.
 
 cdef enum Reach:
     TABLED      # in range of the loop's power
@@ -19,13 +20,19 @@ cdef inline Reach reach_of(const Formula* f, real s) noexcept nogil:
     return TABLED
 
 
+# Is `s` NaN because an element is? Infinite squares alone make none, unless scale turns them around or their rounding
+# is taken back.
+cdef inline bint is_final_nan(const Formula* f, real s) noexcept nogil:
+    return s != s and f.exact_scale > 0 and f.beta != 0 and f.addition != COMPENSATED
+
+
 # The results of lines whose s is not in range of the loop's power
 cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef elem* y = lines.y
+    cdef Redo redo = Redo(f=f, evaluate=normalized_at, around=lines.around, x=lines.x, g=lines.x, y=lines.y)
     cdef real sums[MOST_LANES]
     cdef real powers[MOST_LANES]
-    cdef Py_ssize_t line, i, lane
+    cdef bint wanted[MOST_LANES]
+    cdef Py_ssize_t line, i, lane, count
     cdef Windows windows
     cdef Reach reach
     cdef Spot at
@@ -39,19 +46,23 @@ cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil
             s = any_sum_under_power(&windows, at)
             store(sums, s)
             if f.kind == ANY:
-                v = fetch(x + i, at.part)
+                v = fetch(redo.x + i, at.part)
                 store(powers, with_sign(times_exp2(v, s, &f.exponent), v))
-            for lane in range(at.part if at.part else LANES):
+            count = step_of(at.part)
+            for lane in range(count):
                 reach = reach_of(f, sums[lane])
-                if reach == BEYOND:
-                    set_elem(y + i + lane, normalized_exactly(f, lines.around, x + i + lane,
-                                                              channel_of(lines.around, i + lane)))
+                wanted[lane] = reach == BEYOND
+                if reach == BEYOND and is_final_nan(f, sums[lane]):
+                    wanted[lane] = False
+                    set_elem(redo.y + i + lane, NAN)
                 elif reach == GENERAL:
-                    set_elem(y + i + lane, powers[lane])
+                    set_elem(redo.y + i + lane, powers[lane])
+            recompute(&redo, i, count, wanted)
             i += LANES
             at.mask = next_mask(at.mask, windows.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
+        redo.g = redo.x
+        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
 
 
 # The gains of lines whose s is not in range of the loop's power; t is NaN where no power holds.

@@ -181,6 +181,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     cdef Around around = around_of(job, room)
     cdef int which
     take_rows(job, &rows, row_pitch(length), room.scratch)
+    around.row = True
     around.inner = length
     if job.operand[X].staged:
         around.x = around_ring(&rows.staged[X])
@@ -223,6 +224,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
             continue
 
         around.first = c * length
+        around.channel = c
         if op.late:
             advance(&rows.gain)
             open_row(job, &rows, SECOND, c, &lines)
@@ -246,6 +248,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
             if o < 0:
                 continue
             around.first = o * length
+            around.channel = o
             lines.x = row_of(job, &rows, piece, X, o, job.after + job.behind)
             lines.g = row_of(job, &rows, piece, G, o, job.behind)
             lines.gp = ring_row(&rows.gain, job.behind)

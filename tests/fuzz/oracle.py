@@ -26,8 +26,7 @@ def sums(x, spec, eps):
     """Return the sums of squares, s, and how many times larger the error of s is than those of its terms."""
     scale, k = WIDE(spec.scale), WIDE(spec.k)
     squares = over_windows(x * x, spec.before, spec.after)
-    # without its factor the sum counts for nothing, were it infinite
-    s = np.full_like(x, k) if scale == 0 else k + scale * squares
+    s = k + scale * squares
     terms = abs(k) + abs(scale) * squares
     condition = np.where((terms > abs(s)) & np.isfinite(terms), terms / abs(s), 1)
     # beyond this the sign of s is not certain, and its powers are not nearly linear in it
@@ -38,19 +37,12 @@ def sums(x, spec, eps):
 def powers(s, spec):
     """Return s^-beta, and -2 scale beta s^(-beta - 1), by which it changes with half the sum of squares."""
     scale, beta = WIDE(spec.scale), WIDE(spec.beta)
-    if beta != np.rint(beta):
-        s = np.where(s < 0, np.nan, s)  # the infinite one too, for which C has a power
     return s**-beta, -2 * scale * beta * s ** (-beta - 1)
-
-
-def counts(condition, spec):
-    """Return how many elements in the window of each channel meet the condition."""
-    return over_windows(condition.astype(int), spec.before, spec.after)
 
 
 def holding(condition, spec):
     """Return whether an element in the window of each channel meets the condition."""
-    return counts(condition, spec) > 0
+    return over_windows(condition.astype(int), spec.before, spec.after) > 0
 
 
 def reached(condition, spec):
@@ -59,40 +51,15 @@ def reached(condition, spec):
 
 
 def forward(x, spec, eps):
-    """Return y = x s^-beta, and its limit where the window holds an infinity."""
+    """Return y = x s^-beta, which arithmetic decides where the window holds an infinity."""
     _, s, condition = sums(x, spec, eps)
-    gain = s ** WIDE(-spec.beta)
-    y = x * gain
-    nan, infinities = holding(np.isnan(x), spec), counts(np.isinf(x), spec)
     if spec.beta == 0:
         return Answer(x, np.zeros_like(x))
-    # what 0 * NaN and 0 * inf are is left open
-    undecided = np.isinf(condition)
-    if spec.scale == 0:
-        undecided |= (nan & ~np.isnan(x)) | (np.isinf(x) & (gain == 0))
-    else:
-        y = np.where(infinities > 0, limits(x, infinities, spec), y)
-        y[nan] = np.nan
-        if spec.beta < 0:
-            undecided |= (x == 0) & (infinities > 0)
+    y = x * s ** WIDE(-spec.beta)
     # times eps a unit in the last place, as if no number were subnormal
     unit = np.where(np.isfinite(y) & (y != 0), np.ldexp(WIDE(1), np.frexp(y)[1] - 1) * condition, 0)
-    unit[undecided] = np.inf
+    unit[np.isinf(condition)] = np.inf
     return Answer(y, unit)
-
-
-def limits(x, infinities, spec):
-    """Return the limits of y where the window holds so many infinities, each of which grows as it likes."""
-    scale, beta = WIDE(spec.scale), WIDE(spec.beta)
-    sign = np.sign(scale) ** beta  # NaN for a broken power of a negative sum
-    zero, infinite = sign * np.copysign(0, x), sign * np.copysign(np.inf, x)
-    if beta < 0:
-        return infinite
-    if beta > 1 / 2:
-        return zero
-    # a lone infinity is x |x|^(-2 beta) times a constant; among others there is no limit
-    lone = sign * np.copysign(abs(scale) ** -beta, x) if beta == 1 / 2 else infinite
-    return np.where(np.isfinite(x), zero, np.where(infinities == 1, lone, np.nan))
 
 
 def derivative(terms, magnitudes, nan, spec):
