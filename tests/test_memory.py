@@ -16,7 +16,7 @@ import numpy as np
 import lrncore
 
 direction, layout, placement, size, threads = sys.argv[1:]
-megabytes = 50 if placement in ("strided", "swapped") else 100
+megabytes = 24 if placement in ("strided", "swapped") else 48
 shapes = {
     "planar": ((megabytes * 1024 * 1024 // 4 // (64 * 4096), 64, 4096), 1),
     "one_slab": ((1, 64, megabytes * 1024 * 1024 // 4 // 64), 1),
