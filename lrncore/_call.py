@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrncore._checks import Element, check_axis, check_out
-from lrncore._threads import resolve
+from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
 
@@ -21,18 +21,19 @@ def apply(
     axis: int,
     out: NDArray[Any] | None,
     num_threads: int | None,
+    most: int | None = None,
 ) -> NDArray[Any]:
-    """Run a pass of the kernels on checked `inputs`, x the last of them."""
+    """Run a pass of the kernels on checked `inputs`, x the last of them, with at most `most` threads."""
     x = inputs[-1]
     check_spec(spec)
     axis = check_axis(axis, x.ndim)
     y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
-    arguments = axis, spec._arguments, resolve(num_threads, x.size)
-    swapped = swapped_bits(elements)
-    if not compute(*map(exported, inputs), exported(y), *arguments, swapped | y_swapped << 2):
+    arrays, arguments, swapped = tuple(map(exported, inputs)), (axis, spec._arguments), swapped_bits(elements)
+    rest = spec._arguments[:2], x.size, num_threads, most
+    if not run(compute, (*arrays, exported(y), *arguments), swapped | y_swapped << 2, *rest):
         # `out` overlaps an input in other places than its own
         apart = _new(x)
-        compute(*map(exported, inputs), exported(apart), *arguments, swapped)
+        run(compute, (*arrays, exported(apart), *arguments), swapped, *rest)
         np.copyto(y, apart)
     return y
 

@@ -13,7 +13,7 @@ from lrncore.kernels import _platform
 
 
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, object] | None:
-    """Show lrncore's version, instruction sets and threads.
+    """Show lrncore's version, instruction sets and threads, and whether its calls find processors busy now.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, object
     --------
     >>> import lrncore
     >>> sorted(lrncore.show_config(mode="dicts"))
-    ['available', 'instruction_set', 'lrncore', 'numpy', 'openmp', 'processor', 'python', 'threads']
+    ['available', 'instruction_set', 'lrncore', 'numpy', 'openmp', 'processor', 'python', 'teams', 'threads']
     """
     config: dict[str, object] = {
         "lrncore": __version__,
@@ -45,6 +45,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, object
         "available": list(kernels.available()),
         "openmp": _platform.openmp() or None,
         "threads": _threads.get_num_threads(),
+        "teams": _threads.state(),
     }
     if mode == "dicts":
         return config

@@ -15,7 +15,7 @@ from torch.func import vjp
 
 from lrncore._call import apply
 from lrncore._checks import KERNELS, Element
-from lrncore._threads import resolve
+from lrncore._threads import run
 from lrncore.spec import LRNSpec
 
 Arguments = tuple[int, int, float, float, float, int]
@@ -63,14 +63,17 @@ def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -
     element = ELEMENTS[result.dtype]
     arrays = tuple(map(_array, inputs))
     elements = (element,) * len(arrays)
-    apply(getattr(element.kernels, what), arrays, elements, spec, axis, _array(result), _threads(result))
+    apply(
+        getattr(element.kernels, what), arrays, elements, spec, axis, _array(result), None, torch.get_num_threads()
+    )
     return result
 
 
 def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float, float, float]:
     """Return what `lrncore.lrn_param_grads` does."""
-    passes = ELEMENTS[x.dtype].kernels
-    return passes.parameters(_array(g), _array(x), axis, spec._arguments, _threads(x), 0)
+    compute = ELEMENTS[x.dtype].kernels.parameters
+    arguments = _array(g), _array(x), axis, spec._arguments
+    return run(compute, arguments, 0, spec._arguments[:2], x.numel(), None, torch.get_num_threads())
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
@@ -79,10 +82,6 @@ def _array(tensor: Tensor) -> NDArray[Any]:
         tensor = tensor.view(torch.uint16)
     array: NDArray[Any] = tensor.numpy(force=True)
     return array
-
-
-def _threads(x: Tensor) -> int:
-    return min(resolve(None, x.numel()), int(torch.get_num_threads()))
 
 
 def composed(x: Tensor, before: int, after: int, scale: Any, beta: Any, k: Any, axis: int) -> Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lrncore._call import apply, exported, swapped_bits
 from lrncore._checks import check_array, check_axis, check_same
-from lrncore._threads import resolve
+from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
 
@@ -160,7 +160,6 @@ def lrn_param_grads(
     check_spec(spec)
     axis = check_axis(axis, x.ndim)
     swapped = swapped_bits((g_element, element))
-    threads = resolve(num_threads, x.size)
-    return ParamGrads(
-        *element.kernels.parameters(exported(g), exported(x), axis, spec._arguments, threads, swapped)
-    )
+    arguments = exported(g), exported(x), axis, spec._arguments
+    compute = element.kernels.parameters
+    return ParamGrads(*run(compute, arguments, swapped, spec._arguments[:2], x.size, num_threads))

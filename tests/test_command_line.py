@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import lrncore
-from lrncore import LRNSpec, kernels
+from lrncore import LRNSpec, _threads, kernels
 from lrncore.commands import COMMANDS, info
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
@@ -60,7 +60,8 @@ def test_wrong_command_line_is_one_line(words, line, command_here):
     assert command_here(*words) == (2, "", f"{line}\n")
 
 
-def test_info_tells_what_show_config_does(command_here):
+def test_info_tells_what_show_config_does(command_here, monkeypatch):
+    monkeypatch.setattr(_threads, "_kinds", {})  # as in a new process
     known = json.loads(command_here("info", "--json").printed)
     config = lrncore.show_config(mode="dicts")
     assert {name: known[name] for name in config} == config

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import lrncore
-from lrncore import LRNSpec, _threads
+from lrncore import LRNSpec, _processors
 
 KERNELS = Path(__file__).parents[1] / "lrncore" / "kernels"
 MODULES = sorted(KERNELS.glob("*.pyx"))
@@ -147,5 +147,5 @@ def test_parts_of_one_out():
 
 @pytest.mark.usefixtures("_hurried")
 def test_first_look_for_a_quota():
-    _threads.quota.cache_clear()
+    _processors.quota.cache_clear()
     assert len(set(together(lambda _: lrncore.get_num_threads()))) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lrncore._threads import quota
+from lrncore._processors import quota
 
 
 @pytest.fixture

@@ -132,7 +132,31 @@ def test_argument_wins_over_the_default():
 
 
 def test_small_array_takes_one_thread():
-    assert _threads.resolve(None, 2 * _threads.WORK_PER_THREAD - 1) == 1
+    assert _threads.resolve(None, 131071) == 1
+
+
+@pytest.mark.parametrize(
+    ("threads", "smallest"), [(2, 131072), (4, 89430), (16, 81374), (64, 114949), (128, 163582)]
+)
+def test_smallest_array_that_is_worth_a_team(threads, smallest):
+    assert _threads.worth_a_team(threads, smallest)
+    assert not _threads.worth_a_team(threads, smallest - 1)
+    assert not _threads.worth_a_team(1, 10**12)
+
+
+def test_number_between_one_and_all_is_never_taken(monkeypatch):
+    monkeypatch.setattr(_threads, "get_num_threads", lambda: 16)
+    assert {_threads.resolve(None, elements) for elements in range(1, 2**22, 1000)} == {1, 16}
+
+
+@pytest.mark.usefixtures("_default_threads")
+def test_set_number_is_taken_whatever_runs(monkeypatch):
+    monkeypatch.setattr(_threads, "usable_processors", lambda: 3)
+    monkeypatch.setattr(_threads, "_kinds", {})
+    lrncore.set_num_threads(3)
+    taken = [_threads.run(lambda threads, _: threads, (), 0, (2, 2), 10**6, None) for _ in range(20)]
+    assert taken == [3] * 20
+    assert not _threads._kinds
 
 
 def test_large_array_takes_all_threads():

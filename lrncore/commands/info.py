@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrncore import _threads, show_config
+from lrncore import _processors, show_config
 from lrncore.kernels import _platform
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def facts() -> dict[str, Any]:
         "openmp_runtime": runtime(),
         "openmp_threads": _platform.max_threads(),
         "affinity": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "quota": _threads.quota() or None,
+        "quota": _processors.quota() or None,
+        "running_threads": _processors.running_threads() or None,
         "caches": caches(),
     }
 

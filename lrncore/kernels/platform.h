@@ -11,6 +11,30 @@ static int openmp_version(void) { return 0; }
 static int openmp_max_threads(void) { return 1; }
 #endif
 
+/* The processors this process may run on, or 0 where the system does not tell. */
+#if defined(__linux__)
+#include <errno.h>
+#include <sched.h>
+static int usable_by_affinity(void)
+{
+    cpu_set_t few, *many;
+    int count = 0, failed = 1;
+    if (sched_getaffinity(0, sizeof few, &few) == 0)
+        return CPU_COUNT(&few);
+    for (int most = 8 * CPU_SETSIZE; failed && errno == EINVAL && most <= 1 << 22; most *= 8) {
+        if (!(many = CPU_ALLOC(most)))
+            return 0;
+        failed = sched_getaffinity(0, CPU_ALLOC_SIZE(most), many);
+        if (!failed)
+            count = CPU_COUNT_S(CPU_ALLOC_SIZE(most), many);
+        CPU_FREE(many);
+    }
+    return count;
+}
+#else
+static int usable_by_affinity(void) { return 0; }
+#endif
+
 /* setup.py passes the flags of all instruction sets as JSON. */
 #if !defined(LRN_FLAGS)
 #define LRN_FLAGS ""

@@ -19,6 +19,7 @@ import lrncore
 torch = peer("torch", "torch")
 from torch.nn.functional import local_response_norm as theirs  # noqa: E402  (after the skip)
 
+from lrncore import _threads  # noqa: E402
 from lrncore import _torch as operators  # noqa: E402
 from lrncore import torch as ours  # noqa: E402
 
@@ -52,9 +53,13 @@ def seen(monkeypatch):
     """Note what the kernels are called with."""
     noted = {}
 
-    def spy(compute, inputs, elements, spec, axis, out, num_threads):
-        noted.update(x=inputs[-1], out=out, num_threads=num_threads)
-        return apply(compute, inputs, elements, spec, axis, out, num_threads)
+    def spy(compute, inputs, elements, spec, axis, out, num_threads, most):
+        def noting(*arguments):
+            noted.update(threads=arguments[-2])
+            return compute(*arguments)
+
+        noted.update(x=inputs[-1], out=out)
+        return apply(noting, inputs, elements, spec, axis, out, num_threads, most)
 
     apply = operators.apply
     monkeypatch.setattr(operators, "apply", spy)
@@ -209,10 +214,11 @@ def test_other_device_gets_the_function_of_torch(monkeypatch):
 
 @pytest.mark.parametrize(("of_lrncore", "of_torch", "taken"), [(7, 3, 3), (2, 3, 2)])
 def test_threads_are_at_most_those_of_torch(of_lrncore, of_torch, taken, seen, monkeypatch):
-    monkeypatch.setattr(operators, "resolve", lambda _given, _elements: of_lrncore)
+    monkeypatch.setattr(_threads, "resolve", lambda _given, _elements: of_lrncore)
+    monkeypatch.setattr(_threads, "_default", of_lrncore)  # whatever other programs do
     monkeypatch.setattr(torch, "get_num_threads", lambda: of_torch)
     strong(normal(2, 8, 3))
-    assert seen["num_threads"] == taken
+    assert seen["threads"] == taken
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])

@@ -60,8 +60,8 @@ def test_undefined_behaviour_is_reported(isa, dtype, environment):
     program = """
 import sys, edges, numpy as np
 import lrncore
-from lrncore import _call
-_call.resolve = lambda *_: 0
+from lrncore import _threads
+_threads.resolve = lambda *_: 0
 lrncore.lrn(np.ones((3, 4, 3000), edges.DTYPES[sys.argv[1]]), edges.cases.ALEXNET)
 """
     paths = os.pathsep.join([PLACE, str(Path(edges.__file__).parent)])
