@@ -174,11 +174,16 @@ def run(
     most: int | None = None,
 ) -> Result:
     """Return ``compute(*arguments, threads, swapped)``, with the threads for so many elements, at most `most`."""
+    global _ended  # noqa: PLW0603
     threads = resolve(num_threads, elements)
     if most is not None and most < threads:
         threads = most
-    if threads == 1 or num_threads is not None or _default is not None:
-        return compute(*arguments, threads, swapped)
+    if threads == 1:
+        return compute(*arguments, 1, swapped)
+    if num_threads is not None or _default is not None:
+        result = compute(*arguments, threads, swapped)
+        _ended = clock()
+        return result
     key = compute, window, elements.bit_length()
     kind = _kinds.get(key)
     if kind is None:

@@ -232,7 +232,15 @@ def test_call_that_did_nothing_teaches_nothing(machine):
 def test_explicit_numbers_are_obeyed_and_keep_no_account(machine):
     machine.busy = True
     assert machine.calls(3, num_threads=2)[0] == [2, 2, 2]
-    assert (machine.readings, machine.questions, _threads._kinds) == (0, 0, {})
+    assert (machine.questions, _threads._kinds) == (0, {})
+
+
+def test_workers_of_an_explicit_team_are_not_taken_for_other_programs(machine, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_threads, "room", lambda _, own: asked.append(own))
+    machine.calls(1, num_threads=2)
+    machine.calls(1)
+    assert asked == [2]
 
 
 def test_call_beside_a_team_of_another_thread_is_serial(machine):
