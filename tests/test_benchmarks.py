@@ -64,7 +64,10 @@ def test_runs(owner, method, params):
         getattr(benchmark, "setup", lambda *_: None)(*params)
     except NotImplementedError as reason:
         pytest.skip(str(reason))
-    result = getattr(benchmark, method)(*params)
+    try:
+        result = getattr(benchmark, method)(*params)
+    finally:
+        getattr(benchmark, "teardown", lambda *_: None)(*params)
     if method.startswith("track_"):
         assert math.isfinite(result)
     elif method.startswith("timeraw_"):
