@@ -28,8 +28,10 @@ from benchmarks.cases import ALEXNET, normal
 from matplotlib.axes import Axes
 
 import lrncore
-from lrncore._threads import WORK_PER_THREAD
+from lrncore._threads import worth_a_team
 
+#: The smallest array that two threads are taken for
+SMALLEST = next(elements for elements in range(1, 2**22) if worth_a_team(2, elements))
 #: Rows and columns of an image of 96 channels
 SIDES = (4, 8, 14, 18, 23, 26, 28, 39, 55, 110, 220, 440)
 #: Seconds. A thread of GNU OpenMP that has nothing to do falls asleep after some milliseconds
@@ -97,11 +99,11 @@ def show(axis: Axes, rows: list[dict[str, Any]]) -> None:
     axis.plot(elements, default, "o-", color=OWN, lw=2.2, ms=5, label="lrncore's choice")
     axis.axhline(1, color=MUTED, lw=0.8)
     axis.axhline(0.5, color=MUTED, lw=0.8, ls=":")
-    axis.axvspan(elements[0] / 2, 2 * WORK_PER_THREAD, color=FAINT, alpha=0.5, lw=0)
+    axis.axvspan(elements[0] / 2, SMALLEST, color=FAINT, alpha=0.5, lw=0)
     axis.set(xscale="log", yscale="log", xlim=(elements[0] / 1.3, 1.3 * elements[-1]), ylabel="times one thread")
     axis.set_yticks([0.5, 1, 2, 4, 8])
     style = {"color": MUTED, "size": 10, "in_layout": False}
-    axis.text(2 * WORK_PER_THREAD / 1.1, 0.55, "lrncore takes one", ha="right", clip_on=True, **style)
+    axis.text(SMALLEST / 1.1, 0.55, "lrncore takes one", ha="right", clip_on=True, **style)
     plain_numbers(axis, "y")
 
 
