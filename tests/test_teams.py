@@ -237,6 +237,7 @@ def test_explicit_numbers_are_obeyed_and_keep_no_account(machine):
 
 def test_workers_of_an_explicit_team_are_not_taken_for_other_programs(machine, monkeypatch):
     asked = []
+    monkeypatch.setattr(_threads, "_workers_sleep", False)
     monkeypatch.setattr(_threads, "room", lambda _, own: asked.append(own))
     machine.calls(1, num_threads=2)
     machine.calls(1)
