@@ -1,6 +1,7 @@
 # The calls of the Python face, and the one parallel loop.
 
 cdef enum:
+    MOST_WAITING = 16       # rows that wait to be recomputed, or as many as windows reach
     ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
 
 
@@ -10,7 +11,7 @@ cdef struct Call:
     char* data[OPERANDS]
     Py_ssize_t tasks        # tiles of rows, or slabs of a stream
     Py_ssize_t scratch      # bytes for one thread,
-    Py_ssize_t sums         # of which at their beginning for the sums of a recomputed element
+    Py_ssize_t terms        # of which at their beginning for terms of recomputed gradients
 
 
 # Tasks first to last - 1 on one thread's scratch
@@ -21,8 +22,8 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     cdef Py_ssize_t task = first, slab, begin, i
     cdef Piece piece
     cdef Room room
-    room.sums = <Wide*>memory
-    room.scratch = <real*>(memory + call.sums)
+    room.terms = <Wide*>memory
+    room.scratch = <real*>(memory + call.terms)
     room.totals = totals
     while task < last:
         begin = 0
@@ -139,9 +140,23 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_source(job, grid, aligned(views[Y]))
     set_width(job, grid, 1 if op.parts else request.threads)
     call.tasks = job.slabs * grid.tiles
-    call.sums = round_up((job.before + job.after + 1) * sizeof(Wide), ALIGNMENT) if op.late else 0
-    call.scratch = call.sums + (stream_scratch(job) if grid.streamed else rows_scratch(job)) * sizeof(real)
+    call.terms = round_up(exact_bytes(job, grid), ALIGNMENT)
+    call.scratch = call.terms + (stream_scratch(job) if grid.streamed else rows_scratch(job)) * sizeof(real)
     call.scratch = round_up(call.scratch, ALIGNMENT)
+
+
+# Bytes that the recomputation of gradients has to itself; and how many rows wait for it, or positions are done together
+cdef Py_ssize_t exact_bytes(Job* job, const Grid* grid) noexcept:
+    cdef Py_ssize_t reach = job.before + job.after
+    job.waiting = job.positions = 0
+    if job.op.exact == NULL:
+        return 0
+    if grid.streamed:
+        job.positions = plan_stream(job).step + reach * job.inner + 4 * WIDE_LANES
+        return 4 * job.positions * <Py_ssize_t>sizeof(double)
+    if not (job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged):
+        job.waiting = min(max(<Py_ssize_t>MOST_WAITING, reach), job.channels)
+    return (2 * job.waiting + reach) * <Py_ssize_t>sizeof(Wide)
 
 
 # Where `ready` has its squares from

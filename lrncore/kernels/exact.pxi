@@ -61,16 +61,23 @@ cdef inline Py_ssize_t channel_at(const Site* site, Py_ssize_t lane) noexcept no
 
 
 # The elements `d` channels from those at `at`; zeros outside the slabs
-cdef wide neighbours(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef wide v = wide_splat(0)
-    cdef Py_ssize_t lane
-    if site.together and site.lowest + d >= 0 and site.highest + d < around.channels:
+cdef inline wide neighbours(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+    if site.together and site.lowest + d >= 0 and site.highest + d < site.around.channels:
         return load_wide(neighbour(to, at, d), site.count)
-    if site.together and (site.highest + d < 0 or site.lowest + d >= around.channels):
+    return neighbours_inside(site, to, at, d)
+
+
+cdef wide neighbours_inside(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+    cdef wide v = wide_splat(0)
+    cdef Py_ssize_t lane, first, last
+    if site.together and (site.highest + d < 0 or site.lowest + d >= site.around.channels):
         return v
+    if site.together and site.around.inner == 1:
+        first = max(<Py_ssize_t>0, -d - site.lowest)
+        last = min(site.count, site.around.channels - d - site.lowest)
+        return wide_moved(load_wide(neighbour(to, at + first, d), last - first), first)
     for lane in range(site.count):
-        if 0 <= channel_at(site, lane) + d < around.channels:
+        if 0 <= channel_at(site, lane) + d < site.around.channels:
             v = with_wide_lane(v, lane, real_of(neighbour(to, at + lane, d)))
     return v
 
@@ -118,46 +125,6 @@ cdef inline Wide slope_of(const Formula* f, Wide s) noexcept nogil:
     return wide_over(wide_times(number(f.exact_scale), number(-2 * f.beta)), s)
 
 
-# dL/dx. Every window that holds c has channels up to c, and others after it: both parts grow by one channel from window
-# to window, the one backwards, the other forwards.
-cdef wide gradient_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef Py_ssize_t first = first_in(site, around.after), last = last_in(site, around.before), d, reach = 0
-    cdef Wide total = number(0), dx = number(0), own = wide_of(load_wide(site.x, site.count)), s, share, t
-    cdef wide inside
-    for d in range(first, last + 1):
-        while reach < d + around.after:
-            reach += 1
-            total = wide_plus(total, square_at(site, reach))
-        around.sums[d - first] = total
-    total = number(0)
-    reach = 1
-    for d in range(last, first - 1, -1):
-        while reach > d - around.before:
-            reach -= 1
-            total = wide_plus(total, square_at(site, reach))
-        s = sum_of(f, wide_plus(total, around.sums[d - first]))
-        share = wide_times(wide_of(neighbours(site, &around.g, site.g, d)), wide_power(s, f.exact_beta))
-        if d == 0:
-            dx = wide_plus(dx, share)
-        t = wide_times(wide_times(wide_of(neighbours(site, &around.x, site.x, d)), own), slope_of(f, s))
-        t = wide_times(t, share)
-        t.m = within_slab(site, d, t.m)
-        dx = wide_plus(dx, t)
-    return wide_value(dx)
-
-
-# v where there is a channel `d` from that of the element, 0 elsewhere
-cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept nogil:
-    cdef Py_ssize_t lane
-    if site.together and site.lowest + d >= 0 and site.highest + d < site.around.channels:
-        return v
-    for lane in range(site.count):
-        if not 0 <= channel_at(site, lane) + d < site.around.channels:
-            v = with_wide_lane(v, lane, 0)
-    return v
-
-
 # The derivative of y along dx, the operand g
 cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
     cdef const Around* around = site.around
@@ -192,42 +159,6 @@ cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept no
         add(&totals.scale, -f.beta * of_scale[lane])
 
 
-# Which lanes have what among the x and g that reach a gradient: all bits of a lane that has
-cdef struct Near:
-    wide_bits nan
-    wide_bits unbounded_x
-    wide_bits infinite_g
-
-
-cdef Near near_gradient(const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef Py_ssize_t reach = around.before + around.after, d
-    cdef Near near
-    cdef wide v
-    near.nan = near.unbounded_x = near.infinite_g = is_nan(wide_splat(0))
-    for d in range(first_in(site, reach), last_in(site, reach) + 1):
-        v = neighbours(site, &around.x, site.x, d)
-        near.nan = near.nan | is_nan(v)
-        near.unbounded_x = near.unbounded_x | wide_not_finite(v)
-    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
-        v = neighbours(site, &around.g, site.g, d)
-        near.nan = near.nan | is_nan(v)
-        near.infinite_g = near.infinite_g | is_infinite(v)
-    return near
-
-
-# dL/dx where some g are infinite, x is finite, and s > 0: only those g and the signs count.
-cdef wide infinite_gradient_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef wide slope = wide_splat(-1 if f.beta > 0 else 1) * wide_sign(load_wide(site.x, site.count))
-    cdef wide g = load_wide(site.g, site.count), zero = wide_splat(0), dx = wide_select(is_infinite(g), g, zero)
-    cdef Py_ssize_t d
-    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
-        g = neighbours(site, &around.g, site.g, d)
-        dx = dx + wide_select(is_infinite(g), slope * wide_sign(neighbours(site, &around.x, site.x, d)) * g, zero)
-    return dx
-
-
 ctypedef wide (*Evaluate)(const Formula* f, const Site* site) noexcept nogil
 
 
@@ -243,26 +174,33 @@ cdef struct Redo:
 
 # Recomputes the `wanted` ones of `count` elements, at most a vector, from the `i`th of the line on.
 cdef void recompute(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted) noexcept nogil:
-    cdef real results[MOST_LANES]
     cdef Py_ssize_t first, lane, some
-    cdef int found
+    cdef bint found
     cdef Site site
-    cdef wide v
     first = -WIDE_LANES
     while first + WIDE_LANES < count:
         first += WIDE_LANES
         some = min(count - first, <Py_ssize_t>WIDE_LANES)
-        found = 0
+        found = False
         for lane in range(first, first + some):
-            found += wanted[lane]
-        if found == 0:
+            found = found or wanted[lane]
+        if not found:
             continue
         site = site_of(redo.around, redo.x, redo.g, i + first, some)
-        v = redo.evaluate(redo.f, &site)
-        round_wide(results, v)
-        if found == some:
-            store_elements_part(redo.y + i + first, load(results), some)
-            continue
-        for lane in range(some):
-            if wanted[first + lane]:
-                set_elem(redo.y + i + first + lane, results[lane])
+        put_wanted(redo, i + first, some, wanted + first, redo.evaluate(redo.f, &site))
+
+
+# The wanted ones of `count` results, from the `i`th of the line on
+cdef void put_wanted(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted, wide v) noexcept nogil:
+    cdef real results[MOST_LANES]
+    cdef Py_ssize_t lane
+    cdef bint all = True
+    round_wide(results, v)
+    for lane in range(count):
+        all = all and wanted[lane]
+    if all:
+        store_elements_part(redo.y + i, load(results), count)
+        return
+    for lane in range(count):
+        if wanted[lane]:
+            set_elem(redo.y + i + lane, results[lane])

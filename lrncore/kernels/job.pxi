@@ -27,6 +27,8 @@ cdef struct Job:
     Py_ssize_t before
     Py_ssize_t after
     Py_ssize_t behind       # channels from a line that is ready to the one that is late: `before`, or 0
+    Py_ssize_t waiting      # rows that may wait to be recomputed
+    Py_ssize_t positions    # of a stream that are recomputed together
     Py_ssize_t inner
     Py_ssize_t slabs        # all (channels, inner) blocks of the arrays
     Py_ssize_t width        # rows: elements of a tile, stream: positions of a chunk
@@ -44,7 +46,7 @@ cdef struct Piece:
 # What a thread has to itself
 cdef struct Room:
     real* scratch
-    Wide* sums            # for the windows of a recomputed element
+    Wide* terms           # of recomputed gradients
     Totals* totals
 
 
@@ -79,7 +81,11 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.g.step = job.operand[G].channel
     around.x.ring = around.g.ring = NULL
     around.x.ring_bytes = around.g.ring_bytes = 0
-    around.sums = room.sums
+    around.terms = room.terms
+    around.stretch.rows = 0
+    around.stretch.most = job.waiting
+    around.stretch.apart = job.positions
+    around.stretch.y_step = job.operand[Y].channel
     return around
 
 

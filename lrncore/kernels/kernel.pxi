@@ -158,11 +158,15 @@ cdef extern from "wide.h" nogil:
     Wide wide_power(Wide s, WideExponent to) noexcept
     wide wide_log(Wide s) noexcept
     wide load_wide(const elem* at, Py_ssize_t count) noexcept
+    void store_numbers(double* to, Py_ssize_t apart, Wide w) noexcept
+    Wide load_numbers(const double* at, Py_ssize_t apart) noexcept
     void store_wide(double* to, wide v) noexcept
     void round_wide(real* to, wide v) noexcept
     wide wide_select(wide_bits mask, wide yes, wide no) noexcept
     wide_bits is_infinite(wide v) noexcept
     wide_bits wide_not_finite(wide v) noexcept
+    wide wide_moved(wide v, Py_ssize_t lanes) noexcept
+    wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
 
 
@@ -177,6 +181,7 @@ include "out_of_range.pxi"
 include "powers.pxi"
 include "op_forward.pxi"
 include "op_forward_pairs.pxi"
+include "exact_gradients.pxi"
 include "op_backward.pxi"
 include "op_tangent.pxi"
 include "op_parameters.pxi"

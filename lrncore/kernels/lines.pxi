@@ -15,6 +15,15 @@ cdef struct Neighbours:
     Py_ssize_t ring_bytes       # 0 if they are not
 
 
+# Rows that wait to be recomputed: `rows` from row `first` on (exact_gradients.pxi)
+cdef struct Stretch:
+    Py_ssize_t first
+    Py_ssize_t rows
+    Py_ssize_t most         # that wait; 0 where none can
+    Py_ssize_t y_step       # bytes from row to row of the result
+    Py_ssize_t apart        # stream: positions that there is room for in `Around.terms`
+
+
 # Where the neighbours of a line's elements are
 cdef struct Around:
     Py_ssize_t channels
@@ -26,7 +35,8 @@ cdef struct Around:
     Py_ssize_t inner
     Neighbours x
     Neighbours g
-    Wide* sums              # room for those of a window
+    Wide* terms             # room for those of a stretch
+    Stretch stretch
 
 
 # The sets of windows of an operator

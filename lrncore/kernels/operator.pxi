@@ -11,6 +11,7 @@ cdef struct Operator:
     Climb climb         # makes those of their levels
     Hook ready          # the windows of a line are complete
     Hook late           # its reflected windows are; NULL if there are none. `ready` makes the newest line of their set
+    Hook exact          # recomputes the rows that wait for it (`Stretch`); NULL if none do
     Narrow narrow       # which sums the fast powers hold for
     int entering        # sets that `enter` makes
     bint takes_entering     # `ready` can do the work of `enter` too, and recompute squares from x (ENTERING, FAR)

@@ -254,5 +254,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
             lines.gp = ring_row(&rows.gain, job.behind)
             lines.y = row_of(job, &rows, piece, Y, o, 0)
             op.late(formula, &lines)
+            if around.stretch.rows and (o + 1 - around.stretch.first == around.stretch.most or o == job.channels - 1):
+                op.exact(formula, &lines)
         if job.operand[Y].staged:
             scatter(&job.operand[Y], lines.y, piece.at[Y] + o * job.operand[Y].channel, length)

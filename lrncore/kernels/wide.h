@@ -294,14 +294,48 @@ INLINE wide wide_log(Wide s)
 
 INLINE wide load_wide(const elem *from, ptrdiff_t count)
 {
+    vec v = load_elements_part(from, count);
+#if defined(LRN_DOUBLE)
+    return (wide)v;
+#elif defined(LRN_X86) && VECTOR_BYTES == 64
+    return (wide)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
+#elif defined(LRN_X86) && VECTOR_BYTES == 32
+    return (wide)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
+#elif defined(LRN_X86)
+    return (wide)_mm_cvtps_pd((__m128)v);
+#else
     real reals[LANES];
     double doubles[WIDE_LANES];
-    wide v;
-    store(reals, load_elements_part(from, count));
+    wide w;
+    store(reals, v);
     for (int i = 0; i < WIDE_LANES; i++)
         doubles[i] = reals[i];
-    memcpy(&v, doubles, sizeof v);
-    return v;
+    memcpy(&w, doubles, sizeof w);
+    return w;
+#endif
+}
+
+/* Numbers of adjacent elements: their exponents, if they have any, `apart` behind m */
+INLINE void store_numbers(double *to, ptrdiff_t apart, Wide w)
+{
+    memcpy(to, &w.m, sizeof w.m);
+#if defined(LRN_DOUBLE)
+    memcpy(to + apart, &w.e, sizeof w.e);
+#else
+    (void)apart;
+#endif
+}
+
+INLINE Wide load_numbers(const double *from, ptrdiff_t apart)
+{
+    Wide w;
+    memcpy(&w.m, from, sizeof w.m);
+#if defined(LRN_DOUBLE)
+    memcpy(&w.e, from + apart, sizeof w.e);
+#else
+    (void)apart;
+#endif
+    return w;
 }
 
 INLINE void store_wide(double *to, wide v)
@@ -309,12 +343,34 @@ INLINE void store_wide(double *to, wide v)
     memcpy(to, &v, sizeof v);
 }
 
+/* Every NaN becomes the same one, so that a result has the same bits whichever way it took. */
 INLINE void round_wide(real *to, wide v)
 {
     double doubles[WIDE_LANES];
+    v = wide_select(is_nan(v), wide_splat(NAN), v);
     memcpy(doubles, &v, sizeof v);
     for (int i = 0; i < WIDE_LANES; i++)
         to[i] = (real)doubles[i];
+}
+
+/* v moved up by `lanes`, zeros below */
+INLINE wide wide_moved(wide v, ptrdiff_t lanes)
+{
+    double doubles[2 * WIDE_LANES] = {0};
+    memcpy(doubles + lanes, &v, sizeof v);
+    memcpy(&v, doubles, sizeof v);
+    return v;
+}
+
+/* Lanes first to last - 1 of v, zeros elsewhere */
+INLINE wide wide_between(wide v, ptrdiff_t first, ptrdiff_t last)
+{
+    double doubles[WIDE_LANES], kept[WIDE_LANES] = {0};
+    memcpy(doubles, &v, sizeof v);
+    for (ptrdiff_t i = first; i < last; i++)
+        kept[i] = doubles[i];
+    memcpy(&v, kept, sizeof v);
+    return v;
 }
 
 /* v with `a` in lane i */
