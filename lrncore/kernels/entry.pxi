@@ -211,16 +211,53 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     return True
 
 
+# Is a buffer one of this build's elements, their bytes in the order that the call was told?
+cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
+    cdef const char* form = view.format
+    if view.itemsize != <Py_ssize_t>sizeof(elem) or form == NULL:
+        return False
+    if (form[0] == OTHER_ORDER) != swapped:
+        return False
+    if form[0] in b"<>=@^":
+        form += 1
+    return form[0] == ELEMENT_FORMAT and form[1] == 0
+
+
+# The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
+# overrides an attribute, or another thread assigns one during the call.
+cdef int check_buffers(Py_buffer** views, const Request* request) except -1:
+    cdef Py_buffer* view
+    cdef int which, i
+    cdef bint same = 0 <= request.axis < views[X].ndim
+    for which in range(OPERANDS):
+        view = views[which]
+        if not holds_elements(view, request.swapped >> which & 1):
+            raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
+                             f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
+                             f"{(<bytes>view.format).decode() if view.format else None!r}")
+        same = same and view.ndim == views[X].ndim
+        for i in range(view.ndim if same else 0):
+            same = same and view.shape[i] == views[X].shape[i]
+    if not same:
+        shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
+        raise ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
+                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axis "
+                         f"{request.axis}")
+    return 0
+
+
 cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) except -1:
     cdef Py_buffer x_view, g_view, y_view
     cdef Py_buffer* views[OPERANDS]
     views[X], views[G], views[Y] = &x_view, &g_view, &y_view
-    PyObject_GetBuffer(x, &x_view, PyBUF_STRIDES)
+    cdef int wanted = PyBUF_STRIDES | PyBUF_FORMAT
+    PyObject_GetBuffer(x, &x_view, wanted)
     try:
-        PyObject_GetBuffer(g, &g_view, PyBUF_STRIDES)
+        PyObject_GetBuffer(g, &g_view, wanted)
         try:
-            PyObject_GetBuffer(y, &y_view, PyBUF_STRIDES | PyBUF_WRITABLE if op.writes else PyBUF_STRIDES)
+            PyObject_GetBuffer(y, &y_view, wanted | PyBUF_WRITABLE if op.writes else wanted)
             try:
+                check_buffers(views, &request)
                 return dispatch(op, views, request, totals)
             finally:
                 PyBuffer_Release(&y_view)

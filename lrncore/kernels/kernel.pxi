@@ -52,8 +52,8 @@
 #     d) docs/explanation/performance.md counts what limits each loop, numerics.md says why the range tests suffice.
 
 from cython.parallel cimport prange
-from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.math cimport NAN, ceil, fabs, floor, ilogb, isfinite, ldexp, log2, sqrt
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport INFINITY, NAN, ceil, fabs, floor, ilogb, isfinite, ldexp, log, log2, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -120,6 +120,8 @@ cdef extern from "power_any.h" nogil:
 cdef extern from "storage.h" nogil:
     ctypedef float elem     # of arrays: `real`, or half as wide
     bint MANY_LOOPS         # for more windows than the usual one
+    int ELEMENT_FORMAT
+    int OTHER_ORDER
 
     vec load_elements(const elem* at) noexcept
     vec load_elements_part(const elem* at, Py_ssize_t count) noexcept

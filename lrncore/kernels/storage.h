@@ -17,6 +17,22 @@ typedef real elem;
 #define MANY_LOOPS 1
 #endif
 
+/* How buffers spell the type, and the other byte order before it. They do not know bfloat16: it comes as its bits. */
+#if defined(LRN_BFLOAT16)
+#define ELEMENT_FORMAT 'H'
+#elif defined(LRN_FLOAT16)
+#define ELEMENT_FORMAT 'e'
+#elif defined(LRN_DOUBLE)
+#define ELEMENT_FORMAT 'd'
+#else
+#define ELEMENT_FORMAT 'f'
+#endif
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define OTHER_ORDER '<'
+#else
+#define OTHER_ORDER '>'
+#endif
+
 #if defined(LRN_HALF)
 
 #if defined(LRN_VECTORS)

@@ -1,0 +1,180 @@
+"""What an array says of itself may differ from its memory: a class that overrides attributes, or another thread.
+
+The kernels compare the buffers that they hold, raise, and write nothing.
+"""
+
+import sys
+import threading
+import time
+
+import cases
+import numpy as np
+import pytest
+
+import lrncore
+from lrncore import _checks
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+X = cases.normal((2, 3))
+ANOTHER_SHAPE = "memory has another shape than its attributes said"
+OTHER_ELEMENTS = "memory holds other elements than its dtype said"
+
+
+def lying(array, **attributes):
+    """Return a view of an array whose class says other things of it."""
+    found = {name: property(lambda _, value=value: value) for name, value in attributes.items()}
+    return array.view(type("Lying", (np.ndarray,), found))
+
+
+def calls(out):
+    """Return each pass that writes, as a call into `out`."""
+    x = X.astype(out.dtype.type)
+    return (
+        lambda: lrncore.lrn(x, cases.ALEXNET, out=out),
+        lambda: lrncore.lrn_backward(x, x, cases.ALEXNET, out=out),
+        lambda: lrncore.lrn_jvp(x, x, cases.ALEXNET, out=out),
+    )
+
+
+@pytest.mark.parametrize(
+    "shape", [(20000, 20000), (3, 2), (2, 4), (1, 3), (2, 0), (2, 3, 1), (1, 2, 3), (6,), ()], ids=str
+)
+def test_an_output_of_another_shape_than_it_says(shape):
+    memory = np.zeros(shape, np.float32)
+    for call in calls(lying(memory, shape=X.shape, ndim=X.ndim, size=X.size)):
+        with pytest.raises(ValueError, match=ANOTHER_SHAPE):
+            call()
+    assert not memory.any()
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f2", "i4", ">f4", "u2", "c8", "S4", [("a", "f4")]], ids=str)
+def test_an_output_of_another_dtype_than_it_says(dtype):
+    memory = np.zeros(X.shape, dtype)
+    for call in calls(lying(memory, dtype=np.dtype(np.float32))):
+        with pytest.raises(ValueError, match=OTHER_ELEMENTS):
+            call()
+    assert memory.tobytes() == bytes(memory.nbytes)
+
+
+def test_an_output_that_hides_that_it_is_read_only():
+    memory = np.zeros_like(X)
+    memory.flags.writeable = False
+    out = lying(memory, flags=np.zeros(1).flags)
+    for call in calls(out):
+        with pytest.raises(ValueError, match="read-only"):
+            call()
+    assert not memory.any()
+
+
+def test_strides_are_those_of_the_memory():
+    memory = np.zeros((2, 6), np.float32)
+    lrncore.lrn(X, cases.ALEXNET, out=lying(memory[:, ::2], strides=(10**9, 10**9)))
+    assert np.array_equal(memory[:, ::2], lrncore.lrn(X, cases.ALEXNET))
+    assert not memory[:, 1::2].any()
+
+
+def test_an_input_of_another_shape_than_it_says():
+    """Inputs are taken as base-class arrays, which tell the truth."""
+    g = lying(np.zeros((20000, 20000), np.float32), shape=X.shape)
+    with pytest.raises(ValueError, match="g must have the shape of x"):
+        lrncore.lrn_backward(g, X, cases.ALEXNET)
+
+
+def kernel_calls(kernels, x, g, y, axis):
+    rest = axis, (1, 1, 0.5, 0.75, 1.0), 1, 0
+    return (
+        lambda: kernels.forward(x, y, *rest),
+        lambda: kernels.backward(g, x, y, *rest),
+        lambda: kernels.tangent(g, x, y, *rest),
+        lambda: kernels.parameters(g, x, *rest),
+    )
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 64, 2**31 - 1])
+def test_the_kernels_refuse_an_axis_that_is_not_there(axis):
+    for call in kernel_calls(_checks.KERNELS["float32"], X, X, X.copy(), axis):
+        with pytest.raises(ValueError, match=f"and axis {axis}"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["float32", "float64", "float16", "bfloat16"])
+def test_the_kernels_refuse_each_operand_that_differs(name):
+    dtype = np.dtype({"bfloat16": "u2"}.get(name, name))
+    good, y = X.astype(dtype), np.zeros(X.shape, dtype)
+    for bad in (good[:1], good.ravel(), good[0, 0, ...], good.astype("i8"), good.astype(dtype.newbyteorder("S"))):
+        found = kernel_calls(_checks.KERNELS[name], good, bad, y, 1)[1:]
+        found += kernel_calls(_checks.KERNELS[name], bad, good, y, 1)
+        found += kernel_calls(_checks.KERNELS[name], good, good, bad.copy(), 1)[:3]
+        for call in found:
+            with pytest.raises(ValueError, match="an array's memory"):
+                call()
+    assert not y.any()
+
+
+def raced(assign, call, seconds=1.0):
+    """Call while another thread assigns attributes; return how often the call was refused, and how often served."""
+    ended, counts = threading.Event(), [0, 0]
+
+    def assigns():
+        while not ended.is_set():
+            assign()
+
+    interval = sys.getswitchinterval()
+    other = threading.Thread(target=assigns)
+    sys.setswitchinterval(1e-6)
+    other.start()
+    try:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                call()
+                counts[1] += 1
+            except (ValueError, TypeError, IndexError):
+                counts[0] += 1
+    finally:
+        ended.set()
+        other.join()
+        sys.setswitchinterval(interval)
+    return counts
+
+
+@pytest.fixture(autouse=True)
+def _one_is_enough(request, isa):
+    if "race" in request.node.name and isa != "baseline":
+        pytest.skip("the checks are the same for every instruction set")
+
+
+RACES = {
+    "forward": lambda a, _: lrncore.lrn(a, cases.ALEXNET),
+    "forward in place": lambda a, _: lrncore.lrn(a, cases.ALEXNET, out=a),
+    "forward over": lambda a, _: lrncore.lrn(a[::-1], cases.ALEXNET, out=a),
+    "backward": lambda a, b: lrncore.lrn_backward(b, a, cases.ALEXNET, out=b),
+    "tangent": lambda a, b: lrncore.lrn_jvp(a, b, cases.ALEXNET),
+    "parameters": lambda a, b: lrncore.lrn_param_grads(a, b, cases.ALEXNET),
+}
+
+
+@pytest.mark.parametrize("name", RACES)
+def test_race_with_an_assigned_shape(name):
+    a, b = (cases.normal((120, 1), seed=seed) for seed in range(2))
+
+    def assign():
+        for shape in ((120, 1), (1, 1, 120), (2, 3, 4, 5)):
+            for array in (a, b):
+                array.shape = shape
+
+    assert sum(raced(assign, lambda: RACES[name](a, b))) > 0
+
+
+@pytest.mark.parametrize("name", RACES)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_race_with_an_assigned_dtype(name):
+    a, b = (cases.normal((8, 16), seed=seed) for seed in range(2))
+
+    def assign():
+        for dtype in (np.float64, np.float32, np.float16, ">f4", np.float32):
+            for array in (a, b):
+                array.dtype = dtype
+
+    assert sum(raced(assign, lambda: RACES[name](a, b))) > 0
