@@ -157,6 +157,39 @@ def test_part_of_an_array_gives_that_part_of_the_result(name):
     assert np.array_equal(cases.bits(lrncore.lrn(x[part].copy(), SPECS[0], case.axis)), cases.bits(whole[part]))
 
 
+# Rows of a few elements: all axes but the channels are walked as one
+SCATTERED = {
+    "stepped": cases.normal((1000, 19, 4))[..., ::2],
+    "reversed": cases.normal((1000, 19, 3))[..., ::-1],
+    "stepped_channels": cases.normal((500, 38, 2))[:, ::2],
+    "stepped_images": cases.normal((1000, 38, 6))[::2, ::2, ::2],
+    "one_channel": cases.normal((1000, 1, 2))[..., ::-1],
+    "gaps": cases.normal((7, 21, 4, 6, 5))[:, :19, :3, :5, ::-1],
+    "shuffled": cases.normal((2,) * 13).transpose(3, 11, 0, 7, 9, 4, 12, 1, 8, 2, 10, 5, 6),
+    "shuffled_long": cases.normal((2,) * 6 + (40,) + (3,) * 3).transpose(3, 6, 0, 7, 9, 4, 1, 8, 2, 5),
+    "swapped_pairs": cases.normal((10000, 2)).astype(">f4"),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"n{spec.size}")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", SCATTERED)
+def test_slabs_of_a_few_elements(name, threads, spec):
+    x = SCATTERED[name]
+    values = np.array(x, dtype=np.float32, order="C")
+    for compute, arrays in ((lrncore.lrn, 1), (lrncore.lrn_backward, 2), (lrncore.lrn_jvp, 2)):
+        expected = cases.bits(compute(*[values] * arrays, spec))
+        assert np.array_equal(cases.bits(compute(*[x] * arrays, spec, num_threads=threads)), expected)
+        out = np.empty_like(values)
+        assert np.array_equal(cases.bits(compute(*[x] * arrays, spec, out=out, num_threads=threads)), expected)
+        out = np.zeros_like(x, subok=False)
+        out[...] = x
+        compute(*[out] * arrays, spec, out=out, num_threads=threads)
+        assert np.array_equal(cases.bits(out), expected)
+    grads = lrncore.lrn_param_grads(x, x, spec, num_threads=threads)
+    assert np.allclose(grads, lrncore.lrn_param_grads(values, values, spec), rtol=1e-5)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_result_has_the_memory_order_of_x(order):
     x = np.asarray(cases.normal((3, 20, 5, 4)), order=order)

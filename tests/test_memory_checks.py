@@ -102,7 +102,10 @@ def test_the_kernels_refuse_an_axis_that_is_not_there(axis):
 def test_the_kernels_refuse_each_operand_that_differs(name):
     dtype = np.dtype({"bfloat16": "u2"}.get(name, name))
     good, y = X.astype(dtype), np.zeros(X.shape, dtype)
-    for bad in (good[:1], good.ravel(), good[0, 0, ...], good.astype("i8"), good.astype(dtype.newbyteorder("S"))):
+    others = [good[:1], good.ravel(), good[0, 0, ...], good.astype("i8")]
+    if name != "bfloat16":  # which comes as bits
+        others.append(good.astype(dtype.newbyteorder("S")))
+    for bad in others:
         found = kernel_calls(_checks.KERNELS[name], good, bad, y, 1)[1:]
         found += kernel_calls(_checks.KERNELS[name], bad, good, y, 1)
         found += kernel_calls(_checks.KERNELS[name], good, good, bad.copy(), 1)[:3]

@@ -20,11 +20,14 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     cdef const Grid* grid = &call.grid
     cdef const Axis* axis = &grid.axes[max(grid.dims - 1, 0)]
     cdef Py_ssize_t task = first, slab, begin, i
+    cdef Py_ssize_t* offsets = NULL
     cdef Piece piece
     cdef Room room
     room.terms = <Wide*>memory
     room.scratch = <real*>(memory + call.terms)
     room.totals = totals
+    if job.scattered:
+        offsets = <Py_ssize_t*>(room.scratch + rows_scratch(job) - offsets_of(job.width, OPERANDS))
     while task < last:
         begin = 0
         slab = task
@@ -36,7 +39,13 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
             slab = task // grid.tiles
         piece.length = min(job.width, job.inner - begin)
         for i in range(OPERANDS):
-            piece.at[i] = call.data[i] + slab_offset(grid, <int>i, slab) + begin * grid.inner.stride[i]
+            piece.at[i] = call.data[i]
+            piece.offset[i] = NULL
+            if not job.scattered:
+                piece.at[i] += offset_of(grid, <int>i, grid.dims, slab) + begin * grid.inner.stride[i]
+            elif job.operand[i].staged:
+                piece.offset[i] = &offsets[i * row_pitch(job.width)]
+                write_offsets(grid, <int>i, begin, piece.length, &offsets[i * row_pitch(job.width)])
             piece.pitch[i] = axis.stride[i] if grid.dims else 0
         if grid.streamed:
             walk_stream(job, &piece, &room)
@@ -127,9 +136,10 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_grid(grid, views, request.axis, job.before + job.after)
     job.channels = grid.channel.length
     job.inner = grid.inner.length
-    job.adjoining = grid.adjoining and not request.swapped
+    job.scattered = grid.scattered
+    job.adjoining = grid.adjoining
     job.slabs = 1
-    for which in range(grid.dims):
+    for which in range(0 if grid.scattered else grid.dims):
         job.slabs *= grid.axes[which].length
     for which in range(OPERANDS):
         call.data[which] = <char*>views[which].buf
@@ -188,10 +198,12 @@ cdef void run(const Call* call, int parts, int threads, Totals* totals, char* me
 cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Totals* totals) except -1:
     cdef Call call
     cdef void* memory = NULL
+    cdef Py_ssize_t elements = 1
     cdef int i, parts
     for i in range(views[Y].ndim):
-        if views[Y].shape[i] == 0:
-            return True
+        elements *= views[Y].shape[i]
+    if elements == 0:
+        return True
     if op.writes and (repeats(views[Y]) or not compatible(views[X], views[Y])
                       or not compatible(views[G], views[Y])):
         return False
@@ -216,7 +228,8 @@ cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
     cdef const char* form = view.format
     if view.itemsize != <Py_ssize_t>sizeof(elem) or form == NULL:
         return False
-    if (form[0] == OTHER_ORDER) != swapped:
+    # the face exports bfloat16 as bits in this machine's order, whatever order its dtype has
+    if ELEMENT_FORMAT != c"H" and (form[0] == OTHER_ORDER) != swapped:
         return False
     if form[0] in b"<>=@^":
         form += 1
@@ -225,12 +238,14 @@ cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
 
 # The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
 # overrides an attribute, or another thread assigns one during the call.
-cdef int check_buffers(Py_buffer** views, const Request* request) except -1:
+cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* request) except -1:
     cdef Py_buffer* view
     cdef int which, i
     cdef bint same = 0 <= request.axis < views[X].ndim
     for which in range(OPERANDS):
         view = views[which]
+        if which == G and not op.reads_g or which == Y and not op.writes:
+            continue    # x stands in for it
         if not holds_elements(view, request.swapped >> which & 1):
             raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
                              f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
@@ -257,7 +272,7 @@ cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) ex
         try:
             PyObject_GetBuffer(y, &y_view, wanted | PyBUF_WRITABLE if op.writes else wanted)
             try:
-                check_buffers(views, &request)
+                check_buffers(op, views, &request)
                 return dispatch(op, views, request, totals)
             finally:
                 PyBuffer_Release(&y_view)

@@ -15,6 +15,9 @@ cdef enum:
     TILE_ROW_BYTES = 1536
     # memory: what README promises for windows of up to several thousand channels
     SCRATCH_BYTES = 1 << 20
+    # layouts, scattered: rows of fewer elements take longer than to copy each element through scratch
+    SHORT_ROW = 32
+    BLOCK = 64
     # forward, n = 63: a stream that keeps more than this before its chunk is slower than rows.
     REACH_BYTES = 1 << 13
     # bandwidth: arrays of more bytes are far. Their rows are as long as the second-level cache holds them, and chunks
@@ -36,7 +39,8 @@ cdef struct Grid:
     Axis channel
     Axis inner
     bint streamed
-    bint adjoining          # see Job
+    bint scattered          # see Job
+    bint adjoining
     Py_ssize_t slabs
     Py_ssize_t tiles        # of a slab (rows only)
 
@@ -83,6 +87,7 @@ cdef void fold(Grid* grid) noexcept nogil:
 
 # Decides between rows and stream. Streams want the whole slab adjacent in every operand, or a unit channel
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
+# Where rows would be short, all outer axes are one inner axis, whose elements are copied through scratch one by one.
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow.
 cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t item = sizeof(elem), i
@@ -108,7 +113,11 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
     if reach * (last.length if whole_slab else 1) * <Py_ssize_t>sizeof(real) > REACH_BYTES:
         rows = True
     grid.streamed = not rows
-    if grid.dims and (rows or whole_slab):
+    grid.scattered = rows and grid.dims > 1 and last.length < SHORT_ROW
+    if grid.scattered:
+        for i in range(grid.dims):
+            grid.inner.length *= grid.axes[i].length
+    elif grid.dims and (rows or whole_slab):
         grid.inner = last[0]
         grid.dims -= 1
 
@@ -120,17 +129,48 @@ cdef void set_operand(Operand* operand, const Grid* grid, int which, bint swappe
     operand.inner = grid.inner.stride[which]
     if grid.streamed and grid.inner.length == 1:
         operand.inner = operand.channel
-    operand.staged = swapped or overwritten or operand.inner != <Py_ssize_t>sizeof(elem)
+    operand.staged = swapped or overwritten or grid.scattered or operand.inner != <Py_ssize_t>sizeof(elem)
 
 
-# The bytes from an operand's first slab to slab `index`
-cdef Py_ssize_t slab_offset(const Grid* grid, int which, Py_ssize_t index) noexcept nogil:
+# The bytes from an operand's first element to number `index` of its first `dims` outer axes
+cdef Py_ssize_t offset_of(const Grid* grid, int which, int dims, Py_ssize_t index) noexcept nogil:
     cdef Py_ssize_t offset = 0
     cdef int i
-    for i in range(grid.dims - 1, -1, -1):
+    for i in range(dims - 1, -1, -1):
         offset += index % grid.axes[i].length * grid.axes[i].stride[which]
         index //= grid.axes[i].length
     return offset
+
+
+# Where a scattered inner axis has its elements `begin` to `begin + length`, in bytes from the first. The nearest axes
+# make a block, whose offsets repeat.
+cdef void write_offsets(const Grid* grid, int which, Py_ssize_t begin, Py_ssize_t length,
+                        Py_ssize_t* offsets) noexcept nogil:
+    cdef Py_ssize_t block[BLOCK]
+    cdef Py_ssize_t size = 1, i = 0, j, n, first, left
+    cdef int dims = grid.dims
+    cdef const Axis* axis
+    block[0] = 0
+    while dims > 0 and grid.axes[dims - 1].length <= BLOCK // size:
+        dims -= 1
+        axis = &grid.axes[dims]
+        for n in range(size, axis.length * size):
+            block[n] = block[n - size] + axis.stride[which]
+        size *= axis.length
+    axis = &grid.axes[max(dims - 1, 0)]
+    while i < length:
+        j = (begin + i) % size
+        n = (begin + i) // size
+        first = offset_of(grid, which, dims, n)
+        # blocks to the end of the axis that counts them
+        left = axis.length - n % axis.length if dims else 1
+        while i < length and left:
+            for n in range(min(size - j, length - i)):
+                offsets[i + n] = first + block[j + n]
+            i += min(size - j, length - i)
+            j = 0
+            first += axis.stride[which]
+            left -= 1
 
 
 # Chunks, and tiles, as wide as fit the first-level cache; tiles all about equally wide, and as many as keep the

@@ -22,6 +22,7 @@ cdef struct Job:
     Window window           # of the squares; a second set has windows of the same size, hence the same plan
     Source source           # of the squares in `ready`
     bint far                # the arrays exceed the caches, and the walk can treat them so
+    bint scattered          # rows: the inner axis is all outer axes in one
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t channels
     Py_ssize_t before
@@ -39,6 +40,7 @@ cdef struct Job:
 cdef struct Piece:
     char* at[OPERANDS]
     Py_ssize_t pitch[OPERANDS]  # bytes from slab to slab
+    const Py_ssize_t* offset[OPERANDS]  # bytes to each element of a scattered inner axis, or NULL
     Py_ssize_t count
     Py_ssize_t length
 
@@ -54,8 +56,13 @@ cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogi
     return (count + unit - 1) // unit * unit
 
 
-cdef void gather(const Operand* operand, const char* source, elem* line, Py_ssize_t length) noexcept nogil:
+cdef void gather(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
+                 Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
+    if offset:
+        for i in range(length):
+            line[i] = load_elem(source + offset[i], operand.swapped)
+        return
     if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
         memcpy(line, source, length * sizeof(elem))
         return
@@ -63,8 +70,13 @@ cdef void gather(const Operand* operand, const char* source, elem* line, Py_ssiz
         line[i] = load_elem(source + i * operand.inner, operand.swapped)
 
 
-cdef void scatter(const Operand* operand, const elem* line, char* target, Py_ssize_t length) noexcept nogil:
+cdef void scatter(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
+                  Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
+    if offset:
+        for i in range(length):
+            store_elem(target + offset[i], line[i], operand.swapped)
+        return
     for i in range(length):
         store_elem(target + i * operand.inner, line[i], operand.swapped)
 

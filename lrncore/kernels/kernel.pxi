@@ -37,6 +37,7 @@
 #     chunk     positions of a slab in memory order (walk_stream); `lead` positions are kept before it
 #     level     trailing sums of 3^i channels; tap: a line of some level that a window adds up (window.pxi)
 #     set       the levels of one kind of trailing sums: of squares, and a second one
+#     scattered an inner axis made of all outer axes, where rows along one of them would be short
 #     part      elements of a vector that is not whole
 #     staged    copied through scratch, since the walk cannot read or write the array in place
 #     far       beyond the caches: non-temporal stores, prefetches, squares recomputed from x
@@ -52,6 +53,7 @@
 #     d) docs/explanation/performance.md counts what limits each loop, numerics.md says why the range tests suffice.
 
 from cython.parallel cimport prange
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport INFINITY, NAN, ceil, fabs, floor, ilogb, isfinite, ldexp, log, log2, sqrt
 from libc.stdlib cimport free, malloc
@@ -69,6 +71,7 @@ cdef extern from "power_any.h" nogil:
     int VECTOR_BYTES
 
     int EXPONENT_BIAS
+    int FRACTION_BITS
     int RAISED
     bint TESTS_SQUARE
     bint FORMS_SQUARE
@@ -111,6 +114,9 @@ cdef extern from "power_any.h" nogil:
     Inside still_inside(Inside inside, vec s, Range range) noexcept
     bint all_inside(Inside inside, Range range) noexcept
     bint lane_within(real s, Range range) noexcept
+    Range below(Range range, int to) noexcept
+    Inside seen_tiny(Inside seen, vec v, real limit) noexcept
+    bint any_tiny(Inside seen, real limit) noexcept
     bint may_have_nonfinite(vec sum) noexcept
     vec held(vec v) noexcept
     vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept

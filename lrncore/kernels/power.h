@@ -76,6 +76,43 @@ INLINE int lane_within(real s, Range range)
     return b - range.low < range.span;
 }
 
+/* The part of a range below 2^to, for what `Inside` has gathered of it */
+INLINE Range below(Range range, int to)
+{
+    bits_t end = to > -EXPONENT_BIAS ? (bits_t)(to + EXPONENT_BIAS) << FRACTION_BITS : 0;
+    bits_t span = end > range.low ? end - range.low : 0;
+    range.span = span < range.span ? span : range.span;
+    return range;
+}
+
+/* Accumulates over a loop likewise, and `any_tiny` reads it: was 0 < |v| < limit in some lane? With an integer maximum
+ * it holds the largest -|v|, on the numbers' bits, which is 0 for a zero. */
+INLINE Inside seen_tiny(Inside seen, vec v, real limit)
+{
+    ivec size = as_bits(v) & ~as_bits(splat(REAL(-0.0)));
+#if defined(HAS_MAX_BITS)
+    (void)limit;
+    return (ivec)X86_BITS(max_epu)((x86_bits)seen, (x86_bits)(splat_bits(0) - size));
+#elif defined(LRN_VECTORS)
+    return seen | ((ivec)(from_bits(size) < splat(limit)) & (ivec)(from_bits(size) > splat(0)));
+#else
+    return seen | (bits_t)(v != 0 && v < limit && v > -limit);
+#endif
+}
+
+INLINE int any_tiny(Inside seen, real limit)
+{
+    bits_t lanes[LANES], least = 0, all = 0;
+    memcpy(lanes, &seen, sizeof seen);
+#if defined(HAS_MAX_BITS)
+    memcpy(&least, &limit, sizeof least);
+    least = 0 - least;
+#endif
+    for (int i = 0; i < LANES; i++)
+        all |= lanes[i] > least;
+    return all != 0;
+}
+
 /* True if a lane of `sum` is not finite. A sum is finite only if all its terms are. */
 INLINE int may_have_nonfinite(vec sum)
 {

@@ -120,7 +120,13 @@ cdef Py_ssize_t busy_rows(const Job* job) noexcept nogil:
 
 
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
-    return rows_with(job, x_depth(job), g_depth(job)) * row_pitch(job.width)
+    return (rows_with(job, x_depth(job), g_depth(job)) * row_pitch(job.width)
+            + (offsets_of(job.width, OPERANDS) if job.scattered else 0))
+
+
+# The scratch of so many elements' offsets, in so many operands
+cdef inline Py_ssize_t offsets_of(Py_ssize_t length, Py_ssize_t operands) noexcept nogil:
+    return operands * row_pitch(length) * <Py_ssize_t>(sizeof(Py_ssize_t) // sizeof(real))
 
 
 # The rows that a walk remembers
@@ -168,7 +174,7 @@ cdef inline elem* arrived(const Job* job, const Rows* rows, const Piece* piece, 
     cdef const Operand* operand = &job.operand[which]
     cdef elem* row = row_of(job, rows, piece, which, c, 0)
     if operand.staged:
-        gather(operand, piece.at[which] + c * operand.channel, row, piece.length)
+        gather(operand, piece.at[which] + c * operand.channel, piece.offset[which], row, piece.length)
     return row
 
 
@@ -257,4 +263,4 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
             if around.stretch.rows and (o + 1 - around.stretch.first == around.stretch.most or o == job.channels - 1):
                 op.exact(formula, &lines)
         if job.operand[Y].staged:
-            scatter(&job.operand[Y], lines.y, piece.at[Y] + o * job.operand[Y].channel, length)
+            scatter(&job.operand[Y], lines.y, piece.at[Y] + o * job.operand[Y].channel, piece.offset[Y], length)

@@ -172,7 +172,7 @@ cdef inline elem* come(const Job* job, const Buffers* buffers, const Piece* piec
     cdef Py_ssize_t line
     if operand.staged:
         for line in range(piece.count):
-            gather(operand, piece.at[which] + line * piece.pitch[which] + first * operand.inner,
+            gather(operand, piece.at[which] + line * piece.pitch[which] + first * operand.inner, NULL,
                    buffers.staged[which] + offset + line * buffers.plan.kept_pitch, length)
     return position_of(job, buffers, piece, which, first, offset)
 
@@ -233,7 +233,7 @@ cdef void walk_chunk(const Job* job, const Buffers* buffers, const Piece* piece,
     if job.operand[Y].staged and first < last:
         for line in range(lines.count):
             scatter(&job.operand[Y], buffers.staged[Y] + line * buffers.plan.pitch,
-                    piece.at[Y] + line * piece.pitch[Y] + first * job.operand[Y].inner, last - first)
+                    piece.at[Y] + line * piece.pitch[Y] + first * job.operand[Y].inner, NULL, last - first)
 
 
 cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noexcept nogil:
