@@ -23,7 +23,8 @@ SHAPES = cases.LAYOUTS | {
     "many_slabs": cases.Shape((37, 24, 65), 1),
     "one_row": cases.Shape((30000,), 0),
     "pixels": cases.Shape((3001, 24), 1),
-    "short_inner_slabs": cases.Shape((37, 24, 9), 1),
+    "short_inner_slabs": cases.Shape((137, 24, 9), 1),
+    "scattered": cases.Shape((1037, 24, 2), 1),
 }
 SPECS = (cases.STRONG, LRNSpec(9, 14, 0.2, 0.6, 2.0))
 

@@ -2,6 +2,8 @@
 
 cdef enum:
     MOST_WAITING = 16       # rows that wait to be recomputed, or as many as windows reach
+    # threads, explicit: a thread wakes in some 10 us, the time of this many elements
+    ELEMENTS_PER_THREAD = 4096
     ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
 
 
@@ -204,6 +206,7 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
         elements *= views[Y].shape[i]
     if elements == 0:
         return True
+    request.threads = <int>min(<Py_ssize_t>request.threads, max(<Py_ssize_t>1, elements // ELEMENTS_PER_THREAD))
     if op.writes and (repeats(views[Y]) or not compatible(views[X], views[Y])
                       or not compatible(views[G], views[Y])):
         return False
