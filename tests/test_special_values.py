@@ -3,6 +3,7 @@
 import itertools
 
 import cases
+import ml_dtypes
 import numpy as np
 import pytest
 import reference
@@ -130,6 +131,27 @@ def test_an_infinite_number_gives_what_arithmetic_gives(beta, expected, dtype, l
         x[pixel][11] = neighbour
         y = lrncore.lrn(x, LRNSpec(2, 2, 4.0, beta, 0.5), case.axis)
         assert np.array_equal(y[pixel][10], expected, equal_nan=True)
+
+
+@each_layout
+@pytest.mark.parametrize("dtype", [*cases.DTYPES, *cases.HALVES], ids=str)
+def test_no_exponent_no_window(dtype, layout):
+    """s^0 is 1 for every s, as IEEE's pow has it: also for NaN, Inf, 0 and negative numbers."""
+    case = LAYOUTS[layout]
+    for k, scale in itertools.product((0.0, 1.0, -1.0), (0.5, -0.5, 1e-60)):
+        x, g = (cases.normal(case.shape, np.float64, seed).astype(dtype) for seed in (1, 2))
+        for array, step in (x, 7), (g, 11):
+            for i, value in enumerate((np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30)):
+                array.reshape(-1)[i * step :: 10 * step] = dtype.type(min(value, float(ml_dtypes.finfo(dtype).max)))
+        spec = LRNSpec(2, 2, scale, 0.0, k)
+        for result, expected in (
+            (lrncore.lrn(x, spec, case.axis), x),
+            (lrncore.lrn_backward(g, x, spec, case.axis), g),
+            (lrncore.lrn_jvp(g, x, spec, case.axis), g),
+        ):
+            numbers = ~np.isnan(expected)
+            assert np.array_equal(np.isnan(result), ~numbers)
+            assert np.array_equal(result[numbers], expected[numbers])
 
 
 @both_walks

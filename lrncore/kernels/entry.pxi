@@ -210,6 +210,11 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     if op.writes and (repeats(views[Y]) or not compatible(views[X], views[Y])
                       or not compatible(views[G], views[Y])):
         return False
+    if request.beta == 0 and op.writes:
+        # s^0 is 1 for every s, NaN too, and no window matters
+        request.before = request.after = 0
+        request.scale = 0
+        request.k = 1
     request.before = min(request.before, views[Y].shape[request.axis] - 1)
     request.after = min(request.after, views[Y].shape[request.axis] - 1)
     if request.before + request.after >= <Py_ssize_t>LONGEST_WINDOW:
