@@ -12,7 +12,8 @@ cdef struct Totals:
 
 cdef inline void add(Total* total, double v) noexcept nogil:
     cdef double sum = total.sum + v, part = sum - total.sum
-    total.rest += (total.sum - (sum - part)) + (v - part)
+    if isfinite(sum):
+        total.rest += (total.sum - (sum - part)) + (v - part)
     total.sum = sum
 
 
