@@ -136,6 +136,8 @@ cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
         products = wide_plus(products, wide_times(x, dx))
     x = wide_of(load_wide(site.x, site.count))
     dx = wide_of(load_wide(site.g, site.count))
+    if f.beta == 0:
+        return wide_value(dx)
     dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products))
     return wide_value(wide_times(dx, wide_power(s, f.exact_beta)))
 

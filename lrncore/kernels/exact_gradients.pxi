@@ -97,6 +97,13 @@ cdef Wide term_at(const Formula* f, const Site* site, Wide* share) noexcept nogi
     return wide_times(wide_times(wide_of(load_wide(site.x, site.count)), slope_of(f, s)), share[0])
 
 
+# dL/dx from the sum of the terms that reach it; g where beta is 0, whatever x is
+cdef inline wide gradient_of(const Formula* f, Wide sum, wide x, Wide share) noexcept nogil:
+    if f.beta == 0:
+        return wide_value(share)
+    return wide_value(wide_plus(wide_times(sum, wide_of(x)), share))
+
+
 # dL/dx of elements of one channel, from the same numbers in the same order as below
 cdef wide gradient_at(const Formula* f, const Site* site) noexcept nogil:
     cdef const Around* around = site.around
@@ -110,8 +117,7 @@ cdef wide gradient_at(const Formula* f, const Site* site) noexcept nogil:
         sum = wide_plus(sum, term_at(f, &other, &share))
         if d == 0:
             own = share
-    sum = wide_times(sum, wide_of(load_wide(site.x, site.count)))
-    return wide_value(wide_plus(sum, own))
+    return gradient_of(f, sum, load_wide(site.x, site.count), own)
 
 
 # Which of `count` results are not finite
@@ -175,8 +181,8 @@ cdef void combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
             sum = number(0)
             for j in range(max(<Py_ssize_t>0, row - around.after), min(row + around.before + 1, around.channels)):
                 sum = wide_plus(sum, terms[j - lowest])
-            sum = wide_times(sum, wide_of(load_wide(redo.x + i, count)))
-            put_wanted(&redo, i, count, wanted, wide_value(wide_plus(sum, shares[row - stretch.first])))
+            put_wanted(&redo, i, count, wanted,
+                       gradient_of(f, sum, load_wide(redo.x + i, count), shares[row - stretch.first]))
         i += wide_lanes
     stretch.rows = 0
 
@@ -233,8 +239,8 @@ cdef void combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
                 term = load_numbers(terms + at + d * inner, apart)
                 term.m = within_slab(&site, d, term.m)
                 sum = wide_plus(sum, term)
-            sum = wide_times(sum, wide_of(load_wide(redo.x + i, count)))
-            put_wanted(redo, i, count, wanted, wide_value(wide_plus(sum, load_numbers(shares + at, apart))))
+            put_wanted(redo, i, count, wanted, gradient_of(redo.f, sum, load_wide(redo.x + i, count),
+                                                           load_numbers(shares + at, apart)))
         i += wide_lanes
 
 
