@@ -2,8 +2,8 @@
 #
 # A gradient adds up t of every channel whose window holds its own, and each t takes a power. So rows wait until there
 # are as many as a window has, or the last one is here, and each t is computed once for all that wait; in a stream once
-# for the positions of a chunk. Where an operand is staged rows cannot wait, for what they need is overwritten soon: there
-# each gradient computes every t that it adds up.
+# for the positions of a chunk. Where an operand is staged rows cannot wait, for what they need is overwritten soon:
+# there each gradient computes every t that it adds up.
 
 # Which lanes have what among the x and g that reach a gradient: all bits of a lane that has
 cdef struct Near:
