@@ -42,13 +42,22 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
         combine_exactly(f, lines)
 
 
+cdef inline How plain(int taps) noexcept nogil:
+    return How(source=STORED, taps=taps, addition=PLAIN)
+
+
 # With loops of its own for the windows that `gains` has some for
 cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef How how = how_second(lines), five = How(source=STORED, taps=5, addition=PLAIN)
-    if how.source == STORED and how.taps == 5 and lines.far:
-        combine_loop(f, five, 5, True, lines)
-    elif how.source == STORED and how.taps == 5:
-        combine_loop(f, five, 5, False, lines)
+    cdef How how = how_second(lines)
+    cdef bint direct = how.source == STORED and lines.taps[SECOND].levels == 1
+    if direct and how.taps == 5 and lines.far:
+        combine_loop(f, plain(5), 5, True, lines)
+    elif direct and how.taps == 5:
+        combine_loop(f, plain(5), 5, False, lines)
+    elif MANY_LOOPS and direct and how.taps == 3 and not lines.far:
+        combine_loop(f, plain(3), 3, False, lines)
+    elif MANY_LOOPS and direct and how.taps == 9 and not lines.far:
+        combine_loop(f, plain(9), 9, False, lines)
     else:
         combine_loop(f, how, 0, lines.far, lines)
 

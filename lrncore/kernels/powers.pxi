@@ -8,8 +8,13 @@
 #     5    3/4     ENTERING    planar                      1.12, 1.11    1.10, 1.16    1.10, 1.17
 #     5    3/4     STORED      packed                      1.13, 1.12    1.09, 1.16    1.08, 1.16
 #     5    3/4     FAR         planar, beyond the caches   1.04, 1.02    1.08, 1.11    1.05, 1.11
+#     5    3/4     MASKED      packed, few channels        1.08, 1.04    1.11, 1.05    1.12, 1.03
+#     3    3/4     ENTERING    planar                      1.16, 1.14    1.11, 1.17    1.09, 1.17
+#     3    3/4     STORED      packed                      1.07, 1.07    1.14, 1.19    1.09, 1.21
+#     9    3/4     ENTERING    planar                      1.10, 1.08    1.10, 1.09    1.10, 1.09
+#     9    3/4     STORED      packed                      1.09, 1.02    1.13, 1.13    1.08, 1.10
 #
-# AlexNet, CaffeNet, GoogLeNet and ZFNet have this window and this power.
+# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Half types have the first three.
 
 # A power as the loops hold it, and the s that it holds for
 cdef struct Raising:
@@ -79,21 +84,26 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
     for line in range(lines.count):
         i = at.mask = 0
         at.part = first_part(y, length, far)
-        while i < length:
-            if whole and at.part == 0:
-                while i <= length - LANES:
-                    at.i = i + shift
-                    inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, 0, inside)
-                    i += LANES
-                    if how.source == MASKED:
-                        at.mask = next_mask(at.mask, windows.period)
-            else:
+        if whole:
+            if far and at.part:
+                at.i = shift
+                inside = normalize_vector(x, y, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
+                i = at.part
+            at.part = 0
+            while i <= length - LANES:
                 at.i = i + shift
-                inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
-                i += step_of(at.part)
+                inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, 0, inside)
+                i += LANES
                 if how.source == MASKED:
                     at.mask = next_mask(at.mask, windows.period)
+            at.part = length - i
+        while i < length:
+            at.i = i + shift
+            inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
+            i += step_of(at.part)
             at.part = part_of(length - i)
+            if how.source == MASKED:
+                at.mask = next_mask(at.mask, windows.period)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         y = <elem*>(<char*>y + lines.y_pitch)
         shift += lines.pitch
@@ -117,25 +127,26 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
     for line in range(lines.count):
         i = at.mask = 0
         at.part = part_of(length)
-        while i < length:
-            if whole and at.part == 0:
-                while i <= length - LANES:
-                    if how.source == FAR:
-                        prefetch(g + i + g_ahead)
-                    at.i = i + shift
-                    inside = gains_vector(held(load_elements(x + i)), held(load_elements(g + i)), gp + i, t + i,
-                                          sum_under_power(&windows, at), kind, &to, inside)
-                    i += LANES
-                    if how.source == MASKED:
-                        at.mask = next_mask(at.mask, windows.period)
-            else:
+        if whole:
+            at.part = 0
+            while i <= length - LANES:
+                if how.source == FAR:
+                    prefetch(g + i + g_ahead)
                 at.i = i + shift
-                inside = gains_vector(held(fetch(x + i, at.part)), held(fetch(g + i, at.part)), gp + i, t + i,
+                inside = gains_vector(held(load_elements(x + i)), held(load_elements(g + i)), gp + i, t + i,
                                       sum_under_power(&windows, at), kind, &to, inside)
                 i += LANES
                 if how.source == MASKED:
                     at.mask = next_mask(at.mask, windows.period)
+            at.part = length - i
+        while i < length:
+            at.i = i + shift
+            inside = gains_vector(held(fetch(x + i, at.part)), held(fetch(g + i, at.part)), gp + i, t + i,
+                                  sum_under_power(&windows, at), kind, &to, inside)
+            i += LANES
             at.part = part_of(length - i)
+            if how.source == MASKED:
+                at.mask = next_mask(at.mask, windows.period)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         g = <const elem*>(<const char*>g + lines.g_pitch)
         gp += lines.pitch
@@ -145,23 +156,33 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
         gains_exactly(f, lines)
 
 
-# A way to sum that has loops of its own
-cdef inline bint is_five(How how, Source source) noexcept nogil:
-    return how.source == source and how.taps == 5 and how.addition == TOGETHER
+# The ways to sum that have loops of their own
+cdef inline How way(Source source, int taps) noexcept nogil:
+    return How(source=source, taps=taps, addition=TOGETHER)
 
 
-cdef inline How five(Source source) noexcept nogil:
-    return How(source=source, taps=5, addition=TOGETHER)
+cdef inline bint is_way(How how, Source source, int taps) noexcept nogil:
+    return how.source == source and how.taps == taps and how.addition == TOGETHER
 
 
 cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_of(f, lines)
-    if f.kind == THREE_QUARTERS and is_five(how, ENTERING):
-        normalize_loop(f, THREE_QUARTERS, five(ENTERING), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_five(how, STORED):
-        normalize_loop(f, THREE_QUARTERS, five(STORED), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_five(how, FAR):
-        normalize_loop(f, THREE_QUARTERS, five(FAR), 5, lines)
+    if f.kind == THREE_QUARTERS and is_way(how, ENTERING, 5):
+        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 5), 5, lines)
+    elif f.kind == THREE_QUARTERS and is_way(how, STORED, 5):
+        normalize_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
+    elif f.kind == THREE_QUARTERS and is_way(how, FAR, 5):
+        normalize_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, MASKED, 5):
+        normalize_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 3):
+        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 3):
+        normalize_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 9):
+        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 9):
+        normalize_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
     elif f.kind == THREE_QUARTERS:
         normalize_loop(f, THREE_QUARTERS, how, 0, lines)
     elif f.kind == HALF:
@@ -176,12 +197,22 @@ cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
 
 cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_of(f, lines)
-    if f.kind == THREE_QUARTERS and is_five(how, ENTERING):
-        gains_loop(f, THREE_QUARTERS, five(ENTERING), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_five(how, STORED):
-        gains_loop(f, THREE_QUARTERS, five(STORED), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_five(how, FAR):
-        gains_loop(f, THREE_QUARTERS, five(FAR), 5, lines)
+    if f.kind == THREE_QUARTERS and is_way(how, ENTERING, 5):
+        gains_loop(f, THREE_QUARTERS, way(ENTERING, 5), 5, lines)
+    elif f.kind == THREE_QUARTERS and is_way(how, STORED, 5):
+        gains_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
+    elif f.kind == THREE_QUARTERS and is_way(how, FAR, 5):
+        gains_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, MASKED, 5):
+        gains_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 3):
+        gains_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 3):
+        gains_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 9):
+        gains_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 9):
+        gains_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
     elif f.kind == THREE_QUARTERS:
         gains_loop(f, THREE_QUARTERS, how, 0, lines)
     elif f.kind == HALF:
