@@ -151,14 +151,15 @@ cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept no
     cdef Py_ssize_t lane
     t = wide_times(wide_of(load_wide(site.x, site.count)), wide_of(load_wide(site.g, site.count)))
     t = wide_times(t, wide_power(s, f.exact_beta))
-    store_wide(of_beta, wide_value(t) * wide_log(s))
-    t = wide_over(t, s)
+    store_wide(of_beta, wide_value(wide_times(t, wide_of(wide_log(s)))))
+    # for beta 0, whose terms are 0, before the quotient overflows
+    t = wide_over(wide_times(t, number(-f.beta)), s)
     store_wide(of_k, wide_value(t))
     store_wide(of_scale, wide_value(wide_times(t, total)))
     for lane in range(site.count):
         add(&totals.beta, -of_beta[lane])
-        add(&totals.k, -f.beta * of_k[lane])
-        add(&totals.scale, -f.beta * of_scale[lane])
+        add(&totals.k, of_k[lane])
+        add(&totals.scale, of_scale[lane])
 
 
 ctypedef wide (*Evaluate)(const Formula* f, const Site* site) noexcept nogil

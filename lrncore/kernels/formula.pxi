@@ -37,6 +37,11 @@ cdef struct Formula:
     Addition addition
     Exponent exponent   # of kind ANY
     Range holds         # of the sums that the fast powers hold for: of s, or of its square
+    int lossless        # below 2^this, x / s keeps the bits of every x,
+    bint watches_gains  # backward: 2 beta would magnify what g s^-beta loses as a subnormal number
+    real tiny           # and below the range's highest s those of every x from here on
+    real tiny_g         # parameters: below the range, g s^-beta of a g from here on is a normal number,
+    real tiny_sum       # and what its squares lost is below the last bits of a sum from here on
     double exact_scale  # for recomputed elements: scale and k as rounded to `real`, or as given if `real` has no normal
     double exact_k      # number for them
     WideExponent exact_beta
@@ -100,6 +105,24 @@ cdef Exponents reach_of_powers(const Formula* f, Py_ssize_t size) noexcept nogil
         reach.lowest = max(reach.lowest, -(EXPONENT_BIAS + 1) // 2)
         reach.highest = min(reach.highest, (EXPONENT_BIAS + 1) // 2)
     return reach
+
+
+# The smallest normal number times 2^steps
+cdef inline real tiny_below(double steps) noexcept nogil:
+    return <real>ldexp(1, <int>ceil(max(min(steps, 4.0 * EXPONENT_BIAS), -4.0 * EXPONENT_BIAS)) + 1 - EXPONENT_BIAS)
+
+
+# Raised quotients x / s, times s^-beta where an operator forms that (`steepness` 1 + beta, otherwise 1), which are
+# subnormal have lost bits. Which x may have such ones, and below which s none has?
+cdef void set_lossless(Formula* f, Exponents reach, double steepness, Py_ssize_t size) noexcept nogil:
+    cdef double most = max(<double>reach.highest, steepness * reach.highest, steepness * reach.lowest)
+    f.tiny = tiny_below(most - RAISED)
+    f.tiny_g = tiny_below(max(f.beta * reach.lowest, f.beta * reach.highest))
+    f.tiny_sum = tiny_below(5 + ilogb(<double>size))
+    f.lossless = -EXPONENT_BIAS
+    f.watches_gains = fabs(f.beta) > 2 and steepness == 1
+    if steepness >= 1 and not f.watches_gains:
+        f.lossless = <int>((RAISED - FRACTION_BITS - 1) / steepness)
 
 
 # The operators that add up terms t = g x s^(-beta-1), scaled by 2^RAISED: 2^-RAISED s stays normal, a t that vanishes

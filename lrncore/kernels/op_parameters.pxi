@@ -25,18 +25,27 @@ cdef void add_lanes(Total* total, vec sum, vec rest, double factor) noexcept nog
         total.rest += factor * lanes[lane]
 
 
+# Below which s does a term t S keep what t loses as a subnormal number? S is at most s / scale.
+cdef inline int lossless_for_terms(const Formula* f) noexcept nogil:
+    if f.exact_scale <= 0 or f.exact_k < 0:
+        return -EXPONENT_BIAS
+    return RAISED - 5 + ilogb(f.exact_scale) - (ilogb(f.beta) if f.beta != 0 else 0)
+
+
 cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Windows windows
     cdef const elem* x = lines.x
     cdef const elem* g = lines.g
     cdef vec even, odd, window, s, v, u, t, zero = splat(0)
     cdef vec k_sum, k_rest, scale_sum, scale_rest, beta_sum, beta_rest
+    cdef real tiny = max(f.tiny, <real>sqrt(f.tiny_sum))
     cdef Py_ssize_t line, i
-    cdef Inside inside
+    cdef Inside inside, small, small_g
+    cdef Range lossless = below(f.holds, lossless_for_terms(f))
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
     for line in range(lines.count):
-        inside = nothing_outside()
+        inside = small = small_g = nothing_outside()
         k_sum = k_rest = scale_sum = scale_rest = beta_sum = beta_rest = zero
         i = at.mask = 0
         while i < lines.length:
@@ -49,7 +58,10 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
                 window = first_lanes(window, zero, at.part)
                 s = first_lanes(s, splat(1), at.part)
             v = fetch(x + i, at.part)
-            u = times_exp2(fetch(g + i, at.part), s, &f.exponent)
+            u = fetch(g + i, at.part)
+            small = seen_tiny(small, v, tiny)
+            small_g = seen_tiny(small_g, u, f.tiny_g)
+            u = times_exp2(u, s, &f.exponent)
             t = u * quotient(v, s, RAISED)
             add_to(&k_sum, &k_rest, t)
             add_to(&scale_sum, &scale_rest, t * window)
@@ -57,7 +69,9 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
             inside = still_inside(inside, s, f.holds)
             i += LANES
             at.mask = next_mask(at.mask, windows.period)
-        if UNLIKELY(not all_inside(inside, f.holds) or may_have_nonfinite(k_sum + scale_sum + beta_sum)):
+        if UNLIKELY(not all_inside(inside, f.holds) or may_have_nonfinite(k_sum + scale_sum + beta_sum)
+                    or (any_tiny(small, tiny) or any_tiny(small_g, f.tiny_g) or not all_inside(inside, lossless))
+                    and loses_terms(f, lines, x, g, line)):
             total_up_exactly(f, lines, x, g)
         else:
             add_lanes(&lines.totals.k, k_sum, k_rest, ldexp(-f.beta, -RAISED))
@@ -65,6 +79,47 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
             add_lanes(&lines.totals.beta, beta_sum, beta_rest, -0.69314718055994530942)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         g = <const elem*>(<const char*>g + lines.g_pitch)
+
+
+# Was something lost of a product or of a sum of squares in a line that shows in its terms?
+cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const elem* g,
+                      Py_ssize_t line) noexcept nogil:
+    cdef real sums[MOST_LANES]
+    cdef real squares[MOST_LANES]
+    cdef real quotients[MOST_LANES]
+    cdef real gains[MOST_LANES]
+    cdef Windows windows
+    cdef Spot at
+    cdef vec even, odd, s
+    cdef Py_ssize_t i = 0, lane
+    cdef double own, most, t, kept = 0, lost = 0
+    open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
+    at.mask = 0
+    while i < lines.length:
+        at.i = i + line * lines.pitch
+        at.part = part_of(lines.length - i)
+        sum_halves(&windows, at, &even, &odd)
+        store(squares, added(&windows, PLAIN, even, odd))
+        s = added(&windows, f.addition, even, odd)
+        store(sums, s)
+        store(quotients, quotient(fetch(x + i, at.part), s, RAISED))
+        store(gains, times_exp2(fetch(g + i, at.part), s, &f.exponent))
+        for lane in range(at.part if at.part else LANES):
+            own = real_of(x + i + lane)
+            most = fabs(f.beta) * max(<double>squares[lane], 1.0)
+            t = fabs(f.beta * gains[lane] * own / sums[lane])
+            kept += t * squares[lane]
+            if own == 0 or real_of(g + i + lane) == 0:
+                continue
+            if (is_lost(1, quotients[lane], gains[lane] * ldexp(most, -RAISED))
+                    or is_lost(1, gains[lane], own * max(fabs(log2(sums[lane])), most / sums[lane]))
+                    or squares[lane] < f.tiny_sum and t * ldexp(f.tiny_sum, EXPONENT_BIAS - 1) > 1):
+                return True
+            if is_lost(1, gains[lane] * quotients[lane], ldexp(most, -RAISED)):
+                lost += ldexp(most, -RAISED - EXPONENT_BIAS - FRACTION_BITS)
+        i += LANES
+        at.mask = next_mask(at.mask, windows.period)
+    return lost > ldexp(kept, -FRACTION_BITS - 2)
 
 
 # All terms of a line
@@ -78,7 +133,7 @@ cdef void total_up_exactly(const Formula* f, const Lines* lines, const elem* x, 
 
 
 cdef Operator PARAMETERS = Operator(
-    enter=square, climb=climb, ready=total_up, late=NULL, exact=NULL, takes_entering=False,
-    narrow=narrow_for_terms,
-    entering=1, raised=1, any_power=True, reads_g=True, g_enters=False, writes=False, parts=PARTIAL_TOTALS,
+    enter=square, climb=climb, ready=total_up, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_terms,
+    entering=1, raised=1, steep_quotient=False, any_power=True, reads_g=True, g_enters=False, writes=False,
+    parts=PARTIAL_TOTALS,
 )

@@ -25,6 +25,7 @@ cdef void square_and_multiply(const Formula* f, const Lines* lines) noexcept nog
 cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Windows squares, products
     cdef Inside inside = nothing_outside()
+    cdef Range lossless = below(f.holds, f.lossless)
     cdef vec minus_slope = splat(-f.slope), seen = splat(0), s, p, w, dy
     cdef const elem* x = lines.x
     cdef const elem* dx = lines.g
@@ -50,30 +51,62 @@ cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
         x = <const elem*>(<const char*>x + lines.x_pitch)
         dx = <const elem*>(<const char*>dx + lines.g_pitch)
         y = <elem*>(<char*>y + lines.y_pitch)
-    if UNLIKELY(not all_inside(inside, f.holds) or may_have_nonfinite(seen)):
-        tangents_exactly(f, lines)
+    if UNLIKELY(not all_inside(inside, lossless) or may_have_nonfinite(seen)):
+        if not all_inside(inside, f.holds) or may_have_nonfinite(seen) or has_tiny(f, lines):
+            tangents_exactly(f, lines)
 
 
-# The results of lines whose s is out of range, or that are not finite, unless a NaN among x or dx made them so
+# Adds to `wanted` the lanes in which bits of x / s or of x s^-beta / s were lost that show in results.
+cdef void add_lost(const Formula* f, const Windows* products, const Spot* at, const elem* x, vec s,
+                   bint* wanted) noexcept nogil:
+    cdef real quotients[MOST_LANES]
+    cdef real gains[MOST_LANES]
+    cdef real powers[MOST_LANES]
+    cdef real along[MOST_LANES]
+    cdef vec w = quotient(fetch(x, at.part), s, RAISED)
+    cdef Py_ssize_t lane
+    cdef double share
+    store(quotients, w)
+    store(gains, times_exp2(w, s, &f.exponent))
+    store(powers, times_exp2(splat(1), s, &f.exponent))
+    store(along, any_sum(products, at))
+    for lane in range(step_of(at.part)):
+        share = along[lane] * <double>f.slope
+        if (is_lost(real_of(x + lane), gains[lane], share)
+                or is_lost(real_of(x + lane), quotients[lane], share * powers[lane])):
+            wanted[lane] = True
+
+
+# The results of lines whose s is out of range, to which x s^-beta / s has lost bits, or that are not finite, unless a
+# NaN among x or dx made them so
 cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=tangent_at, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
     cdef real sums[MOST_LANES]
     cdef real results[MOST_LANES]
     cdef bint wanted[MOST_LANES]
     cdef Py_ssize_t line, i, lane, count
-    cdef Windows squares
+    cdef Windows squares, products
+    cdef bint all
     cdef Spot at
+    cdef vec s
     open_windows(&squares, f, lines, SQUARES, how_of(f, lines), 0)
+    open_windows(&products, f, lines, SECOND, how_second(lines), 0)
     for line in range(lines.count):
         i = at.mask = 0
         while i < lines.length:
             at.i = i + line * lines.pitch
             at.part = part_of(lines.length - i)
-            store(sums, any_sum_under_power(&squares, at))
+            s = any_sum_under_power(&squares, at)
+            store(sums, s)
             store(results, fetch(redo.y + i, at.part))
             count = step_of(at.part)
+            all = True
             for lane in range(count):
                 wanted[lane] = not lane_within(sums[lane], f.holds) or not isfinite(results[lane])
+                all = all and wanted[lane]
+            if not all:
+                add_lost(f, &products, &at, redo.x + i, s, wanted)
+            for lane in range(count):
                 if wanted[lane] and is_final_nan(f, sums[lane]):
                     wanted[lane] = False
                     set_elem(redo.y + i + lane, NAN)
@@ -97,5 +130,6 @@ cdef void narrow_for_tangents(const Formula* f, Py_ssize_t size, Exponents* reac
 cdef Operator TANGENT = Operator(
     enter=square_and_multiply, climb=climb, ready=tangents, late=NULL, exact=NULL, takes_entering=False,
     narrow=narrow_for_tangents,
-    entering=2, raised=2, any_power=True, reads_g=True, g_enters=True, writes=True, parts=0,
+    entering=2, raised=2, steep_quotient=True, any_power=True, reads_g=True, g_enters=True, writes=True,
+    parts=0,
 )

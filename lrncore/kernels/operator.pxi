@@ -16,6 +16,7 @@ cdef struct Operator:
     int entering        # sets that `enter` makes
     bint takes_entering     # `ready` can do the work of `enter` too, and recompute squares from x (ENTERING, FAR)
     int raised          # powers of 2^RAISED in what is multiplied with the slope
+    bint steep_quotient     # multiplies x / s by s^-beta
     bint any_power      # one loop for all powers
     bint reads_g
     bint g_enters       # with x, or when the windows of its line are complete
@@ -41,10 +42,12 @@ cdef void set_formula(Formula* f, const Request* request, const Operator* op, in
     f.addition = APART if levels > 1 else COMPENSATED if f.kind == TWO else TOGETHER
     reach = reach_of_powers(f, size)
     op.narrow(f, size, &reach)
+    set_lossless(f, reach, 1 + f.beta if op.steep_quotient else 1, size)
     if f.kind == ANY:
         f.exponent = exponent_of(f.beta, reach.lowest, reach.highest)
     if TESTS_SQUARE and f.kind == THREE_QUARTERS:
         # the loops test s^2
         reach.lowest *= 2
         reach.highest *= 2
+        f.lossless *= 2
     f.holds = range_of(reach.lowest, reach.highest)

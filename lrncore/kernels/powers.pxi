@@ -16,10 +16,11 @@
 #
 # AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Half types have the first three.
 
-# A power as the loops hold it, and the s that it holds for
+# A power as the loops hold it, the s that it holds for, and those below which nothing is lost of x / s
 cdef struct Raising:
     Power power
     Range holds
+    Range lossless
 
 
 # v * s^-beta, what is tested for whether it holds, and perhaps 2^RAISED / s
@@ -33,6 +34,7 @@ cdef inline Raising raising(const Formula* f, Kind kind) noexcept nogil:
     cdef Raising to
     to.power = power_of(&f.exponent)
     to.holds = to.power.foreseen if kind == ANY else f.holds
+    to.lossless = below(to.holds, f.lossless)
     return to
 
 
@@ -152,8 +154,8 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
         gp += lines.pitch
         t += lines.pitch
         shift += lines.pitch
-    if UNLIKELY(not all_inside(inside, to.holds)):
-        gains_exactly(f, lines)
+    if UNLIKELY(not all_inside(inside, to.lossless)):
+        gains_beyond(f, lines, all_inside(inside, to.holds))
 
 
 # The ways to sum that have loops of their own
