@@ -101,6 +101,13 @@ def test_a_quotient_that_vanishes_in_a_gradient():
     assert np.isclose(dx[0, 0], -4.743416490252569e-289, rtol=1e-12, atol=0)
 
 
+def test_products_that_vanish_under_a_negative_exponent():
+    x, dx = single([2.0**25, 1.37 * 2.0**-60]), single([0, 1.23 * 2.0**-110])
+    spec = LRNSpec(1, 1, 1.0, -2.0, 1.0)
+    exact, _ = oracle(reference.jvp, dx, x, *cases.parameters(spec), 1)
+    assert np.isclose(lrncore.lrn_jvp(dx, x, spec)[0, 0], float(exact[0, 0]), rtol=1e-6, atol=0)
+
+
 def test_a_gain_that_vanishes_beside_a_large_exponent():
     dx = lrncore.lrn_backward(single([1e-37]), single([1.21]), LRNSpec(0, 0, 1.0, 50.0, 0.0))
     assert abs(dx[0, 0] + 5.2e-44) <= 2**-149

@@ -120,11 +120,21 @@ cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
 
 # What vanishes of the products x dx is below the last bit of their share.
 cdef void narrow_for_tangents(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
-    cdef double least
+    cdef double least, bound
     narrow_for_terms(f, size, reach)
-    if f.exact_scale != 0 and f.beta > 0:
-        least = log2(2 * f.beta * sqrt(fabs(f.exact_scale)) * size) - 2 - RAISED
-        reach.lowest = max(reach.lowest, <int>ceil(least / (f.beta + 0.5)))
+    if f.exact_scale == 0 or f.beta == 0:
+        return
+    # least <= log2 s^(beta + 1/2)
+    least = log2(2 * fabs(f.beta) * sqrt(fabs(f.exact_scale)) * size) - 2 - RAISED
+    if f.beta == -0.5:
+        if least > 0:
+            reach.highest = reach.lowest
+        return
+    bound = max(min(least / (f.beta + 0.5), <double>EXPONENT_BIAS), -<double>EXPONENT_BIAS)
+    if f.beta > -0.5:
+        reach.lowest = max(reach.lowest, <int>ceil(bound))
+    else:
+        reach.highest = min(reach.highest, <int>floor(bound))
 
 
 cdef Operator TANGENT = Operator(
