@@ -114,7 +114,7 @@ cdef extern from "power_any.h" nogil:
     Inside still_inside(Inside inside, vec s, Range range) noexcept
     bint all_inside(Inside inside, Range range) noexcept
     bint lane_within(real s, Range range) noexcept
-    Range below(Range range, int to) noexcept
+    Range range_below(Range range, int to) noexcept
     Inside seen_tiny(Inside seen, vec v, real limit) noexcept
     bint any_tiny(Inside seen, real limit) noexcept
     bint may_have_nonfinite(vec sum) noexcept

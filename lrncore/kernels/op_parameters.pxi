@@ -41,7 +41,7 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
     cdef real tiny = max(f.tiny, <real>sqrt(f.tiny_sum))
     cdef Py_ssize_t line, i
     cdef Inside inside, small, small_g
-    cdef Range lossless = below(f.holds, lossless_for_terms(f))
+    cdef Range lossless = range_below(f.holds, lossless_for_terms(f))
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
     for line in range(lines.count):

@@ -25,7 +25,7 @@ cdef void square_and_multiply(const Formula* f, const Lines* lines) noexcept nog
 cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Windows squares, products
     cdef Inside inside = nothing_outside()
-    cdef Range lossless = below(f.holds, f.lossless)
+    cdef Range lossless = range_below(f.holds, f.lossless)
     cdef vec minus_slope = splat(-f.slope), seen = splat(0), s, p, w, dy
     cdef const elem* x = lines.x
     cdef const elem* dx = lines.g

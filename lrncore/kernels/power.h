@@ -77,7 +77,7 @@ INLINE int lane_within(real s, Range range)
 }
 
 /* The part of a range below 2^to, for what `Inside` has gathered of it */
-INLINE Range below(Range range, int to)
+INLINE Range range_below(Range range, int to)
 {
     bits_t end = to > -EXPONENT_BIAS ? (bits_t)(to + EXPONENT_BIAS) << FRACTION_BITS : 0;
     bits_t span = end > range.low ? end - range.low : 0;
@@ -89,7 +89,9 @@ INLINE Range below(Range range, int to)
  * it holds the largest -|v|, on the numbers' bits, which is 0 for a zero. */
 INLINE Inside seen_tiny(Inside seen, vec v, real limit)
 {
+#if defined(LRN_VECTORS)
     ivec size = as_bits(v) & ~as_bits(splat(REAL(-0.0)));
+#endif
 #if defined(HAS_MAX_BITS)
     (void)limit;
     return (ivec)X86_BITS(max_epu)((x86_bits)seen, (x86_bits)(splat_bits(0) - size));
@@ -107,6 +109,8 @@ INLINE int any_tiny(Inside seen, real limit)
 #if defined(HAS_MAX_BITS)
     memcpy(&least, &limit, sizeof least);
     least = 0 - least;
+#else
+    (void)limit;
 #endif
     for (int i = 0; i < LANES; i++)
         all |= lanes[i] > least;

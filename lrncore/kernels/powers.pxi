@@ -34,7 +34,7 @@ cdef inline Raising raising(const Formula* f, Kind kind) noexcept nogil:
     cdef Raising to
     to.power = power_of(&f.exponent)
     to.holds = to.power.foreseen if kind == ANY else f.holds
-    to.lossless = below(to.holds, f.lossless)
+    to.lossless = range_below(to.holds, f.lossless)
     return to
 
 
