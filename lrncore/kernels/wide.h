@@ -198,10 +198,8 @@ INLINE Wide wide_raised(wide m, wide e)
 
 INLINE wide wide_muladd(wide a, wide b, wide c)
 {
-#if defined(LRN_X86) && defined(HAS_FUSED) && VECTOR_BYTES == 64
-    return (wide)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-#elif defined(LRN_X86) && defined(HAS_FUSED)
-    return (wide)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#if defined(LRN_X86) && defined(HAS_FUSED)
+    return (wide)X86_ANY(fmadd_pd)(a, b, c);
 #else
     return a * b + c;
 #endif
@@ -297,12 +295,10 @@ INLINE wide load_wide(const elem *from, ptrdiff_t count)
     vec v = load_elements_part(from, count);
 #if defined(LRN_DOUBLE)
     return (wide)v;
-#elif defined(LRN_X86) && VECTOR_BYTES == 64
-    return (wide)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
-#elif defined(LRN_X86) && VECTOR_BYTES == 32
-    return (wide)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
-#elif defined(LRN_X86)
-    return (wide)_mm_cvtps_pd((__m128)v);
+#elif defined(LRN_VECTORS)
+    float floats __attribute__((vector_size(VECTOR_BYTES / 2)));
+    memcpy(&floats, &v, sizeof floats);
+    return __builtin_convertvector(floats, wide);
 #else
     real reals[LANES];
     double doubles[WIDE_LANES];
