@@ -14,7 +14,8 @@
 #     9    3/4     ENTERING    planar                      1.10, 1.08    1.10, 1.09    1.10, 1.09
 #     9    3/4     STORED      packed                      1.09, 1.02    1.13, 1.13    1.08, 1.10
 #
-# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Half types have the first three.
+# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Half types have the first
+# three.
 
 # A power as the loops hold it, the s that it holds for, and those below which nothing is lost of x / s
 cdef struct Raising:
