@@ -11,7 +11,7 @@ cdef struct Call:
     Job job
     Grid grid
     char* data[OPERANDS]
-    Py_ssize_t tasks        # tiles of rows, or slabs of a stream
+    Py_ssize_t tasks        # tiles, or slabs of a stream
     Py_ssize_t scratch      # bytes for one thread,
     Py_ssize_t terms        # of which at their beginning for terms of recomputed gradients
 
@@ -29,25 +29,24 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     room.scratch = <real*>(memory + call.terms)
     room.totals = totals
     if job.scattered:
-        offsets = <Py_ssize_t*>(room.scratch + rows_scratch(job) - offsets_of(job.width, OPERANDS))
+        offsets = <Py_ssize_t*>(room.scratch + rows_scratch(job) - offsets_of(job.tile, OPERANDS))
+    if grid.streamed:
+        memset(room.scratch, 0, call.scratch - call.terms)
     while task < last:
-        begin = 0
-        slab = task
+        begin = task % grid.tiles * job.tile
+        slab = task // grid.tiles
         piece.count = 1
-        if grid.streamed and grid.dims:
+        if grid.streamed and grid.tiles == 1 and grid.dims:
             piece.count = min(last - task, axis.length - task % axis.length)
-        elif not grid.streamed:
-            begin = task % grid.tiles * job.width
-            slab = task // grid.tiles
-        piece.length = min(job.width, job.inner - begin)
+        piece.length = min(job.tile, job.inner - begin)
         for i in range(OPERANDS):
             piece.at[i] = call.data[i]
             piece.offset[i] = NULL
             if not job.scattered:
                 piece.at[i] += offset_of(grid, <int>i, grid.dims, slab) + begin * grid.inner.stride[i]
             elif job.operand[i].staged:
-                piece.offset[i] = &offsets[i * row_pitch(job.width)]
-                write_offsets(grid, <int>i, begin, piece.length, &offsets[i * row_pitch(job.width)])
+                piece.offset[i] = &offsets[i * row_pitch(job.tile)]
+                write_offsets(grid, <int>i, begin, piece.length, &offsets[i * row_pitch(job.tile)])
             piece.pitch[i] = axis.stride[i] if grid.dims else 0
         if grid.streamed:
             walk_stream(job, &piece, &room)
@@ -150,7 +149,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     job.operand[G].staged = job.operand[G].staged and op.reads_g
     job.operand[Y].staged = job.operand[Y].staged and op.writes
     set_source(job, grid, aligned(views[Y]))
-    set_width(job, grid, 1 if op.parts else request.threads)
+    set_tiles(job, grid, 1 if op.parts else request.threads)
     call.tasks = job.slabs * grid.tiles
     call.terms = round_up(exact_bytes(job, grid), ALIGNMENT)
     call.scratch = call.terms + (stream_scratch(job) if grid.streamed else rows_scratch(job)) * sizeof(real)
@@ -164,7 +163,7 @@ cdef Py_ssize_t exact_bytes(Job* job, const Grid* grid) noexcept:
     if job.op.exact == NULL:
         return 0
     if grid.streamed:
-        job.positions = plan_stream(job).step + reach * job.inner + 4 * WIDE_LANES
+        job.positions = min(job.chunk, plan_stream(job, job.tile).span) + reach * job.tile + 4 * WIDE_LANES
         return 4 * job.positions * <Py_ssize_t>sizeof(double)
     if not (job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged):
         job.waiting = min(max(<Py_ssize_t>MOST_WAITING, reach), job.channels)

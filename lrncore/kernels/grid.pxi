@@ -13,13 +13,21 @@ cdef enum:
     # defeat the prefetcher.
     CACHE_BYTES = 32768
     TILE_ROW_BYTES = 1536
+    MOST_TILE_VECTORS = 4
     # memory: what README promises for windows of up to several thousand channels
     SCRATCH_BYTES = 1 << 20
     # layouts, scattered: rows of fewer elements take longer than to copy each element through scratch
     SHORT_ROW = 32
     BLOCK = 64
-    # forward, n = 63: a stream that keeps more than this before its chunk is slower than rows.
+    # forward, n = 63: a stream that keeps more than this before its chunk is slower than rows,
     REACH_BYTES = 1 << 13
+    # long windows: unless these are so short,
+    SHORT_ROW_BYTES = 256
+    # or windows reach over so many channels that rows have to be.
+    LONG_REACH = 500
+    # Chunks of windows with so many levels, whose lags lie in the second-level cache, are longer: fewer turns.
+    LONG_LEVELS = 5
+    LONG_CHUNK_BYTES = 1 << 14
     # bandwidth: arrays of more bytes are far. Their rows are as long as the second-level cache holds them, and chunks
     # so short that the loads of the next one are in flight while the arithmetic of the last is finished.
     FAR_BYTES = 1 << 23
@@ -41,8 +49,9 @@ cdef struct Grid:
     bint streamed
     bint scattered          # see Job
     bint adjoining
+    bint tiled              # a stream's slabs are tiles of the inner axis
     Py_ssize_t slabs
-    Py_ssize_t tiles        # of a slab (rows only)
+    Py_ssize_t tiles        # of a slab
 
 
 cdef inline Py_ssize_t farthest(const Axis* axis) noexcept nogil:
@@ -88,12 +97,13 @@ cdef void fold(Grid* grid) noexcept nogil:
 # Decides between rows and stream. Streams want the whole slab adjacent in every operand, or a unit channel
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
 # Where rows would be short, all outer axes are one inner axis, whose elements are copied through scratch one by one.
-# A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow.
+# A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow; where
+# they would be too narrow, it is left to streams of tiles.
 cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
-    cdef Py_ssize_t item = sizeof(elem), i
+    cdef Py_ssize_t item = sizeof(elem), kept = 0, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
-    grid.adjoining = False
+    grid.adjoining = grid.tiled = False
     grid.inner.length = 1
     for i in range(OPERANDS):
         grid.inner.stride[i] = item
@@ -110,14 +120,18 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         rows = grid.channel.length < FEW_CHANNELS and not grid.adjoining
     else:
         rows = farthest(last) <= farthest(&grid.channel) or grid.channel.length < FEW_CHANNELS
-    if reach * (last.length if whole_slab else 1) * <Py_ssize_t>sizeof(real) > REACH_BYTES:
-        rows = True
+    if whole_slab:
+        kept = reach * last.length * <Py_ssize_t>sizeof(real)
+        rows = rows or (kept > REACH_BYTES and last.length * <Py_ssize_t>sizeof(real) >= SHORT_ROW_BYTES)
+    if rows and reach >= LONG_REACH:
+        rows = False
+        grid.tiled = not whole_slab or (kept > SCRATCH_BYTES // 8 and last.length > LANES)
     grid.streamed = not rows
     grid.scattered = rows and grid.dims > 1 and last.length < SHORT_ROW
     if grid.scattered:
         for i in range(grid.dims):
             grid.inner.length *= grid.axes[i].length
-    elif grid.dims and (rows or whole_slab):
+    elif grid.dims and (rows or whole_slab or grid.tiled):
         grid.inner = last[0]
         grid.dims -= 1
 
@@ -173,28 +187,46 @@ cdef void write_offsets(const Grid* grid, int which, Py_ssize_t begin, Py_ssize_
             left -= 1
 
 
+# The tiles of a stream: everything passes through scratch.
+cdef void set_stream_tiles(Job* job, Grid* grid) noexcept nogil:
+    cdef Py_ssize_t wide
+    job.operand[X].staged = True
+    job.operand[G].staged = job.op.reads_g
+    job.operand[Y].staged = job.op.writes
+    job.tile = LANES
+    wide = SCRATCH_BYTES // (stream_scratch(job) * <Py_ssize_t>sizeof(real))
+    job.tile = LANES * min(max(wide, <Py_ssize_t>1), <Py_ssize_t>MOST_TILE_VECTORS)
+
+
 # Chunks, and tiles, as wide as fit the first-level cache; tiles all about equally wide, and as many as keep the
 # threads equally busy.
-cdef void set_width(Job* job, Grid* grid, int threads) noexcept nogil:
+cdef void set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), rows, width
     grid.tiles = 1
+    job.tile = job.inner
     if grid.streamed:
         rows = job.window.levels * (2 if job.op.g_enters or job.op.late else 1) + 3
         width = CACHE_BYTES // rows
         if job.far:
             width = min(width, FAR_LATE_CHUNK_BYTES if job.op.late else FAR_CHUNK_BYTES)
-        job.width = round_up(width // item, LANES)
-        return
-    job.width = 1
-    rows = busy_rows(job) + job.after + 3
-    if job.op.late:
-        rows += job.before + 2
-    width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows,
-                TILE_ROW_BYTES * <Py_ssize_t>sizeof(real) // <Py_ssize_t>sizeof(elem))
-    rows = rows_scratch(job) // row_pitch(1)
-    width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
+        if job.window.levels >= LONG_LEVELS:
+            width = max(width, LONG_CHUNK_BYTES)
+        job.chunk = round_up(width // item, LANES)
+        if not grid.tiled:
+            return
+        set_stream_tiles(job, grid)
+        width = job.tile
+    else:
+        job.tile = 1
+        rows = busy_rows(job) + job.after + 3
+        if job.op.late:
+            rows += job.before + 2
+        width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows,
+                    TILE_ROW_BYTES * <Py_ssize_t>sizeof(real) // <Py_ssize_t>sizeof(elem))
+        rows = rows_scratch(job) // row_pitch(1)
+        width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
     grid.tiles = (job.inner + width - 1) // width
     if job.slabs % threads and job.inner >= 4 * LANES * threads:
         grid.tiles = round_up(grid.tiles, threads)
-    job.width = round_up((job.inner + grid.tiles - 1) // grid.tiles, LANES)
-    grid.tiles = (job.inner + job.width - 1) // job.width
+    job.tile = min(job.inner, round_up((job.inner + grid.tiles - 1) // grid.tiles, LANES))
+    grid.tiles = (job.inner + job.tile - 1) // job.tile

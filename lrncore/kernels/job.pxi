@@ -32,11 +32,12 @@ cdef struct Job:
     Py_ssize_t positions    # of a stream that are recomputed together
     Py_ssize_t inner
     Py_ssize_t slabs        # all (channels, inner) blocks of the arrays
-    Py_ssize_t width        # rows: elements of a tile, stream: positions of a chunk
+    Py_ssize_t tile         # elements of the inner axis that are walked at a time
+    Py_ssize_t chunk        # stream: positions of a chunk, at most
     Operand operand[OPERANDS]
 
 
-# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab (rows)
+# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab
 cdef struct Piece:
     char* at[OPERANDS]
     Py_ssize_t pitch[OPERANDS]  # bytes from slab to slab
@@ -76,6 +77,9 @@ cdef void scatter(const Operand* operand, const elem* line, char* target, const 
     if offset:
         for i in range(length):
             store_elem(target + offset[i], line[i], operand.swapped)
+        return
+    if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
+        memcpy(target, line, length * sizeof(elem))
         return
     for i in range(length):
         store_elem(target + i * operand.inner, line[i], operand.swapped)

@@ -120,8 +120,8 @@ cdef Py_ssize_t busy_rows(const Job* job) noexcept nogil:
 
 
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
-    return (rows_with(job, x_depth(job), g_depth(job)) * row_pitch(job.width)
-            + (offsets_of(job.width, OPERANDS) if job.scattered else 0))
+    return (rows_with(job, x_depth(job), g_depth(job)) * row_pitch(job.tile)
+            + (offsets_of(job.tile, OPERANDS) if job.scattered else 0))
 
 
 # The scratch of so many elements' offsets, in so many operands

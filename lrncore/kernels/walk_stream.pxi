@@ -1,4 +1,4 @@
-# The walk for packed data, and for planar data whose inner axis is short: positions in memory order.
+# The walk for packed data, for planar data whose inner axis is short, and for long windows: positions in memory order.
 #
 # A slab is the channels of one pixel (packed) or of one image (a short inner axis); in it the next channel is
 # `inner` positions on, so a lag of d channels is a lag of d * inner positions whatever the layout. A slab is cut
@@ -13,48 +13,83 @@
 #     [8, 12)  x[8], x[9], zeros 6 to 9         4 to 7
 #     [12, 14) zeros             none           8 and 9
 #
-# Squares go to scratch behind the `lead` positions that the windows still reach back to, each level of trailing sums
-# likewise. Positions outside the slab hold zeros.
+# Squares go to scratch behind the positions that the windows still reach back to, each level of trailing sums likewise.
+# Positions outside the slab hold zeros. A tile of a long inner axis passes through scratch as such a slab, where the
+# rows of its windows (walk_rows) would have to be short to fit.
 #
 # Slabs of few channels would make lines too short for vectors. Where they adjoin in memory, all are walked as one
 # slab, and masks take out of a window what belongs to the neighbouring pixels.
 
 cdef struct Stream:
-    Py_ssize_t lead         # positions kept before a chunk
-    Py_ssize_t pitch        # of the lines of a chunk, `lead` included
+    Py_ssize_t inner        # of the slab, or of a tile of it
+    Py_ssize_t lead         # positions kept before a chunk, at most
     Py_ssize_t keep         # positions of x, and of g, kept before a chunk where the arrays do not keep them
+    Py_ssize_t step         # positions by which a chunk advances
+    Py_ssize_t chunk        # room for them, and for the rest of a vector
+    Py_ssize_t pitch        # of the lines of a chunk, `lead` included
     Py_ssize_t kept_pitch
     Py_ssize_t lines        # slabs in a chunk
-    Py_ssize_t step         # positions by which a chunk advances
     Py_ssize_t span         # positions of a slab and of what follows it until the last output
 
 
-cdef Stream plan_stream(const Job* job) noexcept nogil:
+cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
     cdef Stream plan
-    cdef Py_ssize_t slab = job.channels * job.inner, chunks
+    cdef Py_ssize_t slab = job.channels * inner, chunks
     if job.adjoining:
         slab *= job.slabs
-    plan.span = slab + (job.after + job.behind) * job.inner
-    plan.lead = round_up((job.before + job.after) * job.inner, LANES)
+    plan.inner = inner
+    plan.span = slab + (job.after + job.behind) * inner
+    plan.lead = round_up((job.before + job.after) * inner, LANES)
     plan.lines = 1
-    if plan.span <= job.width and not job.adjoining:
+    if plan.span <= job.chunk and not job.adjoining:
         plan.step = plan.span
-        plan.lines = min(max(<Py_ssize_t>1, job.width // plan.span), job.slabs)
+        plan.lines = min(max(<Py_ssize_t>1, job.chunk // plan.span), job.slabs)
     else:
-        chunks = (plan.span + job.width - 1) // job.width
-        plan.step = max(round_up((plan.span + chunks - 1) // chunks, LANES), plan.lead)
-    plan.pitch = plan.lead + round_up(plan.step, LANES) + LANES
+        chunks = (plan.span + job.chunk - 1) // job.chunk
+        plan.step = round_up((plan.span + chunks - 1) // chunks, LANES)
+    plan.chunk = round_up(plan.step, LANES) + LANES
+    plan.pitch = plan.lead + plan.chunk
     plan.keep = plan.lead * (2 if job.op.late else 1)
-    plan.kept_pitch = plan.pitch - plan.lead + plan.keep
+    plan.kept_pitch = plan.keep + plan.chunk
     return plan
 
 
-cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
-    cdef Stream plan = plan_stream(job)
-    cdef Py_ssize_t buffers = job.window.levels * sets_of(job.op) + (job.op.late != NULL) + job.operand[Y].staged
-    return (buffers * plan.lines * plan.pitch
-            + (job.operand[X].staged + job.operand[G].staged) * plan.lines * plan.kept_pitch
-            + 2 * DIRECT_TAPS * mask_pitch(job))
+# Belts begin this many bytes, and any number of pages, apart: a load whose address has the last 12 bits of a recent
+# store's waits for it, and this is far from that for every lag of a climb.
+cdef enum:
+    BELT_APART = 1600
+
+
+# A buffer in which a chunk moves on, `lead` positions before it. At its end these are moved back to its beginning, so
+# long a way that a position is moved twice at most.
+cdef struct Belt:
+    char* begin
+    char* chunk
+    Py_ssize_t lead         # bytes
+    Py_ssize_t bytes
+
+
+# Takes a belt from scratch; `pitch` is that of its lines, where a chunk has several.
+cdef Belt take_belt(char** scratch, const Stream* plan, Py_ssize_t lead, Py_ssize_t pitch,
+                    Py_ssize_t item) noexcept nogil:
+    cdef Belt belt
+    belt.begin = scratch[0]
+    if plan.step < plan.span:
+        belt.lead = lead * item
+        belt.bytes = (lead + lead // 2 + plan.chunk) * item
+    else:
+        belt.lead = (pitch - plan.chunk) * item
+        belt.bytes = plan.lines * pitch * item
+    belt.chunk = belt.begin + belt.lead
+    scratch[0] += round_up(belt.bytes - BELT_APART, 4096) + BELT_APART
+    return belt
+
+
+cdef inline void advance_belt(Belt* belt, const Stream* plan, Py_ssize_t item) noexcept nogil:
+    belt.chunk += plan.step * item
+    if belt.chunk + plan.chunk * item > belt.begin + belt.bytes:
+        memmove(belt.begin, belt.chunk - belt.lead, belt.lead)
+        belt.chunk = belt.begin + belt.lead
 
 
 # A mask is read in whole vectors from any channel on, for as many vectors as there are channels.
@@ -71,61 +106,72 @@ cdef void write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept no
                 memset(masks + j * pitch + i, 0xff, sizeof(real))
 
 
-# The buffers of a walk, each `lead` positions and a chunk for every line
+# The buffers of a walk
 cdef struct Buffers:
-    real* sums[SETS][MAX_LEVELS]
-    real* gain                  # what `ready` keeps for `late`
-    elem* staged[OPERANDS]      # where the chunk begins in them
+    Belt sums[SETS][MAX_LEVELS]
+    Belt gain                   # what `ready` keeps for `late`
+    Belt staged[OPERANDS]
     real* masks[SETS]           # of the windows, and of the reflected ones
     Stream plan
 
 
-cdef void take_buffers(const Job* job, Buffers* buffers, real* scratch) noexcept nogil:
+# Lays them out from `scratch` on, and returns where they end.
+cdef char* take_buffers(const Job* job, Buffers* buffers, char* scratch) noexcept nogil:
     cdef const Stream* plan = &buffers.plan
-    cdef Py_ssize_t size = plan.lines * plan.pitch
+    cdef Py_ssize_t item = sizeof(elem), keep
     cdef int which, level
-    clear(scratch, stream_scratch(job))
     for which in range(sets_of(job.op)):
         for level in range(job.window.levels):
-            buffers.sums[which][level] = scratch
-            scratch += size
-    buffers.gain = scratch
+            buffers.sums[which][level] = take_belt(&scratch, plan, (job.window.depth[level] - 1) * plan.inner,
+                                                   plan.pitch, sizeof(real))
     if job.op.late:
-        scratch += size
+        buffers.gain = take_belt(&scratch, plan, job.behind * plan.inner, plan.pitch, sizeof(real))
     for which in range(OPERANDS):
-        # what is not staged lies somewhere
-        buffers.staged[which] = <elem*>scratch
-        if job.operand[which].staged and which == Y:
-            scratch += size
-        elif job.operand[which].staged:
-            buffers.staged[which] += plan.keep
-            scratch += plan.lines * plan.kept_pitch
-    buffers.masks[SQUARES] = scratch
-    buffers.masks[SECOND] = scratch + DIRECT_TAPS * mask_pitch(job)
-    if job.adjoining:
-        write_masks(job, job.after, buffers.masks[SQUARES])
-        write_masks(job, job.before if job.op.late else job.after, buffers.masks[SECOND])
+        keep = 0 if which == Y else plan.keep
+        if job.operand[which].staged:
+            buffers.staged[which] = take_belt(&scratch, plan, keep, plan.chunk + keep, item)
+    buffers.masks[SQUARES] = <real*>scratch
+    buffers.masks[SECOND] = buffers.masks[SQUARES] + DIRECT_TAPS * mask_pitch(job)
+    return <char*>(buffers.masks[SECOND] + DIRECT_TAPS * mask_pitch(job))
 
 
-# Shifts the lines of a buffer so that the last `lead` positions of the chunk stand before the next one.
-cdef inline void carry(real* buffer, const Stream* plan) noexcept nogil:
-    memmove(buffer, buffer + plan.step, plan.lead * sizeof(real))
+cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
+    cdef Buffers buffers
+    cdef Py_ssize_t rest = job.inner % job.tile, size
+    buffers.plan = plan_stream(job, job.tile)
+    size = take_buffers(job, &buffers, <char*>&buffers) - <char*>&buffers
+    if rest:
+        # chunks of a narrower tile may be longer
+        buffers.plan = plan_stream(job, rest)
+        size = max(size, take_buffers(job, &buffers, <char*>&buffers) - <char*>&buffers)
+    return size // <Py_ssize_t>sizeof(real)
 
 
-cdef inline void carry_elements(elem* line, const Stream* plan) noexcept nogil:
-    memmove(line - plan.keep, line - plan.keep + plan.step, plan.keep * sizeof(elem))
-
-
-cdef void carry_all(const Job* job, const Buffers* buffers) noexcept nogil:
+# Zeros before the first chunk of a slab, of all sets
+cdef void begin_slab(const Job* job, Buffers* buffers) noexcept nogil:
+    cdef Belt* belt
     cdef int which, level
     for which in range(sets_of(job.op)):
         for level in range(job.window.levels):
-            carry(buffers.sums[which][level], &buffers.plan)
+            belt = &buffers.sums[which][level]
+            belt.chunk = belt.begin + belt.lead
+            memset(belt.begin, 0, belt.lead)
     if job.op.late:
-        carry(buffers.gain, &buffers.plan)
+        buffers.gain.chunk = buffers.gain.begin + buffers.gain.lead
     for which in range(Y):
         if job.operand[which].staged:
-            carry_elements(buffers.staged[which], &buffers.plan)
+            buffers.staged[which].chunk = buffers.staged[which].begin + buffers.staged[which].lead
+
+
+cdef inline void advance_set(const Job* job, Buffers* buffers, int which) noexcept nogil:
+    cdef int level
+    for level in range(job.window.levels):
+        advance_belt(&buffers.sums[which][level], &buffers.plan, sizeof(real))
+
+
+# The newest positions of set `which`
+cdef inline real* newest_of(const Buffers* buffers, int which, int level) noexcept nogil:
+    return <real*>buffers.sums[which][level].chunk
 
 
 # Aims set `which` at the windows that end `offset` positions into the chunk; the first of them is of position `first`.
@@ -134,34 +180,61 @@ cdef inline void aim_at_positions(const Job* job, const Buffers* buffers, int wh
     cdef const Window* window = &job.window
     cdef int j
     for j in range(window.taps):
-        taps.line[j] = (buffers.sums[which][window.level[j]] + buffers.plan.lead + offset
-                        - window.lag[j] * job.inner)
+        taps.line[j] = newest_of(buffers, which, window.level[j]) + offset - window.lag[j] * buffers.plan.inner
     if job.adjoining:
         taps.masks = buffers.masks[which] + first % job.channels
 
 
 # Aims the climb of set `which` at the chunk.
 cdef inline void aim_at_chunk(const Job* job, const Buffers* buffers, int which, Taps* taps) noexcept nogil:
+    cdef Py_ssize_t lag
     cdef int level, j
     for level in range(job.window.levels):
-        taps.level[level] = buffers.sums[which][level] + buffers.plan.lead
+        taps.level[level] = newest_of(buffers, which, level)
         if level:
             for j in range(2):
-                taps.earlier[level][j] = taps.level[level - 1] - (j + 1) * job.window.span[level - 1] * job.inner
+                lag = (j + 1) * job.window.span[level - 1]
+                taps.earlier[level][j] = taps.level[level - 1] - lag * buffers.plan.inner
 
 
-# Zeros in set `which` from position `done` of the chunk on
-cdef inline void clear_rest(const Buffers* buffers, int which, Py_ssize_t done) noexcept nogil:
-    cdef Py_ssize_t begin = min(max(<Py_ssize_t>0, done), buffers.plan.step)
+# Zeros in set `which` outside positions [begin, end) of the chunk, where chunks follow each other
+cdef inline void clear_rest(const Buffers* buffers, int which, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef real* newest = newest_of(buffers, which, 0)
     if buffers.plan.step < buffers.plan.span:
-        clear(buffers.sums[which][0] + buffers.plan.lead + begin, buffers.plan.step - begin)
+        clear(newest, max(<Py_ssize_t>0, begin))
+        end = max(<Py_ssize_t>0, end)
+        clear(newest + end, max(<Py_ssize_t>0, buffers.plan.step - end))
+
+
+# Do all positions of a slab lie equally far apart in an operand?
+cdef inline bint in_one_run(const Operand* operand, const Stream* plan) noexcept nogil:
+    return plan.inner == 1 or operand.channel == plan.inner * operand.inner
+
+
+# Positions [first, first + length) of a slab come into a line, or leave it.
+cdef inline void pass_positions(const Operand* operand, const Stream* plan, char* slab, elem* line, Py_ssize_t first,
+                                Py_ssize_t length, bint leave) noexcept nogil:
+    cdef Py_ssize_t c = first // plan.inner, skipped = first % plan.inner, run = length
+    cdef char* at
+    while length > 0:
+        if not in_one_run(operand, plan):
+            run = min(length, plan.inner - skipped)
+        at = slab + c * operand.channel + skipped * operand.inner
+        if leave:
+            scatter(operand, line, at, NULL, run)
+        else:
+            gather(operand, at, NULL, line, run)
+        line += run
+        length -= run
+        c += 1
+        skipped = 0
 
 
 # Where an operand has position `first` of the slabs, `offset` positions into the chunk
 cdef inline elem* position_of(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
                               Py_ssize_t offset) noexcept nogil:
     if job.operand[which].staged:
-        return buffers.staged[which] + offset
+        return <elem*>buffers.staged[which].chunk + offset
     return <elem*>piece.at[which] + first
 
 
@@ -170,10 +243,10 @@ cdef inline elem* come(const Job* job, const Buffers* buffers, const Piece* piec
                        Py_ssize_t offset, Py_ssize_t length) noexcept nogil:
     cdef const Operand* operand = &job.operand[which]
     cdef Py_ssize_t line
-    if operand.staged:
-        for line in range(piece.count):
-            gather(operand, piece.at[which] + line * piece.pitch[which] + first * operand.inner, NULL,
-                   buffers.staged[which] + offset + line * buffers.plan.kept_pitch, length)
+    for line in range(piece.count if operand.staged else 0):
+        pass_positions(operand, &buffers.plan, piece.at[which] + line * piece.pitch[which],
+                       <elem*>buffers.staged[which].chunk + offset + line * buffers.plan.kept_pitch, first, length,
+                       False)
     return position_of(job, buffers, piece, which, first, offset)
 
 
@@ -182,28 +255,30 @@ cdef inline void aim_lines(const Job* job, const Buffers* buffers, const Piece* 
                            Py_ssize_t offset, Lines* lines) noexcept nogil:
     lines.x = position_of(job, buffers, piece, X, first, offset)
     lines.g = position_of(job, buffers, piece, G, first, offset)
-    lines.y = staged_or(&job.operand[Y], buffers.staged[Y], piece.at[Y] + first * <Py_ssize_t>sizeof(elem))
+    lines.y = position_of(job, buffers, piece, Y, first, 0)
     lines.around.first = first
 
 
 # One chunk of some slabs, which begins at position `p` of each
-cdef void walk_chunk(const Job* job, const Buffers* buffers, const Piece* piece, Py_ssize_t slab, Py_ssize_t p,
+cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ssize_t slab, Py_ssize_t p,
                      Lines* lines) noexcept nogil:
     cdef const Operator* op = job.op
-    cdef Py_ssize_t step = buffers.plan.step, end = p + step, lead = buffers.plan.lead
-    cdef Py_ssize_t ahead = job.after * job.inner, behind = job.behind * job.inner, first, last, line
+    cdef Py_ssize_t step = buffers.plan.step, end = p + step
+    cdef Py_ssize_t ahead = job.after * buffers.plan.inner, behind = job.behind * buffers.plan.inner, first, last
+    cdef Py_ssize_t line
     cdef int which
-    # [p, last) enters
+    # [p, last) enters, and windows end before slab + ahead
     lines.length = max(<Py_ssize_t>0, min(end, slab) - p)
-    for which in range(op.entering):
-        aim_at_chunk(job, buffers, which, &lines.taps[which])
-        clear_rest(buffers, which, lines.length)
-    if lines.length:
-        lines.entering = come(job, buffers, piece, X, p, 0, lines.length)
-        if op.g_enters:
-            lines.entering_g = come(job, buffers, piece, G, p, 0, lines.length)
-        op.enter(&job.formula, lines)
-    op.climb(lines, 0, op.entering, step)
+    if p < slab + ahead:
+        for which in range(op.entering):
+            aim_at_chunk(job, buffers, which, &lines.taps[which])
+            clear_rest(buffers, which, 0, lines.length)
+        if lines.length:
+            lines.entering = come(job, buffers, piece, X, p, 0, lines.length)
+            if op.g_enters:
+                lines.entering_g = come(job, buffers, piece, G, p, 0, lines.length)
+            op.enter(&job.formula, lines)
+        op.climb(lines, 0, op.entering, min(step, slab + ahead - p))
 
     first = max(<Py_ssize_t>0, p - ahead)
     last = min(slab, end - ahead)
@@ -214,41 +289,52 @@ cdef void walk_chunk(const Job* job, const Buffers* buffers, const Piece* piece,
         if op.reads_g and not op.g_enters:
             come(job, buffers, piece, G, first, first - p, lines.length)
         aim_lines(job, buffers, piece, first, first - p, lines)
-        lines.t = buffers.sums[SECOND][0] + lead + (first - p + ahead)
-        lines.gp = buffers.gain + lead + (first - p + ahead)
+        lines.t = newest_of(buffers, SECOND, 0) + (first - p + ahead)
+        lines.gp = <real*>buffers.gain.chunk + (first - p + ahead)
         op.ready(&job.formula, lines)
 
-    if op.late:
-        clear_rest(buffers, SECOND, last - p + ahead)
+    # before the first t there is nothing but zeros to climb
+    if op.late and last > 0:
+        clear_rest(buffers, SECOND, first - p + ahead, last - p + ahead)
         aim_at_chunk(job, buffers, SECOND, &lines.taps[SECOND])
-        op.climb(lines, SECOND, SETS, step)
+        op.climb(lines, SECOND, SETS, min(step, slab + ahead + behind - p))
         first = max(<Py_ssize_t>0, p - ahead - behind)
         last = min(slab, end - ahead - behind)
         lines.length = last - first
         if first < last:
             aim_at_positions(job, buffers, SECOND, first - p + ahead + behind, first, &lines.taps[SECOND])
             aim_lines(job, buffers, piece, first, first - p, lines)
-            lines.gp = buffers.gain + lead + (first - p + ahead)
+            lines.gp = <real*>buffers.gain.chunk + (first - p + ahead)
             op.late(&job.formula, lines)
+        advance_set(job, buffers, SECOND)
+        advance_belt(&buffers.gain, &buffers.plan, sizeof(real))
     if job.operand[Y].staged and first < last:
         for line in range(lines.count):
-            scatter(&job.operand[Y], buffers.staged[Y] + line * buffers.plan.pitch,
-                    piece.at[Y] + line * piece.pitch[Y] + first * job.operand[Y].inner, NULL, last - first)
+            pass_positions(&job.operand[Y], &buffers.plan, piece.at[Y] + line * piece.pitch[Y],
+                           <elem*>buffers.staged[Y].chunk + line * buffers.plan.chunk, first, last - first, True)
+    if p < slab + ahead:
+        for which in range(op.entering):
+            advance_set(job, buffers, which)
+    for which in range(Y):
+        if job.operand[which].staged:
+            advance_belt(&buffers.staged[which], &buffers.plan, sizeof(elem))
 
 
 cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noexcept nogil:
-    cdef Py_ssize_t slab = job.channels * job.inner, first = 0, p, item = sizeof(elem)
+    cdef Py_ssize_t slab, first = 0, p, item = sizeof(elem)
     cdef Piece piece = slabs[0]
     cdef Buffers buffers
     cdef Lines lines
     cdef Around around = around_of(job, room)
-    cdef int which, level
-    buffers.plan = plan_stream(job)
-    take_buffers(job, &buffers, room.scratch)
+    cdef int which
+    buffers.plan = plan_stream(job, piece.length)
+    take_buffers(job, &buffers, <char*>room.scratch)
+    around.inner = piece.length
     if job.operand[X].staged:
-        around.x.step = job.inner * item
+        around.x.step = piece.length * item
     if job.operand[G].staged:
-        around.g.step = job.inner * item
+        around.g.step = piece.length * item
+    slab = job.channels * piece.length
     piece.count = min(buffers.plan.lines, slabs.count)
     lines.period = 0
     if job.adjoining:
@@ -256,6 +342,12 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
         buffers.plan.span += slab - job.channels * job.slabs
         piece.count = 1
         lines.period = LANES * job.channels
+    if job.adjoining or (job.tile < job.inner and buffers.plan.step >= buffers.plan.span):
+        # a piece of another length may have left something behind this one's positions
+        clear(room.scratch, stream_scratch(job))
+    if job.adjoining:
+        write_masks(job, job.after, buffers.masks[SQUARES])
+        write_masks(job, job.before if job.op.late else job.after, buffers.masks[SECOND])
     lines.around = &around
     lines.totals = room.totals
     lines.source = job.source
@@ -264,7 +356,7 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     lines.pitch = buffers.plan.pitch
     lines.x_pitch = buffers.plan.kept_pitch * item if job.operand[X].staged else piece.pitch[X]
     lines.g_pitch = buffers.plan.kept_pitch * item if job.operand[G].staged else piece.pitch[G]
-    lines.y_pitch = buffers.plan.pitch * item if job.operand[Y].staged else piece.pitch[Y]
+    lines.y_pitch = buffers.plan.chunk * item if job.operand[Y].staged else piece.pitch[Y]
     for which in range(SETS):
         lines.taps[which].count = job.window.taps
         lines.taps[which].levels = job.window.levels
@@ -272,15 +364,10 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
 
     while first < (1 if job.adjoining else slabs.count):
         lines.count = piece.count
-        if buffers.plan.step < buffers.plan.span:
-            for which in range(sets_of(job.op)):
-                for level in range(job.window.levels):
-                    clear(buffers.sums[which][level], buffers.plan.lead + (job.after * job.inner if which else 0))
+        begin_slab(job, &buffers)
         p = 0
         while p < buffers.plan.span:
             walk_chunk(job, &buffers, &piece, slab, p, &lines)
-            if buffers.plan.step < buffers.plan.span:
-                carry_all(job, &buffers)
             p += buffers.plan.step
         for which in range(OPERANDS):
             piece.at[which] += piece.count * piece.pitch[which]
