@@ -29,14 +29,14 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     room.scratch = <real*>(memory + call.terms)
     room.totals = totals
     if job.scattered:
-        offsets = <Py_ssize_t*>(room.scratch + rows_scratch(job) - offsets_of(job.tile, OPERANDS))
-    if grid.streamed:
+        offsets = <Py_ssize_t*>(room.scratch + scratch_of(job) - offsets_of(job.tile, OPERANDS))
+    if job.streamed or job.whole:
         memset(room.scratch, 0, call.scratch - call.terms)
     while task < last:
         begin = task % grid.tiles * job.tile
         slab = task // grid.tiles
         piece.count = 1
-        if grid.streamed and grid.tiles == 1 and grid.dims:
+        if job.streamed and grid.tiles == 1 and grid.dims:
             piece.count = min(last - task, axis.length - task % axis.length)
         piece.length = min(job.tile, job.inner - begin)
         for i in range(OPERANDS):
@@ -48,7 +48,9 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
                 piece.offset[i] = &offsets[i * row_pitch(job.tile)]
                 write_offsets(grid, <int>i, begin, piece.length, &offsets[i * row_pitch(job.tile)])
             piece.pitch[i] = axis.stride[i] if grid.dims else 0
-        if grid.streamed:
+        if job.whole:
+            walk_whole(job, &piece, &room)
+        elif job.streamed:
             walk_stream(job, &piece, &room)
         else:
             walk_rows(job, &piece, &room)
@@ -127,15 +129,19 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     cdef Grid* grid = &call.grid
     cdef int which
     plan_window(&job.window, request.before + request.after + 1)
+    job.channels = views[Y].shape[request.axis]
+    job.whole = job.channels >= WHOLE_CHANNELS and min(request.before, request.after) == job.channels - 1
     if op == &FORWARD:
         op = forward_operator(request.beta, &job.window)
+    if job.whole:
+        op = whole_operator(op)
     job.op = op
     job.before = request.before
     job.after = request.after
     job.behind = job.before if op.late else 0
     set_formula(&job.formula, request, op, job.window.levels)
-    set_grid(grid, views, request.axis, job.before + job.after)
-    job.channels = grid.channel.length
+    set_grid(grid, views, request.axis, 0 if job.whole else job.before + job.after)
+    job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
     job.adjoining = grid.adjoining
@@ -151,18 +157,25 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_source(job, grid, aligned(views[Y]))
     set_tiles(job, grid, 1 if op.parts else request.threads)
     call.tasks = job.slabs * grid.tiles
-    call.terms = round_up(exact_bytes(job, grid), ALIGNMENT)
-    call.scratch = call.terms + (stream_scratch(job) if grid.streamed else rows_scratch(job)) * sizeof(real)
+    call.terms = round_up(exact_bytes(job), ALIGNMENT)
+    call.scratch = call.terms + scratch_of(job) * sizeof(real)
     call.scratch = round_up(call.scratch, ALIGNMENT)
 
 
+# Elements that the walk has to itself; the offsets of a scattered inner axis are the last of them.
+cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
+    if job.whole:
+        return whole_scratch(job)
+    return stream_scratch(job) if job.streamed else rows_scratch(job)
+
+
 # Bytes that the recomputation of gradients has to itself; and how many rows wait for it, or positions are done together
-cdef Py_ssize_t exact_bytes(Job* job, const Grid* grid) noexcept:
+cdef Py_ssize_t exact_bytes(Job* job) noexcept:
     cdef Py_ssize_t reach = job.before + job.after
     job.waiting = job.positions = 0
     if job.op.exact == NULL:
         return 0
-    if grid.streamed:
+    if job.streamed:
         job.positions = min(job.chunk, plan_stream(job, job.tile).span) + reach * job.tile + 4 * WIDE_LANES
         return 4 * job.positions * <Py_ssize_t>sizeof(double)
     if not (job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged):
@@ -175,7 +188,9 @@ cdef void set_source(Job* job, const Grid* grid, bint aligned) noexcept:
     cdef bint direct = not grid.streamed and job.op.takes_entering
     cdef bint staged = job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
     job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
-    if not grid.streamed:
+    if job.whole:
+        job.far = False
+    elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
     if direct:
         job.source = FAR if job.far else ENTERING

@@ -14,11 +14,14 @@ cdef enum:
     CACHE_BYTES = 32768
     TILE_ROW_BYTES = 1536
     MOST_TILE_VECTORS = 4
+    # whole windows over fewer channels are walked as others are: slabs would be too short.
+    WHOLE_CHANNELS = 64
+    WHOLE_TILE_BYTES = 1 << 18
     # memory: what README promises for windows of up to several thousand channels
     SCRATCH_BYTES = 1 << 20
     # layouts, scattered: rows of fewer elements take longer than to copy each element through scratch
     SHORT_ROW = 32
-    BLOCK = 64
+    OFFSET_BLOCK = 64
     # forward, n = 63: a stream that keeps more than this before its chunk is slower than rows,
     REACH_BYTES = 1 << 13
     # long windows: unless these are so short,
@@ -97,8 +100,8 @@ cdef void fold(Grid* grid) noexcept nogil:
 # Decides between rows and stream. Streams want the whole slab adjacent in every operand, or a unit channel
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
 # Where rows would be short, all outer axes are one inner axis, whose elements are copied through scratch one by one.
-# A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow; where
-# they would be too narrow, it is left to streams of tiles.
+# A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow, and
+# where they would be too narrow to streams of tiles.
 cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t item = sizeof(elem), kept = 0, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
@@ -160,12 +163,12 @@ cdef Py_ssize_t offset_of(const Grid* grid, int which, int dims, Py_ssize_t inde
 # make a block, whose offsets repeat.
 cdef void write_offsets(const Grid* grid, int which, Py_ssize_t begin, Py_ssize_t length,
                         Py_ssize_t* offsets) noexcept nogil:
-    cdef Py_ssize_t block[BLOCK]
+    cdef Py_ssize_t block[OFFSET_BLOCK]
     cdef Py_ssize_t size = 1, i = 0, j, n, first, left
     cdef int dims = grid.dims
     cdef const Axis* axis
     block[0] = 0
-    while dims > 0 and grid.axes[dims - 1].length <= BLOCK // size:
+    while dims > 0 and grid.axes[dims - 1].length <= OFFSET_BLOCK // size:
         dims -= 1
         axis = &grid.axes[dims]
         for n in range(size, axis.length * size):
@@ -216,6 +219,11 @@ cdef void set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
             return
         set_stream_tiles(job, grid)
         width = job.tile
+    elif job.whole:
+        # what the later passes read again should be in the second-level cache
+        job.tile = 1
+        rows = job.channels * (2 if job.op.reads_g else 1)
+        width = min(max(WHOLE_TILE_BYTES // rows, 4 * <Py_ssize_t>VECTOR_BYTES), TILE_ROW_BYTES) // item
     else:
         job.tile = 1
         rows = busy_rows(job) + job.after + 3

@@ -23,6 +23,8 @@ cdef struct Job:
     Source source           # of the squares in `ready`
     bint far                # the arrays exceed the caches, and the walk can treat them so
     bint scattered          # rows: the inner axis is all outer axes in one
+    bint whole              # every window holds every channel (walk_whole)
+    bint streamed           # positions in memory order, or else rows of tiles
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t channels
     Py_ssize_t before

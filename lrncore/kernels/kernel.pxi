@@ -13,8 +13,8 @@
 #
 # Four ideas, each in its own place:
 #
-#     walk      walk_rows, walk_stream    order, tiles, rings, staging, tails; which line enters, is ready, is late:
-#                                         each file opens with a timeline. Knows no formula
+#     walk      walk_rows, walk_stream,   order, tiles, rings, staging, tails; which line enters, is ready, is late:
+#               walk_whole                each file opens with a timeline. Knows no formula
 #     sum       window, sums              windows as a few taps on trailing sums; nothing is ever subtracted
 #     power     power.h, power_any.h      functions of vectors, each with its domain and largest error;
 #               powers, out_of_range      the loops over them, and what happens to an s outside the domain
@@ -27,6 +27,9 @@
 #         tangent          squares, and x dx      dy                          -
 #         parameters       squares                adds to the totals          -
 #
+# Where windows hold every channel, their sums come before the first line is ready; op_whole.pxi has the forward and the
+# derivatives of that walk.
+#
 # `grid` finds the walk that fits the strides, `job` has what a call is, `entry` the calls and the one parallel loop.
 # `exact` recomputes what is out of the powers' range in numbers with more room (wide.h).
 #
@@ -35,6 +38,9 @@
 #     line      elements that a loop passes over: a row, or the positions of a chunk
 #     row       one channel of a tile; a tile is a piece of the inner axis of a slab (walk_rows)
 #     chunk     positions of a slab in memory order (walk_stream); `lead` positions are kept before it
+#     belt      a buffer in which a chunk moves on (walk_stream)
+#     pile      sums of a block of channels, some apart (walk_whole)
+#     factor    what a line is multiplied with, the same for all channels (walk_whole)
 #     level     trailing sums of 3^i channels; tap: a line of some level that a window adds up (window.pxi)
 #     set       the levels of one kind of trailing sums: of squares, and a second one
 #     scattered an inner axis made of all outer axes, where rows along one of them would be short
@@ -193,8 +199,10 @@ include "exact_gradients.pxi"
 include "op_backward.pxi"
 include "op_tangent.pxi"
 include "op_parameters.pxi"
+include "op_whole.pxi"
 include "job.pxi"
 include "walk_rows.pxi"
 include "walk_stream.pxi"
+include "walk_whole.pxi"
 include "grid.pxi"
 include "entry.pxi"

@@ -77,6 +77,8 @@ cdef struct Lines:
     elem* y
     real* t                 # ready: what `late` adds up,
     real* gp                # and keeps
+    real* factors[SETS]     # whole windows: what x, or g, and x are multiplied with,
+    bint beyond             # unless a sum is out of range
     Py_ssize_t ahead        # far: elements to the line of x, and of g, that is prefetched
     Py_ssize_t g_ahead
     Taps taps[SETS]

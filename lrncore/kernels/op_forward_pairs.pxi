@@ -75,6 +75,34 @@ cdef void climb_pairs(const Lines* lines, int first, int last, Py_ssize_t length
                 i += LANES
 
 
+cdef void pile_pairs(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
+                     Py_ssize_t apart) noexcept nogil:
+    cdef const elem* x = lines.entering
+    cdef Py_ssize_t i = 0, row, part
+    cdef Pair sum
+    cdef vec v
+    while i < length:
+        part = part_of(length - i)
+        sum = load_pair(piles[SQUARES], piles[SECOND], i)
+        for row in range(rows):
+            v = fetch(x + row * apart + i, part)
+            sum = plus_pair(sum, pair_of_product(v, v))
+        store(piles[SQUARES] + i, sum.high)
+        store(piles[SECOND] + i, sum.low)
+        i += LANES
+
+
+cdef void add_pairs_behind(real* const* piles, int sets, Py_ssize_t length, Py_ssize_t behind) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef Pair sum
+    while i < length:
+        sum = plus_pair(load_pair(piles[SQUARES], piles[SECOND], i),
+                        load_pair(piles[SQUARES] + behind, piles[SECOND] + behind, i))
+        store(piles[SQUARES] + i, sum.high)
+        store(piles[SECOND] + i, sum.low)
+        i += LANES
+
+
 # k + scale * sum of the taps, at `i` of scratch and at `mask` of the masks
 cdef inline Pair pair_under_power(const Formula* f, const Lines* lines, Py_ssize_t i, Py_ssize_t mask) noexcept nogil:
     cdef const Taps* high = &lines.taps[SQUARES]
@@ -155,7 +183,8 @@ cdef void normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept
 
 
 cdef Operator FORWARD_PAIRS = Operator(
-    enter=square_pairs, climb=climb_pairs, ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
+    enter=square_pairs, climb=climb_pairs, pile=pile_pairs, add=add_pairs_behind, factors=NULL,
+    ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
     narrow=narrow_for_forward,
     entering=2, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
     parts=0,

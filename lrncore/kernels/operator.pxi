@@ -2,6 +2,10 @@
 
 ctypedef void (*Hook)(const Formula* f, const Lines* lines) noexcept nogil
 ctypedef void (*Climb)(const Lines* lines, int first, int last, Py_ssize_t length) noexcept nogil
+ctypedef void (*Pile)(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
+                      Py_ssize_t apart) noexcept nogil
+ctypedef void (*Add)(real* const* piles, int sets, Py_ssize_t length, Py_ssize_t behind) noexcept nogil
+ctypedef bint (*Factors)(const Formula* f, const Lines* lines) noexcept nogil
 ctypedef void (*Narrow)(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil
 
 
@@ -9,6 +13,9 @@ ctypedef void (*Narrow)(const Formula* f, Py_ssize_t size, Exponents* reach) noe
 cdef struct Operator:
     Hook enter          # a line of the inputs is here: makes the newest line of the sets that enter
     Climb climb         # makes those of their levels
+    Pile pile           # walk_whole: adds `rows` rows of what enters, `apart` elements apart, to sums,
+    Add add             # and to sums those `behind` elements behind them
+    Factors factors     # makes p, and more, of the sums; False if some are out of range. NULL: `ready` takes the sums
     Hook ready          # the windows of a line are complete
     Hook late           # its reflected windows are; NULL if there are none. `ready` makes the newest line of their set
     Hook exact          # recomputes the rows that wait for it (`Stretch`); NULL if none do

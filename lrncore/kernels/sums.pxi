@@ -207,6 +207,37 @@ cdef void square(const Formula* f, const Lines* lines) noexcept nogil:
         squares += lines.pitch
 
 
+# Squares of what enters, added up
+cdef void pile_squares(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
+                       Py_ssize_t apart) noexcept nogil:
+    cdef const elem* x = lines.entering
+    cdef Py_ssize_t i = 0, row, part
+    cdef vec sum, v
+    while i < length:
+        part = part_of(length - i)
+        sum = load(piles[SQUARES] + i)
+        for row in range(rows):
+            v = fetch(x + row * apart + i, part)
+            sum = sum + v * v
+        store(piles[SQUARES] + i, sum)
+        i += LANES
+
+
+cdef void add_behind(real* const* piles, int sets, Py_ssize_t length, Py_ssize_t behind) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef int which
+    for which in range(sets):
+        i = 0
+        if length < LANES:
+            # in scalars: a vector would wait for parts of those stored just before
+            for i in range(length):
+                piles[which][i] += piles[which][behind + i]
+            continue
+        while i < length:
+            store(piles[which] + i, load(piles[which] + i) + load(piles[which] + behind + i))
+            i += LANES
+
+
 # The newest line of every level above the first, of sets `first` to `last` - 1. Some vectors of one level, then of the
 # next: what a level has from the one below may be the elements just before, which no load should meet on their way to
 # the cache.

@@ -1,0 +1,159 @@
+# The operators where every window holds every channel. With S and Z the sums of x^2 and x g over all channels,
+#
+#     s = k + scale S    p = s^-beta    q = 2 scale beta p Z / s
+#     y[c]  = x[c] p                                                                                        forward
+#     dx[c] = g[c] p - x[c] q                                                              backward, and tangent
+#
+# p and q are the same for all channels: `factors` makes them once, and the loops over the channels multiply. The two
+# derivatives are one, since their windows are: the Jacobian is symmetric. x g is scaled by 2^RAISED, and so is q: an x
+# is scaled back that much.
+
+# p of lines of sums
+cdef bint power_factors(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef Raising to = raising(f, f.kind)
+    cdef Inside inside = nothing_outside()
+    cdef How how = How(source=STORED, taps=1, addition=f.addition)
+    cdef Raised raised
+    cdef Windows windows
+    cdef Py_ssize_t line
+    cdef Spot at
+    cdef Py_ssize_t i
+    at.mask = 0
+    open_windows(&windows, f, lines, SQUARES, how, 0)
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            at.part = part_of(lines.length - i)
+            at.i = i + line * lines.pitch
+            raised = times_power(splat(1), any_sum_under_power(&windows, at), f.kind, &to)
+            store(lines.factors[0] + at.i, raised.product)
+            inside = still_inside(inside, raised.tested, to.holds)
+            i += LANES
+    return all_inside(inside, to.holds)
+
+
+cdef void multiply(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.x
+    cdef const real* p = lines.factors[0]
+    cdef elem* y = lines.y
+    cdef Py_ssize_t line, i, part
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            part = part_of(lines.length - i)
+            put(y + i, fetch(x + i, part) * load(p + i), False, part)
+            i += LANES
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        y = <elem*>(<char*>y + lines.y_pitch)
+        p += lines.pitch
+    if UNLIKELY(lines.beyond):
+        normalize_exactly(f, lines)
+
+
+# p is a normal number.
+cdef void narrow_for_whole(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+    cdef int most
+    narrow_for_forward(f, size, reach)
+    if fabs(f.beta) * EXPONENT_BIAS > EXPONENT_BIAS - 2:
+        most = <int>((EXPONENT_BIAS - 2) / fabs(f.beta))
+        reach.lowest = max(reach.lowest, -most)
+        reach.highest = min(reach.highest, most)
+
+
+# Squares, and the products x g, of what enters, added up
+cdef void pile_products(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
+                        Py_ssize_t apart) noexcept nogil:
+    cdef const elem* x = lines.entering
+    cdef const elem* g = lines.entering_g
+    cdef Py_ssize_t i = 0, row, part
+    cdef vec squares, products, v, raised = splat(ldexp(1, RAISED))
+    while i < length:
+        part = part_of(length - i)
+        squares = load(piles[SQUARES] + i)
+        products = load(piles[SECOND] + i)
+        for row in range(rows):
+            v = fetch(x + row * apart + i, part)
+            squares = squares + v * v
+            products = products + raised * v * fetch(g + row * apart + i, part)
+        store(piles[SQUARES] + i, squares)
+        store(piles[SECOND] + i, products)
+        i += LANES
+
+
+# p, and -2^RAISED q
+cdef bint gradient_factors(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef Inside inside = nothing_outside()
+    cdef How how = How(source=STORED, taps=1, addition=f.addition)
+    cdef vec minus_slope = splat(-f.slope * ldexp(1, RAISED)), s, p
+    cdef const real* products = lines.taps[SECOND].line[0]
+    cdef Windows windows
+    cdef Py_ssize_t line, i
+    cdef Spot at
+    at.mask = 0
+    open_windows(&windows, f, lines, SQUARES, how, 0)
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            at.part = part_of(lines.length - i)
+            at.i = i + line * lines.pitch
+            s = any_sum_under_power(&windows, at)
+            p = times_exp2(splat(1), s, &f.exponent)
+            store(lines.factors[0] + at.i, p)
+            store(lines.factors[1] + at.i, p * (minus_slope * quotient(load(products + at.i), s, RAISED)))
+            inside = still_inside(inside, s, f.holds)
+            i += LANES
+    return all_inside(inside, f.holds)
+
+
+cdef void combine_products(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef const elem* x = lines.x
+    cdef const elem* g = lines.g
+    cdef const real* p = lines.factors[0]
+    cdef const real* q = lines.factors[1]
+    cdef elem* y = lines.y
+    cdef vec lowered = splat(ldexp(1, -RAISED)), seen = splat(0), dx
+    cdef Py_ssize_t line, i, part
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            part = part_of(lines.length - i)
+            dx = muladd(lowered * fetch(x + i, part), load(q + i), fetch(g + i, part) * load(p + i))
+            put(y + i, dx, False, part)
+            seen = seen + dx
+            i += LANES
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        g = <const elem*>(<const char*>g + lines.g_pitch)
+        y = <elem*>(<char*>y + lines.y_pitch)
+        p += lines.pitch
+        q += lines.pitch
+    if UNLIKELY(lines.beyond or may_have_nonfinite(seen)):
+        tangents_exactly(f, lines)
+
+
+cdef void narrow_for_whole_terms(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+    narrow_for_whole(f, size, reach)
+    narrow_for_tangents(f, size, reach)
+
+
+cdef Operator FORWARD_WHOLE = Operator(
+    enter=NULL, climb=NULL, pile=pile_squares, add=add_behind, factors=power_factors, ready=multiply, late=NULL,
+    exact=NULL, takes_entering=False, narrow=narrow_for_whole,
+    entering=1, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
+    parts=0,
+)
+
+cdef Operator GRADIENT_WHOLE = Operator(
+    enter=NULL, climb=NULL, pile=pile_products, add=add_behind, factors=gradient_factors, ready=combine_products,
+    late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
+    entering=2, raised=2, steep_quotient=False, any_power=True, reads_g=True, g_enters=True, writes=True,
+    parts=0,
+)
+
+
+# The operator for windows that hold every channel
+cdef const Operator* whole_operator(const Operator* op) noexcept:
+    if op == &FORWARD:
+        return &FORWARD_WHOLE
+    if op == &BACKWARD or op == &TANGENT:
+        return &GRADIENT_WHOLE
+    return op
