@@ -143,6 +143,30 @@ class Windows(Sweep):
         self.call = Call(alexnet(layout, n=n))
 
 
+#: Windows of many channels, and of all ("whole"), by the shapes that have them
+LONG = {
+    "one line": ((1, 262144), -1),
+    "packed": ((64, 4096), -1),
+    "packed, 512 channels": ((2, 32, 32, 512), -1),
+    "planar, 512 channels": ((2, 512, 32, 32), 1),
+    "planar, 4096 channels": ((1, 4096, 8, 8), 1),
+    "three inner elements": ((1, 20000, 3), 1),
+}
+
+
+class LongWindows(Sweep):
+    params = (list(LONG), [5, 511, 2201, "whole"])
+    param_names = ("shape", "n")
+
+    def setup(self, shape, n):
+        of, axis = LONG[shape]
+        if n == "whole":
+            n = 2 * of[axis] + 1
+        elif n > of[axis]:
+            raise NotImplementedError("the window is longer than the channels")
+        self.call = Call(Layer(of, LRNSpec(n // 2, n // 2, 1 / n, 0.75, 2.0), axis))
+
+
 class Dtypes(Sweep):
     params = (DTYPES, LAYOUTS, BATCHES)
     param_names = ("dtype", "layout", "batch")

@@ -36,6 +36,10 @@ class Windows(_Timed, cases.Windows):
     """Each way to sum a window."""
 
 
+class LongWindows(_Timed, cases.LongWindows):
+    """Windows of many channels, and of all."""
+
+
 class Dtypes(_Timed, cases.Dtypes):
     """Each element type and layout, in cache and out of it."""
 
