@@ -69,6 +69,25 @@ def test_layouts_threads_and_places_give_the_same_bits(name, dtype, window):
     np.testing.assert_array_equal(cases.bits(found), cases.bits(expected))
 
 
+@pytest.mark.parametrize("window", ["all but one", "all"])
+@pytest.mark.parametrize("shape", ["tiles and a rest of two", "three inner elements"])
+@pytest.mark.parametrize("name", [name for name in OPERATORS if OPERATORS[name].takes_out])
+def test_recomputed_elements_have_the_same_bits_in_every_layout(name, shape, window):
+    compute, shape = OPERATORS[name].compute, SHAPES[shape]
+    spec, rng = spec_of(shape, window), np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape.shape).astype(np.float32) for _ in range(OPERATORS[name].arrays)]
+    arrays[-1][rng.random(shape.shape) < 0.01] *= np.float32(1e25)
+    expected = compute(*arrays, spec, shape.axis, num_threads=1)
+    wide = compute(*(array.astype(np.float64) for array in arrays), spec, shape.axis)
+    np.testing.assert_allclose(expected, wide, rtol=1e-5, atol=1e-5 * abs(wide).max())
+    for axis in range(len(shape.shape)):
+        moved = [np.moveaxis(array, shape.axis, axis).copy() for array in arrays]
+        found = np.moveaxis(compute(*moved, spec, axis, num_threads=2), axis, shape.axis)
+        np.testing.assert_array_equal(cases.bits(found), cases.bits(expected))
+        in_place = compute(*moved, spec, axis, out=moved[-1], num_threads=1)
+        np.testing.assert_array_equal(cases.bits(np.moveaxis(in_place, axis, shape.axis)), cases.bits(expected))
+
+
 @pytest.mark.parametrize("special", [np.nan, np.inf, 1e30, 1e-30, 0.0])
 @pytest.mark.parametrize("layout", ["planar", "packed"])
 @pytest.mark.parametrize("name", [name for name in OPERATORS if OPERATORS[name].takes_out])
