@@ -183,7 +183,10 @@ def run(
         return compute(*arguments, 1, swapped)
     if num_threads is not None or _default is not None:
         result = compute(*arguments, threads, swapped)
-        _ended = clock()
+        try:  # noqa: SIM105  (`suppress` would have to be allocated)
+            _ended = clock()
+        except MemoryError:  # the result is there
+            pass
         return result
     key = compute, window, elements.bit_length()
     kind = _kinds.get(key)
@@ -237,16 +240,22 @@ class Kind:
             _at_work = True
             try:
                 result = compute(*arguments, threads, swapped)
-                _ended = clock()
             finally:
                 _at_work = False
-            if self.each and result is not False:  # it did something
-                self.judge(self.each * elements, _ended - start, threads)
-            self.left -= 1
+            try:
+                _ended = clock()
+                if self.each and result is not False:  # it did something
+                    self.judge(self.each * elements, _ended - start, threads)
+                self.left -= 1
+            except MemoryError:  # the result is there
+                pass
             return result
         result = compute(*arguments, 1, swapped)
         if result is not False:
-            self.measure((clock() - start) / elements, elements)
+            try:  # noqa: SIM105
+                self.measure((clock() - start) / elements, elements)
+            except MemoryError:
+                pass
         return result
 
     def may(self, threads: int, now: float) -> bool:
