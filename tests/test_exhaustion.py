@@ -90,8 +90,13 @@ for shape, axis in json.loads(layouts):
             untouched += [np.array_equal(*pair) for pair in zip(arrays, before)]
             count += 1
         else:
-            granted.value = -1
-            break
+            refused, granted.value = granted.value < 0, -1
+            if not refused:
+                break
+            # it made do without
+            for array, earlier in zip(arrays, before):
+                array[...] = earlier
+            count += 1
     print(json.dumps({"errors": errors, "untouched": all(untouched), "right": np.array_equal(result, expected)}))
 """
 

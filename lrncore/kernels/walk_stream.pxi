@@ -289,8 +289,9 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         if op.reads_g and not op.g_enters:
             come(job, buffers, piece, G, first, first - p, lines.length)
         aim_lines(job, buffers, piece, first, first - p, lines)
-        lines.t = newest_of(buffers, SECOND, 0) + (first - p + ahead)
-        lines.gp = <real*>buffers.gain.chunk + (first - p + ahead)
+        if op.late:
+            lines.t = newest_of(buffers, SECOND, 0) + (first - p + ahead)
+            lines.gp = <real*>buffers.gain.chunk + (first - p + ahead)
         op.ready(&job.formula, lines)
 
     # before the first t there is nothing but zeros to climb
