@@ -53,7 +53,6 @@ cdef struct Grid:
     bint scattered          # see Job
     bint adjoining
     bint tiled              # a stream's slabs are tiles of the inner axis
-    Py_ssize_t slabs
     Py_ssize_t tiles        # of a slab
 
 

@@ -109,8 +109,3 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
 
 cdef inline void clear(real* line, Py_ssize_t length) noexcept nogil:
     memset(line, 0, length * sizeof(real))
-
-
-# Where a hook finds an operand: the staged line, or the array itself
-cdef inline elem* staged_or(const Operand* operand, const void* line, const char* at) noexcept nogil:
-    return <elem*>(line if operand.staged else <const void*>at)

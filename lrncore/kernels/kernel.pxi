@@ -158,7 +158,6 @@ cdef extern from "wide.h" nogil:
         pass
 
     wide wide_splat(double a) noexcept
-    wide_bits wide_less(wide a, wide b) noexcept
     wide_bits is_nan(wide v) noexcept
     wide wide_sign(wide v) noexcept
     bint any_lane(wide_bits mask) noexcept
