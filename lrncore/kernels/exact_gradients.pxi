@@ -42,38 +42,28 @@ cdef wide infinite_gradient_at(const Formula* f, const Site* site) noexcept nogi
 
 
 # Takes out of `wanted`, and writes, what needs no power: results that a NaN reaches are NaN, and of infinite g the
-# signs decide. Every overflow in mixed-precision training makes whole arrays of them.
+# signs decide. Every overflow in mixed-precision training makes whole arrays of them. `count` is at most WIDE_LANES.
 cdef void settle(const Redo* redo, Py_ssize_t i, Py_ssize_t count, bint* wanted) noexcept nogil:
     cdef const Formula* f = redo.f
-    cdef bint signs_decide = f.exact_scale > 0 and f.exact_k > 0
-    cdef Py_ssize_t first, lane, some
-    cdef int found
     cdef real results[MOST_LANES]
+    cdef Py_ssize_t lane
+    cdef wide_bits settled
     cdef Site site
     cdef Near near
     if f.exact_scale == 0 or f.beta == 0:
         return
-    first = -WIDE_LANES
-    while first + WIDE_LANES < count:
-        first += WIDE_LANES
-        some = min(count - first, <Py_ssize_t>WIDE_LANES)
-        found = 0
-        for lane in range(first, first + some):
-            found += wanted[lane]
-        if found == 0:
-            continue
-        site = site_of(redo.around, redo.x, redo.g, i + first, some)
-        near = near_gradient(&site)
-        near.infinite_g = near.infinite_g & ~near.unbounded_x
-        if not signs_decide:
-            near.infinite_g = near.infinite_g & ~near.infinite_g
-        round_wide(results, wide_splat(NAN))
-        if any_lane(near.infinite_g & ~near.nan):
-            round_wide(results, wide_select(near.nan, wide_splat(NAN), infinite_gradient_at(f, &site)))
-        for lane in range(some):
-            if wanted[first + lane] and bit_of_lane(near.nan | near.infinite_g, lane):
-                wanted[first + lane] = False
-                set_elem(redo.y + i + first + lane, results[lane])
+    site = site_of(redo.around, redo.x, redo.g, i, count)
+    near = near_gradient(&site)
+    settled = near.nan
+    round_wide(results, wide_splat(NAN))
+    # with s > 0
+    if f.exact_scale > 0 and f.exact_k > 0 and any_lane(near.infinite_g & ~near.unbounded_x & ~near.nan):
+        settled = settled | (near.infinite_g & ~near.unbounded_x)
+        round_wide(results, wide_select(near.nan, wide_splat(NAN), infinite_gradient_at(f, &site)))
+    for lane in range(count):
+        if wanted[lane] and bit_of_lane(settled, lane):
+            wanted[lane] = False
+            set_elem(redo.y + i + lane, results[lane])
 
 
 # v where there is a channel `d` from that of the element, 0 elsewhere
