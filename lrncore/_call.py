@@ -28,7 +28,7 @@ def apply(
     check_spec(spec)
     axis = check_axis(axis, x.ndim)
     y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
-    arrays, arguments, swapped = tuple(map(exported, inputs)), (axis, spec._arguments), swapped_bits(elements)
+    arrays, arguments, swapped = tuple(map(exported, inputs)), ((axis,), spec._arguments), swapped_bits(elements)
     rest = spec._arguments[:2], x.size, num_threads, most
     if not run(compute, (*arrays, exported(y), *arguments), swapped | y_swapped << 2, *rest):
         # `out` overlaps an input in other places than its own

@@ -72,7 +72,7 @@ def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -
 def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float, float, float]:
     """Return what `lrncore.lrn_param_grads` does."""
     compute = ELEMENTS[x.dtype].kernels.parameters
-    arguments = _array(g), _array(x), axis, spec._arguments
+    arguments = _array(g), _array(x), (axis,), spec._arguments
     return run(compute, arguments, 0, spec._arguments[:2], x.numel(), None, torch.get_num_threads())
 
 

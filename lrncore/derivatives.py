@@ -160,6 +160,6 @@ def lrn_param_grads(
     check_spec(spec)
     axis = check_axis(axis, x.ndim)
     swapped = swapped_bits((g_element, element))
-    arguments = exported(g), exported(x), axis, spec._arguments
+    arguments = exported(g), exported(x), (axis,), spec._arguments
     compute = element.kernels.parameters
     return ParamGrads(*run(compute, arguments, swapped, spec._arguments[:2], x.size, num_threads))

@@ -82,7 +82,7 @@ def test_an_input_of_another_shape_than_it_says():
 
 
 def kernel_calls(kernels, x, g, y, axis):
-    rest = axis, (1, 1, 0.5, 0.75, 1.0), 1, 0
+    rest = (axis,), (1, 1, 0.5, 0.75, 1.0), 1, 0
     return (
         lambda: kernels.forward(x, y, *rest),
         lambda: kernels.backward(g, x, y, *rest),
@@ -94,7 +94,7 @@ def kernel_calls(kernels, x, g, y, axis):
 @pytest.mark.parametrize("axis", [-1, 2, 64, 2**31 - 1])
 def test_the_kernels_refuse_an_axis_that_is_not_there(axis):
     for call in kernel_calls(_checks.KERNELS["float32"], X, X, X.copy(), axis):
-        with pytest.raises(ValueError, match=f"and axis {axis}"):
+        with pytest.raises(ValueError, match=rf"and axes \({axis},\)"):
             call()
 
 

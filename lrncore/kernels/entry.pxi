@@ -129,7 +129,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     cdef Grid* grid = &call.grid
     cdef int which
     plan_window(&job.window, request.before + request.after + 1)
-    job.channels = views[Y].shape[request.axis]
+    job.channels = views[Y].shape[request.axes[0]]
     job.whole = job.channels >= WHOLE_CHANNELS and min(request.before, request.after) == job.channels - 1
     if op == &FORWARD:
         op = forward_operator(request.beta, &job.window)
@@ -140,7 +140,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     job.after = request.after
     job.behind = job.before if op.late else 0
     set_formula(&job.formula, request, op, job.window.levels)
-    set_grid(grid, views, request.axis, 0 if job.whole else job.before + job.after)
+    set_grid(grid, views, request.axes[0], 0 if job.whole else job.before + job.after)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
@@ -229,8 +229,8 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
         request.before = request.after = 0
         request.scale = 0
         request.k = 1
-    request.before = min(request.before, views[Y].shape[request.axis] - 1)
-    request.after = min(request.after, views[Y].shape[request.axis] - 1)
+    request.before = min(request.before, views[Y].shape[request.axes[0]] - 1)
+    request.after = min(request.after, views[Y].shape[request.axes[0]] - 1)
     if request.before + request.after >= <Py_ssize_t>LONGEST_WINDOW:
         raise MemoryError("a window longer than any memory")
     prepare(&call, views, &request, op)
@@ -263,7 +263,7 @@ cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
 cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* request) except -1:
     cdef Py_buffer* view
     cdef int which, i
-    cdef bint same = 0 <= request.axis < views[X].ndim
+    cdef bint same = True
     for which in range(OPERANDS):
         view = views[which]
         if which == G and not op.reads_g or which == Y and not op.writes:
@@ -275,11 +275,13 @@ cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* req
         same = same and view.ndim == views[X].ndim
         for i in range(view.ndim if same else 0):
             same = same and view.shape[i] == views[X].shape[i]
+    for i in range(request.count):
+        same = same and (request.axes[i - 1] if i else -1) < request.axes[i] < views[X].ndim
     if not same:
         shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
         raise ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
-                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axis "
-                         f"{request.axis}")
+                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axes "
+                         f"{tuple([request.axes[i] for i in range(request.count)])}")
     return 0
 
 
@@ -304,9 +306,12 @@ cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) ex
         PyBuffer_Release(&x_view)
 
 
-cdef Request request_of(int axis, tuple spec, int threads, int swapped) except *:
+cdef Request request_of(tuple axes, tuple spec, int threads, int swapped) except *:
     cdef Request request
-    request.axis = axis
+    request.count = 0
+    for axis in axes[:MAX_DIMS]:
+        request.axes[request.count] = axis
+        request.count += 1
     request.before, request.after, request.scale, request.beta, request.k = spec
     request.threads = threads
     request.swapped = swapped
@@ -316,29 +321,29 @@ cdef Request request_of(int axis, tuple spec, int threads, int swapped) except *
 # `spec` is (before, after, scale, beta, k). Bits 0, 1 and 2 of `swapped` say that the bytes of x, of the other input
 # and of the output are.
 
-def forward(x, y, int axis, tuple spec not None, int threads, int swapped, /):
+def forward(x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Write ``x * (k + scale * sum x^2)^-beta`` into `y`; False if the two overlap, with nothing written."""
-    return apply(&FORWARD, x, x, y, request_of(axis, spec, threads, swapped), NULL)
+    return apply(&FORWARD, x, x, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def backward(g, x, y, int axis, tuple spec not None, int threads, int swapped, /):
+def backward(g, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Write the gradient with respect to `x` into `y`; False if `y` overlaps `g` or `x`, with nothing written."""
-    return apply(&BACKWARD, x, g, y, request_of(axis, spec, threads, swapped), NULL)
+    return apply(&BACKWARD, x, g, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def tangent(dx, x, y, int axis, tuple spec not None, int threads, int swapped, /):
+def tangent(dx, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Write the forward's derivative along `dx` into `y`; False if `y` overlaps `dx` or `x`, with nothing written."""
-    return apply(&TANGENT, x, dx, y, request_of(axis, spec, threads, swapped), NULL)
+    return apply(&TANGENT, x, dx, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def parameters(g, x, int axis, tuple spec not None, int threads, int swapped, /):
+def parameters(g, x, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Return the derivatives of ``sum(g * y)`` with respect to scale, beta and k."""
     cdef Totals totals[PARTIAL_TOTALS]
     cdef Totals whole
     cdef int i
     memset(totals, 0, sizeof(totals))
     memset(&whole, 0, sizeof(whole))
-    apply(&PARAMETERS, x, g, x, request_of(axis, spec, threads, swapped), totals)
+    apply(&PARAMETERS, x, g, x, request_of(axes, spec, threads, swapped), totals)
     for i in range(PARTIAL_TOTALS):
         add_total(&whole.scale, &totals[i].scale)
         add_total(&whole.beta, &totals[i].beta)

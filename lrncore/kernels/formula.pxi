@@ -1,5 +1,9 @@
 # The formula's parameters as the loops take them, and the sums that the fast powers hold for.
 
+cdef enum:
+    MAX_DIMS = 64           # NumPy's
+
+
 cdef enum Kind:
     HALF
     THREE_QUARTERS
@@ -18,7 +22,8 @@ cdef enum Addition:
 
 # A call as the face asks for it
 cdef struct Request:
-    int axis
+    int count               # of window axes,
+    int axes[MAX_DIMS]      # in ascending order
     Py_ssize_t before
     Py_ssize_t after
     double scale

@@ -4,7 +4,6 @@
 # Constants of the walks. Measured on two cores of an AMD EPYC (Zen 4: 32 KiB of L1, 1 MiB of L2 a core, 32 MiB of L3)
 # in November 2026, float32, one thread, by the benchmarks of asv_bench/benchmarks that each line names.
 cdef enum:
-    MAX_DIMS = 64
     # bandwidth, forward: an inner axis of fewer bytes is streamed together with the channels, if they lie together.
     SHORT_INNER_BYTES = 1024
     # forward, packed of 3 channels: fewer are walked as one slab with masks, or else as rows of pixels.
