@@ -10,6 +10,7 @@ cdef enum:
 cdef struct Call:
     Job job
     Grid grid
+    Box* box                # where windows are along several axes, or NULL
     char* data[OPERANDS]
     Py_ssize_t tasks        # tiles, or slabs of a stream
     Py_ssize_t scratch      # bytes for one thread,
@@ -28,6 +29,13 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     room.terms = <Wide*>memory
     room.scratch = <real*>(memory + call.terms)
     room.totals = totals
+    if job.box:
+        for task in range(first, last):
+            for i in range(OPERANDS):
+                piece.at[i] = call.data[i]
+            take_piece(grid, job.box, task, &piece)
+            walk_box(job, &piece, &room)
+        return
     if job.scattered:
         offsets = <Py_ssize_t*>(room.scratch + scratch_of(job) - offsets_of(job.tile, OPERANDS))
     if job.streamed or job.whole:
@@ -107,40 +115,70 @@ cdef bint repeats(const Py_buffer* y) noexcept:
     return False
 
 
-# The axes of the three buffers, as the walks visit them
-cdef void set_grid(Grid* grid, Py_buffer** views, int axis, Py_ssize_t reach) noexcept:
+# The axes of the three buffers, as the walks visit them: the first window axis, and those that have no windows
+cdef void set_grid(Grid* grid, Py_buffer** views, const Request* request) noexcept:
     cdef Axis* to
-    cdef int i, which
+    cdef int i, which, windows = 0
     grid.dims = 0
     for i in range(views[Y].ndim):
-        to = &grid.channel if i == axis else &grid.axes[grid.dims]
+        to = &grid.axes[grid.dims]
+        if windows < request.count and i == request.axes[windows]:
+            windows += 1
+            if windows > 1:
+                continue
+            to = &grid.channel
         to.length = views[Y].shape[i]
         for which in range(OPERANDS):
             to.stride[which] = views[which].strides[i]
-        if i != axis and to.length > 1:
+        if to != &grid.channel and to.length > 1:
             grid.dims += 1
     fold(grid)
-    choose(grid, reach)
 
 
 # Fills `call` from the three buffers (x stands in for an operand that the operator does not have).
 cdef void prepare(Call* call, Py_buffer** views, const Request* request, const Operator* op) noexcept:
     cdef Job* job = &call.job
-    cdef Grid* grid = &call.grid
-    cdef int which
-    plan_window(&job.window, request.before + request.after + 1)
+    cdef Py_ssize_t size
+    cdef int which, levels
     job.channels = views[Y].shape[request.axes[0]]
-    job.whole = job.channels >= WHOLE_CHANNELS and min(request.before, request.after) == job.channels - 1
+    job.before = min(request.before, job.channels - 1)
+    job.after = min(request.after, job.channels - 1)
+    plan_window(&job.window, job.before + job.after + 1)
+    size = job.before + job.after + 1
+    levels = job.window.levels
+    set_grid(&call.grid, views, request)
+    job.box = call.box
+    if call.box:
+        choose_sides(call.box, &call.grid, views, request)
+        size = min(size, job.channels) * elements_along(call.box)
+        levels = max(levels, levels_along(call.box))
+    job.whole = (job.box == NULL and job.channels >= WHOLE_CHANNELS
+                 and min(job.before, job.after) == job.channels - 1)
     if op == &FORWARD:
-        op = forward_operator(request.beta, &job.window)
+        op = forward_operator(request.beta, levels)
     if job.whole:
         op = whole_operator(op)
     job.op = op
-    job.before = request.before
-    job.after = request.after
     job.behind = job.before if op.late else 0
-    set_formula(&job.formula, request, op, job.window.levels)
-    set_grid(grid, views, request.axes[0], 0 if job.whole else job.before + job.after)
+    set_formula(&job.formula, request, op, size, levels)
+    for which in range(OPERANDS):
+        call.data[which] = <char*>views[which].buf
+        job.operand[which].swapped = request.swapped >> which & 1
+        job.operand[which].overwritten = op.writes and which != Y and views[which].buf == views[Y].buf
+    if job.box:
+        lay_out_box(job, call.box, &call.grid, 1 if op.parts else request.threads)
+    else:
+        lay_out_lines(job, &call.grid, aligned(views[Y]), 1 if op.parts else request.threads)
+    call.tasks = job.slabs * call.grid.tiles
+    call.terms = round_up(exact_bytes(job), ALIGNMENT)
+    call.scratch = call.terms + scratch_of(job) * sizeof(real)
+    call.scratch = round_up(call.scratch, ALIGNMENT)
+
+
+# The walk for a window along one axis
+cdef void lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept:
+    cdef int which
+    choose(grid, 0 if job.whole else job.before + job.after)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
@@ -149,21 +187,17 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     for which in range(0 if grid.scattered else grid.dims):
         job.slabs *= grid.axes[which].length
     for which in range(OPERANDS):
-        call.data[which] = <char*>views[which].buf
-        set_operand(&job.operand[which], grid, which, request.swapped >> which & 1,
-                    op.writes and which != Y and views[which].buf == views[Y].buf)
-    job.operand[G].staged = job.operand[G].staged and op.reads_g
-    job.operand[Y].staged = job.operand[Y].staged and op.writes
-    set_source(job, grid, aligned(views[Y]))
-    set_tiles(job, grid, 1 if op.parts else request.threads)
-    call.tasks = job.slabs * grid.tiles
-    call.terms = round_up(exact_bytes(job), ALIGNMENT)
-    call.scratch = call.terms + scratch_of(job) * sizeof(real)
-    call.scratch = round_up(call.scratch, ALIGNMENT)
+        set_operand(&job.operand[which], grid, which)
+    job.operand[G].staged = job.operand[G].staged and job.op.reads_g
+    job.operand[Y].staged = job.operand[Y].staged and job.op.writes
+    set_source(job, grid, aligned)
+    set_tiles(job, grid, threads)
 
 
 # Elements that the walk has to itself; the offsets of a scattered inner axis are the last of them.
 cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
+    if job.box:
+        return box_scratch(job)
     if job.whole:
         return whole_scratch(job)
     return stream_scratch(job) if job.streamed else rows_scratch(job)
@@ -173,6 +207,8 @@ cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
 cdef Py_ssize_t exact_bytes(Job* job) noexcept:
     cdef Py_ssize_t reach = job.before + job.after
     job.waiting = job.positions = 0
+    if job.box:
+        return vicinity_bytes(job)
     if job.op.exact == NULL:
         return 0
     if job.streamed:
@@ -209,11 +245,31 @@ cdef void run(const Call* call, int parts, int threads, Totals* totals, char* me
              &totals[part] if totals else NULL, memory + part * call.scratch)
 
 
+# Leaves the axes along which a window holds more than one element; one of the others if there are none.
+cdef int keep_windows(Request* request, const Py_buffer* y) except -1:
+    cdef Py_ssize_t most
+    cdef int i, kept = 0
+    for i in range(request.count):
+        most = y.shape[request.axes[i]] - 1
+        if min(request.before, most) + min(request.after, most) >= <Py_ssize_t>LONGEST_WINDOW:
+            raise MemoryError("a window longer than any memory")
+        if most and request.before + request.after:
+            request.axes[kept] = request.axes[i]
+            kept += 1
+    if request.count == 0:
+        request.axes[0] = 0
+    if kept == 0:
+        request.before = request.after = 0
+    request.count = max(kept, 1)
+    return 0
+
+
 # Returns False, with nothing done, if `y` overlaps an input so that it cannot be written in place. `totals` are those
 # of an operator that writes no output.
 cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Totals* totals) except -1:
     cdef Call call
     cdef void* memory = NULL
+    cdef Box* box = NULL
     cdef Py_ssize_t elements = 1
     cdef int i, parts
     for i in range(views[Y].ndim):
@@ -229,19 +285,23 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
         request.before = request.after = 0
         request.scale = 0
         request.k = 1
-    request.before = min(request.before, views[Y].shape[request.axes[0]] - 1)
-    request.after = min(request.after, views[Y].shape[request.axes[0]] - 1)
-    if request.before + request.after >= <Py_ssize_t>LONGEST_WINDOW:
-        raise MemoryError("a window longer than any memory")
+    keep_windows(&request, views[Y])
+    call.box = NULL
+    if request.count > 1:
+        box = call.box = <Box*>malloc(sizeof(Box))
+        if box == NULL:
+            raise MemoryError(f"{sizeof(Box)} bytes for a plan")
     prepare(&call, views, &request, op)
     parts = <int>min(<Py_ssize_t>(op.parts if op.parts else request.threads), call.tasks)
     if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // parts:
         memory = malloc(parts * call.scratch + ALIGNMENT)
     if memory == NULL:
+        free(box)
         raise MemoryError(f"{parts} times {call.scratch} bytes of scratch")
     with nogil:
         run(&call, parts, min(request.threads, parts), totals, <char*>round_up(<Py_ssize_t>memory, ALIGNMENT))
     free(memory)
+    free(box)
     return True
 
 

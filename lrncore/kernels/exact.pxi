@@ -34,6 +34,9 @@ cdef inline Site site_of(const Around* around, const elem* x, const elem* g, Py_
     site.count = count
     site.position = around.first + i
     site.together = True
+    if around.vicinity:
+        site.position = place_of(around.vicinity, x) + i
+        return site
     if around.row:
         site.lowest = site.highest = around.channel
         return site
@@ -96,9 +99,11 @@ cdef inline Py_ssize_t last_in(const Site* site, Py_ssize_t after) noexcept nogi
     return min(after, site.around.channels - 1 - (site.lowest if site.together else 0))
 
 
-cdef Wide squares_around(const Site* site) noexcept nogil:
+cdef Wide squares_around(const Formula* f, const Site* site) noexcept nogil:
     cdef Wide total = wide_of(wide_splat(0))
     cdef Py_ssize_t d
+    if site.around.vicinity:
+        return box_sum(site.around.vicinity, f, SQUARES, site.around.vicinity.row, site.position)
     for d in range(first_in(site, site.around.before), last_in(site, site.around.after) + 1):
         total = wide_plus(total, square_at(site, d))
     return total
@@ -115,7 +120,7 @@ cdef inline Wide sum_of(const Formula* f, Wide total) noexcept nogil:
 
 # y
 cdef wide normalized_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef Wide s = sum_of(f, squares_around(site))
+    cdef Wide s = sum_of(f, squares_around(f, site))
     cdef Wide x = wide_of(load_wide(site.x, site.count))
     return wide_value(wide_times(x, wide_power(s, f.exact_beta)))
 
@@ -125,17 +130,22 @@ cdef inline Wide slope_of(const Formula* f, Wide s) noexcept nogil:
     return wide_over(wide_times(number(f.exact_scale), number(-2 * f.beta)), s)
 
 
-# The derivative of y along dx, the operand g
-cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
+cdef Wide products_around(const Formula* f, const Site* site) noexcept nogil:
     cdef const Around* around = site.around
-    cdef Wide products = number(0), s = sum_of(f, squares_around(site)), x, dx
+    cdef Wide total = number(0), x
     cdef Py_ssize_t d
+    if around.vicinity:
+        return box_sum(around.vicinity, f, SECOND, around.vicinity.row, site.position)
     for d in range(first_in(site, around.before), last_in(site, around.after) + 1):
         x = wide_of(neighbours(site, &around.x, site.x, d))
-        dx = wide_of(neighbours(site, &around.g, site.g, d))
-        products = wide_plus(products, wide_times(x, dx))
-    x = wide_of(load_wide(site.x, site.count))
-    dx = wide_of(load_wide(site.g, site.count))
+        total = wide_plus(total, wide_times(x, wide_of(neighbours(site, &around.g, site.g, d))))
+    return total
+
+
+# The derivative of y along dx, the operand g
+cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
+    cdef Wide s = sum_of(f, squares_around(f, site)), products = products_around(f, site)
+    cdef Wide x = wide_of(load_wide(site.x, site.count)), dx = wide_of(load_wide(site.g, site.count))
     if f.beta == 0:
         return wide_value(dx)
     dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products))
@@ -144,7 +154,7 @@ cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
 
 # The terms of the parameters' derivatives
 cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept nogil:
-    cdef Wide total = squares_around(site), s = sum_of(f, total), t
+    cdef Wide total = squares_around(f, site), s = sum_of(f, total), t
     cdef double of_scale[MOST_LANES]
     cdef double of_beta[MOST_LANES]
     cdef double of_k[MOST_LANES]

@@ -82,7 +82,7 @@ cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept no
 
 # t without its factor x[c], and g s^-beta
 cdef Wide term_at(const Formula* f, const Site* site, Wide* share) noexcept nogil:
-    cdef Wide s = sum_of(f, squares_around(site))
+    cdef Wide s = sum_of(f, squares_around(f, site))
     share[0] = wide_times(wide_of(load_wide(site.g, site.count)), wide_power(s, f.exact_beta))
     return wide_times(wide_times(wide_of(load_wide(site.x, site.count)), slope_of(f, s)), share[0])
 
@@ -239,13 +239,15 @@ cdef void combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=gradient_at, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
     cdef Stretch* stretch = &lines.around.stretch
     cdef Py_ssize_t line
-    if lines.around.row and stretch.most:
+    if lines.around.row and stretch.most and not lines.around.vicinity:
         if stretch.rows == 0:
             stretch.first = lines.around.channel
         stretch.rows = lines.around.channel + 1 - stretch.first
         return
     for line in range(lines.count):
-        if lines.around.row:
+        if lines.around.vicinity:
+            combine_box(&redo, lines.length)
+        elif lines.around.row:
             combine_row(&redo, lines.length)
         else:
             combine_positions(&redo, lines.length)

@@ -137,14 +137,14 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         grid.dims -= 1
 
 
-cdef void set_operand(Operand* operand, const Grid* grid, int which, bint swapped, bint overwritten) noexcept nogil:
+cdef void set_operand(Operand* operand, const Grid* grid, int which) noexcept nogil:
     operand.channel = grid.channel.stride[which]
-    operand.swapped = swapped
     # in a stream, the elements of a slab that is not adjacent are single channels
     operand.inner = grid.inner.stride[which]
     if grid.streamed and grid.inner.length == 1:
         operand.inner = operand.channel
-    operand.staged = swapped or overwritten or grid.scattered or operand.inner != <Py_ssize_t>sizeof(elem)
+    operand.staged = (operand.swapped or operand.overwritten or grid.scattered
+                      or operand.inner != <Py_ssize_t>sizeof(elem))
 
 
 # The bytes from an operand's first element to number `index` of its first `dims` outer axes

@@ -13,7 +13,11 @@ cdef struct Operand:
     Py_ssize_t channel      # bytes from one channel to the next
     Py_ssize_t inner        # bytes from one inner element to the next
     bint swapped
+    bint overwritten        # by the output
     bint staged
+
+
+cdef struct Box
 
 
 cdef struct Job:
@@ -37,9 +41,11 @@ cdef struct Job:
     Py_ssize_t tile         # elements of the inner axis that are walked at a time
     Py_ssize_t chunk        # stream: positions of a chunk, at most
     Operand operand[OPERANDS]
+    const Box* box          # where windows are along several axes, or NULL
 
 
-# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab
+# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab, or both
+# (box)
 cdef struct Piece:
     char* at[OPERANDS]
     Py_ssize_t pitch[OPERANDS]  # bytes from slab to slab
@@ -100,6 +106,7 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.x.ring = around.g.ring = NULL
     around.x.ring_bytes = around.g.ring_bytes = 0
     around.terms = room.terms
+    around.vicinity = NULL
     around.stretch.rows = 0
     around.stretch.most = job.waiting
     around.stretch.apart = job.positions

@@ -126,6 +126,8 @@ cdef extern from "power_any.h" nogil:
     bint may_have_nonfinite(vec sum) noexcept
     vec held(vec v) noexcept
     vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
+    bint SHIFTS_LANES
+    vec lanes_before(vec before, vec v, int by) noexcept
     bint UNLIKELY(bint condition) noexcept
 
 
@@ -204,4 +206,7 @@ include "walk_rows.pxi"
 include "walk_stream.pxi"
 include "walk_whole.pxi"
 include "grid.pxi"
+include "box.pxi"
+include "exact_box.pxi"
+include "walk_box.pxi"
 include "entry.pxi"

@@ -24,6 +24,9 @@ cdef struct Stretch:
     Py_ssize_t apart        # stream: positions that there is room for in `Around.terms`
 
 
+cdef struct Vicinity
+
+
 # Where the neighbours of a line's elements are
 cdef struct Around:
     Py_ssize_t channels
@@ -37,6 +40,7 @@ cdef struct Around:
     Neighbours g
     Wide* terms             # room for those of a stretch
     Stretch stretch
+    Vicinity* vicinity      # of windows along several axes (exact_box.pxi), or NULL
 
 
 # The sets of windows of an operator
@@ -77,6 +81,7 @@ cdef struct Lines:
     elem* y
     real* t                 # ready: what `late` adds up,
     real* gp                # and keeps
+    real* along[SETS]       # boxes: where sums along a row go
     real* factors[SETS]     # whole windows: what x, or g, and x are multiplied with,
     bint beyond             # unless a sum is out of range
     Py_ssize_t ahead        # far: elements to the line of x, and of g, that is prefetched

@@ -21,11 +21,16 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
     cdef const elem* x = lines.x
     cdef const real* gp = lines.gp
     cdef elem* y = lines.y
-    cdef Py_ssize_t line, i, shift = 0, length = lines.length
+    cdef Py_ssize_t line, i, j, shift = 0, length = lines.length
     cdef Spot at
     open_windows(&windows, f, lines, SECOND, how, constant_taps)
     for line in range(lines.count):
         i = at.mask = 0
+        while not far and how.source != MASKED and length >= LANES and i < length:
+            j = min(i, length - LANES)
+            at.i = j + shift
+            seen = combine_vector(x + j, y + j, gp + j, sum_vector(&windows, at), minus_slope, far, 0, seen)
+            i += LANES
         at.part = first_part(y, length, far)
         while i < length:
             at.i = i + shift
@@ -63,7 +68,7 @@ cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 cdef Operator BACKWARD = Operator(
-    enter=square, climb=climb, pile=NULL, add=NULL, factors=NULL,
+    enter=square, climb=climb, along=sum_along, pile=NULL, add=NULL, factors=NULL,
     ready=gains, late=combine, exact=combine_rows, takes_entering=True, narrow=narrow_for_terms,
     entering=1, raised=1, steep_quotient=False, any_power=False, reads_g=True, g_enters=False, writes=True,
     parts=0,

@@ -75,6 +75,21 @@ cdef void climb_pairs(const Lines* lines, int first, int last, Py_ssize_t length
                 i += LANES
 
 
+cdef void sum_pairs_along(const Lines* lines, int first, int last, Py_ssize_t length) noexcept nogil:
+    cdef const Taps* high = &lines.taps[SQUARES]
+    cdef const Taps* low = &lines.taps[SECOND]
+    cdef Py_ssize_t i = 0
+    cdef Pair sum
+    cdef int j
+    while i < length:
+        sum = load_pair(high.line[0], low.line[0], i)
+        for j in range(1, high.count):
+            sum = plus_pair(sum, load_pair(high.line[j], low.line[j], i))
+        store(lines.along[SQUARES] + i, sum.high)
+        store(lines.along[SECOND] + i, sum.low)
+        i += LANES
+
+
 cdef void pile_pairs(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
                      Py_ssize_t apart) noexcept nogil:
     cdef const elem* x = lines.entering
@@ -183,8 +198,8 @@ cdef void normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept
 
 
 cdef Operator FORWARD_PAIRS = Operator(
-    enter=square_pairs, climb=climb_pairs, pile=pile_pairs, add=add_pairs_behind, factors=NULL,
-    ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
+    enter=square_pairs, climb=climb_pairs, along=sum_pairs_along, pile=pile_pairs, add=add_pairs_behind,
+    factors=NULL, ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
     narrow=narrow_for_forward,
     entering=2, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
     parts=0,
@@ -192,7 +207,7 @@ cdef Operator FORWARD_PAIRS = Operator(
 
 
 # The forward's operator for a beta and a window
-cdef const Operator* forward_operator(double beta, const Window* window) noexcept:
-    if fabs(beta) > (LONG_PAIRS_BEYOND if window.levels > 1 else PAIRS_BEYOND):
+cdef const Operator* forward_operator(double beta, int levels) noexcept:
+    if fabs(beta) > (LONG_PAIRS_BEYOND if levels > 1 else PAIRS_BEYOND):
         return &FORWARD_PAIRS
     return &FORWARD

@@ -13,6 +13,7 @@ ctypedef void (*Narrow)(const Formula* f, Py_ssize_t size, Exponents* reach) noe
 cdef struct Operator:
     Hook enter          # a line of the inputs is here: makes the newest line of the sets that enter
     Climb climb         # makes those of their levels
+    Climb along         # walk_box: sums windows within a line
     Pile pile           # walk_whole: adds `rows` rows of what enters, `apart` elements apart, to sums,
     Add add             # and to sums those `behind` elements behind them
     Factors factors     # makes p, and more, of the sums; False if some are out of range. NULL: `ready` takes the sums
@@ -35,9 +36,10 @@ cdef inline int sets_of(const Operator* op) noexcept nogil:
     return op.entering + (op.late != NULL)
 
 
-cdef void set_formula(Formula* f, const Request* request, const Operator* op, int levels) noexcept nogil:
+# `size` elements are in a window at most.
+cdef void set_formula(Formula* f, const Request* request, const Operator* op, Py_ssize_t size,
+                      int levels) noexcept nogil:
     cdef Exponents reach
-    cdef Py_ssize_t size = request.before + request.after + 1
     f.scale = <real>request.scale
     f.k = <real>request.k
     f.slope = <real>ldexp(2 * request.scale * request.beta, -RAISED * op.raised)

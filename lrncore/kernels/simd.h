@@ -71,6 +71,7 @@ typedef uint32_t bits_t;
 #define HAS_WORD_PERMUTE 1   /* any order of 16-bit words */
 #define HAS_TABLES 1         /* lookup of all float lanes at once in a table of two registers, */
 #define HAS_PERMUTE_2 1      /* in one instruction */
+#define HAS_LANE_SHIFTS 1    /* two vectors side by side, shifted by lanes: cheaper than a load across cache lines */
 
 /* AVX2, in vectors of 32 bytes */
 #elif defined(LRN_X86) && defined(__AVX2__)
@@ -337,6 +338,29 @@ INLINE vec product_error(vec a, vec b, vec product)
     return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
 #endif
 }
+
+/* The lanes `by` (1 to 4) before those of v, where `before` is the vector before it */
+#if defined(HAS_LANE_SHIFTS) && VECTOR_BYTES == 64
+#define SHIFTS_LANES 1
+INLINE vec lanes_before(vec before, vec v, int by)
+{
+#define SHIFTED(by) from_bits((ivec)X86_BITS(alignr_epi)((x86_bits)v, (x86_bits)before, LANES - by))
+    switch (by) {
+    case 1: return SHIFTED(1);
+    case 2: return SHIFTED(2);
+    case 3: return SHIFTED(3);
+    default: return SHIFTED(4);
+    }
+#undef SHIFTED
+}
+#else
+#define SHIFTS_LANES 0
+INLINE vec lanes_before(vec before, vec v, int by)
+{
+    (void)before, (void)by;
+    return v;
+}
+#endif
 
 /* v where the bits of `mask` are set, 0 elsewhere */
 INLINE vec keep(vec v, vec mask)

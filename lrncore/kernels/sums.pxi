@@ -268,3 +268,56 @@ cdef void climb(const Lines* lines, int first, int last, Py_ssize_t length) noex
                         store(above + i, load(below + i) + load(earlier + i) + load(earliest + i))
                         i += LANES
                 begin = some
+
+
+# Where the taps of 3 or 5 places lie side by side, loads of whole vectors and shifts take the place of loads across
+# cache lines.
+cdef inline void sum_adjacent_loop(const Taps* taps, int count, real* to, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef vec before = load(taps.line[0] - LANES), v, even, odd
+    while i < length:
+        v = load(taps.line[0] + i)
+        even = v + lanes_before(before, v, 2)
+        odd = lanes_before(before, v, 1)
+        if count == 5:
+            even = even + lanes_before(before, v, 4)
+            odd = odd + lanes_before(before, v, 3)
+        store(to + i, even + odd)
+        before = v
+        i += LANES
+
+
+cdef inline void sum_along_loop(const Taps* taps, int count, real* to, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef vec even, odd
+    cdef int j
+    while i < length:
+        even = load(taps.line[0] + i)
+        if count > 1:
+            odd = load(taps.line[1] + i)
+            for j in range(2, count - 1, 2):
+                even = even + load(taps.line[j] + i)
+                odd = odd + load(taps.line[j + 1] + i)
+            if count & 1:
+                even = even + load(taps.line[count - 1] + i)
+            even = even + odd
+        store(to + i, even)
+        i += LANES
+
+
+# Windows along a row itself (box.pxi): the sums of the taps of sets `first` to `last` - 1
+cdef void sum_along(const Lines* lines, int first, int last, Py_ssize_t length) noexcept nogil:
+    cdef const Taps* taps
+    cdef int which
+    for which in range(first, last):
+        taps = &lines.taps[which]
+        if SHIFTS_LANES and taps.count == 5 and taps.levels == 1 and taps.line[0] - taps.line[1] == 1:
+            sum_adjacent_loop(taps, 5, lines.along[which], length)
+        elif SHIFTS_LANES and taps.count == 3 and taps.levels == 1 and taps.line[0] - taps.line[1] == 1:
+            sum_adjacent_loop(taps, 3, lines.along[which], length)
+        elif taps.count == 5:
+            sum_along_loop(taps, 5, lines.along[which], length)
+        elif taps.count == 3:
+            sum_along_loop(taps, 3, lines.along[which], length)
+        else:
+            sum_along_loop(taps, taps.count, lines.along[which], length)

@@ -1,0 +1,255 @@
+# The walk for windows over several axes (box.pxi): along the first of them, a row at a time, by the timeline of
+# walk_rows. Where that has a line that enters, here it is summed along its own axes first, and so is what `ready` makes
+# for the reflected windows:
+#
+#     step   enters    is summed along itself    ready          late
+#      0     x[0]      squares of 0
+#      1     x[1]      squares of 1
+#      2     x[2]      squares of 2, t of 0      windows of 0
+#      3     x[3]      squares of 3, t of 1      windows of 1
+#      4     x[4]      squares of 4, t of 2      windows of 2   reflected windows of 0
+#      ...
+#
+# The hooks see lines without the zeros between them, the sums whole rows with.
+
+cdef enum:
+    INPUTS = 3
+
+
+cdef struct BoxRows:
+    Rows rows
+    Shape shape
+    real* input[SETS][INPUTS]       # of the passes along a row: of the first, and of the others in turn
+    real* level[SETS][MAX_LEVELS]   # theirs, above the first
+    Py_ssize_t pitch[OPERANDS]      # bytes from line to line
+
+
+cdef Py_ssize_t box_scratch(const Job* job) noexcept nogil:
+    cdef Shape shape
+    cdef Py_ssize_t buffers = sets_of(job.op) * (levels_along(job.box) - 1 + min(job.box.passes, <int>INPUTS))
+    shape_row(job.box, job.box.batch, job.box.tile, &shape)
+    return rows_with(job, x_depth(job), g_depth(job)) * row_pitch(shape.size) + buffers * padded(&shape)
+
+
+cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* scratch) noexcept nogil:
+    cdef const Shape* shape = &box.shape
+    cdef int which, level
+    shape_row(job.box, piece.count, piece.length, &box.shape)
+    clear(scratch, box_scratch(job))
+    for which in range(sets_of(job.op)):
+        for level in range(min(job.box.passes, <int>INPUTS)):
+            box.input[which][level] = scratch + shape.lead
+            scratch += padded(shape)
+        for level in range(1, levels_along(job.box)):
+            box.level[which][level] = scratch + shape.lead
+            scratch += padded(shape)
+    take_rows(job, &box.rows, row_pitch(shape.size), scratch)
+    for which in range(OPERANDS):
+        box.pitch[which] = shape.pitch * <Py_ssize_t>sizeof(elem)
+        if not job.operand[which].staged and job.box.sides > 1 + job.box.together:
+            box.pitch[which] = job.box.side[job.box.sides - 2 - job.box.together].stride[which]
+
+
+# A row comes into scratch, or leaves it.
+cdef void pass_row(const Job* job, const Shape* shape, int which, char* at, elem* row, bint leave) noexcept nogil:
+    cdef const Box* box = job.box
+    cdef Operand operand = job.operand[which]
+    cdef int last = box.sides - 1, i
+    cdef Py_ssize_t runs = 1, run, rest, along, place, offset
+    operand.inner = box.side[last].stride[which]
+    for i in range(last):
+        runs *= shape.length[i]
+    for run in range(runs):
+        rest = run
+        place = offset = 0
+        for i in range(last - 1, -1, -1):
+            along = rest % shape.length[i]
+            rest //= shape.length[i]
+            place += along * shape.apart[i]
+            offset += along * box.side[i].stride[which]
+        if leave:
+            scatter(&operand, row + place, at + offset, NULL, shape.length[last])
+        else:
+            gather(&operand, at + offset, NULL, row + place, shape.length[last])
+
+
+# Row c, the newest, after it has come into scratch if it has to
+cdef inline elem* box_arrived(const Job* job, const BoxRows* box, const Piece* piece, int which,
+                              Py_ssize_t c) noexcept nogil:
+    cdef elem* row = row_of(job, &box.rows, piece, which, c, 0)
+    if job.operand[which].staged:
+        pass_row(job, &box.shape, which, piece.at[which] + c * job.operand[which].channel, row, False)
+    return row
+
+
+# Calls a hook on the lines of a row, group by group.
+cdef void on_lines(const Job* job, const Shape* shape, Hook hook, Lines* lines) noexcept nogil:
+    cdef Py_ssize_t number, place, size = sizeof(elem)
+    cdef Py_ssize_t offsets[OPERANDS]
+    cdef Lines group
+    cdef int which, i
+    lines.count = shape.count
+    lines.length = shape.line
+    lines.around.vicinity.group = <const char*>lines.x
+    lines.around.vicinity.place = 0
+    if shape.groups == 1:
+        hook(&job.formula, lines)
+        return
+    for number in range(shape.groups):
+        locate_group(job.box, shape, number, &place, offsets)
+        for which in range(OPERANDS):
+            if job.operand[which].staged:
+                offsets[which] = place * size
+        group = lines[0]
+        lines.around.vicinity.group = <const char*>lines.x + offsets[X]
+        lines.around.vicinity.place = place
+        group.entering = <const elem*>(<const char*>lines.entering + offsets[X])
+        group.entering_g = <const elem*>(<const char*>lines.entering_g + offsets[G])
+        group.x = <const elem*>(<const char*>lines.x + offsets[X])
+        group.g = <const elem*>(<const char*>lines.g + offsets[G])
+        group.y = <elem*>(<char*>lines.y + offsets[Y])
+        group.t = lines.t + place
+        group.gp = lines.gp + place
+        for which in range(SETS):
+            group.taps[which].level[0] = lines.taps[which].level[0] + place
+            for i in range(job.window.taps):
+                group.taps[which].line[i] = lines.taps[which].line[i] + place
+        hook(&job.formula, &group)
+
+
+cdef inline int input_of(int number) noexcept nogil:
+    return 2 - (number & 1) if number else 0
+
+
+# Sums along the row itself, of sets `first` to `last` - 1, into their newest rows; reflected windows are those of what
+# is late.
+cdef void sum_row(const Job* job, BoxRows* box, int first, int last, bint reflected, Lines* lines) noexcept nogil:
+    cdef const Shape* shape = &box.shape
+    cdef const Side* side
+    cdef Taps* taps
+    cdef Py_ssize_t apart, ahead
+    cdef int number, which, i
+    lines.count = 1
+    for number in range(job.box.passes):
+        side = &job.box.side[job.box.summed[number]]
+        apart = shape.apart[job.box.summed[number]]
+        ahead = (side.before if reflected else side.after) * apart
+        for which in range(first, last):
+            taps = &lines.taps[which]
+            taps.count = side.window.taps
+            taps.levels = side.window.levels
+            taps.level[0] = box.input[which][input_of(number)]
+            for i in range(1, taps.levels):
+                taps.level[i] = box.level[which][i]
+                taps.earlier[i][0] = taps.level[i - 1] - side.window.span[i - 1] * apart
+                taps.earlier[i][1] = taps.level[i - 1] - 2 * side.window.span[i - 1] * apart
+            for i in range(taps.count):
+                taps.line[i] = taps.level[side.window.level[i]] + ahead - side.window.lag[i] * apart
+            lines.along[which] = ring_row(&box.rows.sums[which][0], 0)
+            if number < job.box.passes - 1:
+                lines.along[which] = box.input[which][input_of(number + 1)]
+        job.op.climb(lines, first, last, shape.size + ahead)
+        job.op.along(lines, first, last, shape.size)
+
+
+# A new newest row of sets `first` to `last` - 1, and the windows that end there. It is zero behind the last row.
+cdef void next_row(const Job* job, BoxRows* box, int first, int last, bint inside, Py_ssize_t r,
+                   Lines* lines) noexcept nogil:
+    cdef int which, level
+    for which in range(first, last):
+        for level in range(job.window.levels):
+            advance(&box.rows.sums[which][level])
+    if inside:
+        sum_row(job, box, first, last, first == SECOND, lines)
+    for which in range(first, last):
+        if not inside:
+            clear(ring_row(&box.rows.sums[which][0], 0), box.shape.size)
+        aim_at_rows(&job.window, box.rows.sums[which], box.rows.zeros, r, &lines.taps[which])
+        lines.taps[which].count = job.window.taps
+        lines.taps[which].levels = job.window.levels
+    lines.count = 1
+    job.op.climb(lines, first, last, box.shape.size)
+
+
+cdef inline void stand_at(Vicinity* vicinity, Py_ssize_t row, const Lines* lines) noexcept nogil:
+    vicinity.row = row
+    vicinity.at[X] = <const char*>lines.x
+    vicinity.at[G] = <const char*>lines.g
+
+
+cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcept nogil:
+    cdef const Operator* op = job.op
+    cdef Py_ssize_t r, c, o
+    cdef BoxRows box
+    cdef Rows* rows = &box.rows
+    cdef Lines lines
+    cdef Around around = around_of(job, room)
+    cdef Vicinity vicinity
+    cdef int which
+    take_box_rows(job, piece, &box, room.scratch)
+    if job.operand[X].staged:
+        around.x = around_ring(&rows.staged[X])
+    if job.operand[G].staged:
+        around.g = around_ring(&rows.staged[G])
+    around.vicinity = &vicinity
+    set_vicinity(&vicinity, job, &box.shape, &around)
+    lines.around = &around
+    lines.totals = room.totals
+    lines.x_pitch = box.pitch[X]
+    lines.g_pitch = box.pitch[G]
+    lines.y_pitch = box.pitch[Y]
+    lines.pitch = box.shape.pitch
+    lines.period = lines.ahead = lines.g_ahead = 0
+    lines.source = STORED
+    lines.far = False
+    lines.x = lines.g = lines.entering = lines.entering_g = NULL
+    lines.y = NULL
+    lines.t = lines.gp = NULL
+
+    for r in range(job.channels + job.after + job.behind):
+        c = r - job.after
+        o = c - job.behind
+        advance(&rows.staged[X])
+        if op.g_enters or c >= 0:
+            advance(&rows.staged[G])
+        if c < job.channels:
+            if r < job.channels:
+                lines.entering = box_arrived(job, &box, piece, X, r)
+                if op.g_enters:
+                    lines.entering_g = box_arrived(job, &box, piece, G, r)
+                for which in range(op.entering):
+                    lines.taps[which].level[0] = box.input[which][0]
+                on_lines(job, &box.shape, op.enter, &lines)
+            next_row(job, &box, 0, op.entering, r < job.channels, r, &lines)
+        if c < 0:
+            continue
+
+        if c < job.channels:
+            lines.x = row_of(job, rows, piece, X, c, job.after)
+            if op.g_enters:
+                lines.g = row_of(job, rows, piece, G, c, job.after)
+            elif op.reads_g:
+                lines.g = box_arrived(job, &box, piece, G, c)
+            if op.late:
+                advance(&rows.gain)
+                lines.t = box.input[SECOND][0]
+                lines.gp = ring_row(&rows.gain, 0)
+            else:
+                lines.y = row_of(job, rows, piece, Y, c, 0)
+            stand_at(&vicinity, c, &lines)
+            on_lines(job, &box.shape, op.ready, &lines)
+        elif op.late:
+            advance(&rows.gain)
+
+        if op.late:
+            next_row(job, &box, SECOND, SETS, c < job.channels, c, &lines)
+            if o < 0:
+                continue
+            lines.x = row_of(job, rows, piece, X, o, job.after + job.behind)
+            lines.g = row_of(job, rows, piece, G, o, job.behind)
+            lines.gp = ring_row(&rows.gain, job.behind)
+            lines.y = row_of(job, rows, piece, Y, o, 0)
+            stand_at(&vicinity, o, &lines)
+            on_lines(job, &box.shape, op.late, &lines)
+        if job.operand[Y].staged:
+            pass_row(job, &box.shape, Y, piece.at[Y] + o * job.operand[Y].channel, lines.y, True)
