@@ -130,7 +130,7 @@ cdef inline bint side_adjacent(const Side* side, Py_ssize_t apart) noexcept nogi
 
 
 # The sides of a row from the window axes but the first, and of the outer axes of the grid one of adjacent elements.
-cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* request) noexcept:
+cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* request, int threads) noexcept:
     cdef Py_ssize_t item = sizeof(elem), row
     cdef Side* side
     cdef Side other
@@ -170,6 +170,10 @@ cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* r
         box.together = (side_adjacent(side - 1, side.length * item) and side_adjacent(side, item)
                         or side.length < BOX_LINE_VECTORS * LANES)
     box.tile = side.length
+    if box.tiled and grid.dims == 0 and side.length >= 2 * LANES:
+        # one image: a piece of its channels for each thread
+        box.tile = round_up((side.length + threads - 1) // threads, LANES)
+        box.together = box.together and box.tile >= side.length
     row = 1
     for i in range(box.sides):
         row *= box.side[i].length + margin_of(&box.side[i])
@@ -182,7 +186,8 @@ cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* r
             box.summed[i] += 1
         take_nearest(grid, &box.side[0])
         box.batched = True
-        box.batch = min(box.side[0].length, max(BOX_ROW_BYTES // (row * item), <Py_ssize_t>1))
+        box.batch = max(BOX_ROW_BYTES // (row * item), <Py_ssize_t>1)
+        box.batch = min(box.batch, (box.side[0].length + threads - 1) // threads)
 
 
 # The most elements that a window has along a row

@@ -149,7 +149,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_grid(&call.grid, views, request)
     job.box = call.box
     if call.box:
-        choose_sides(call.box, &call.grid, views, request)
+        choose_sides(call.box, &call.grid, views, request, 1 if op.parts else request.threads)
         size = min(size, job.channels) * elements_along(call.box)
         levels = max(levels, levels_along(call.box))
     job.whole = (job.box == NULL and job.channels >= WHOLE_CHANNELS

@@ -21,16 +21,11 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
     cdef const elem* x = lines.x
     cdef const real* gp = lines.gp
     cdef elem* y = lines.y
-    cdef Py_ssize_t line, i, j, shift = 0, length = lines.length
+    cdef Py_ssize_t line, i, shift = 0, length = lines.length
     cdef Spot at
     open_windows(&windows, f, lines, SECOND, how, constant_taps)
     for line in range(lines.count):
         i = at.mask = 0
-        while not far and how.source != MASKED and length >= LANES and i < length:
-            j = min(i, length - LANES)
-            at.i = j + shift
-            seen = combine_vector(x + j, y + j, gp + j, sum_vector(&windows, at), minus_slope, far, 0, seen)
-            i += LANES
         at.part = first_part(y, length, far)
         while i < length:
             at.i = i + shift

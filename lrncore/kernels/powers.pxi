@@ -93,6 +93,7 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
                 inside = normalize_vector(x, y, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
                 i = at.part
             at.part = 0
+            # a line's last vector overlaps the one before: quicker than a part of one
             while not far and how.source != MASKED and length >= LANES and i < length:
                 j = min(i, length - LANES)
                 at.i = j + shift
@@ -128,7 +129,7 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
     cdef const elem* g = lines.g
     cdef real* gp = lines.gp
     cdef real* t = lines.t
-    cdef Py_ssize_t line, i, j, shift = 0, length = lines.length, g_ahead = lines.g_ahead
+    cdef Py_ssize_t line, i, shift = 0, length = lines.length, g_ahead = lines.g_ahead
     cdef bint whole = kind == THREE_QUARTERS
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how, constant_taps)
@@ -137,12 +138,6 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
         at.part = part_of(length)
         if whole:
             at.part = 0
-            while how.source != FAR and how.source != MASKED and length >= LANES and i < length:
-                j = min(i, length - LANES)
-                at.i = j + shift
-                inside = gains_vector(held(load_elements(x + j)), held(load_elements(g + j)), gp + j, t + j,
-                                      sum_under_power(&windows, at), kind, &to, inside)
-                i += LANES
             while i <= length - LANES:
                 if how.source == FAR:
                     prefetch(g + i + g_ahead)

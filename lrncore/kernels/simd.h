@@ -316,10 +316,16 @@ INLINE vec held(vec v)
 /* v in the first `count` lanes, `others` in the rest */
 PART vec first_lanes(vec v, vec others, ptrdiff_t count)
 {
+#if defined(HAS_MASK_REGISTERS)
+    return (vec)X86(mask_mov)(others, TAIL_MASK(count), v);
+#elif defined(HAS_MASK_VECTORS)
+    return (vec)X86(blendv)(others, v, (vec)tail_mask(count));
+#else
     real lanes[LANES];
     store(lanes, others);
     store_part(lanes, v, count);
     return load(lanes);
+#endif
 }
 
 /* v with the lower half of its fraction cleared */

@@ -167,8 +167,12 @@ cdef void next_row(const Job* job, BoxRows* box, int first, int last, bint insid
         aim_at_rows(&job.window, box.rows.sums[which], box.rows.zeros, r, &lines.taps[which])
         lines.taps[which].count = job.window.taps
         lines.taps[which].levels = job.window.levels
-    lines.count = 1
-    job.op.climb(lines, first, last, box.shape.size)
+    if box.shape.groups == 1:
+        lines.count = box.shape.count
+        job.op.climb(lines, first, last, box.shape.line)
+    else:
+        lines.count = 1
+        job.op.climb(lines, first, last, box.shape.size)
 
 
 cdef inline void stand_at(Vicinity* vicinity, Py_ssize_t row, const Lines* lines) noexcept nogil:
