@@ -33,10 +33,12 @@ class Kernels(Protocol):
     """
 
     lanes: int
+    wide_lanes: int  # of a vector of doubles, in which elements out of range are recomputed
     forward: Callable[..., bool]  # x, y
     backward: Callable[..., bool]  # g, x, y
     tangent: Callable[..., bool]  # dx, x, y
     parameters: Callable[..., tuple[float, float, float]]  # g, x; for scale, beta and k
+    recomputed: Callable[[], int]  # vectors of doubles computed exactly since the import, each with a power
 
 
 def available() -> tuple[str, ...]:

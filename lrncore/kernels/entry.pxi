@@ -13,8 +13,8 @@ cdef struct Call:
     Box* box                # where windows are along several axes, or NULL
     char* data[OPERANDS]
     Py_ssize_t tasks        # tiles, or slabs of a stream
-    Py_ssize_t scratch      # bytes for one thread,
-    Py_ssize_t terms        # of which at their beginning for terms of recomputed gradients
+    Py_ssize_t scratch      # bytes for one thread: a count of recomputed vectors,
+    Py_ssize_t terms        # then up to here terms of recomputed gradients, and what the walk remembers
 
 
 # Tasks first to last - 1 on one thread's scratch
@@ -26,7 +26,9 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     cdef Py_ssize_t* offsets = NULL
     cdef Piece piece
     cdef Room room
-    room.terms = <Wide*>memory
+    room.recomputed = <Py_ssize_t*>memory
+    room.recomputed[0] = 0
+    room.terms = <Wide*>(memory + ALIGNMENT)
     room.scratch = <real*>(memory + call.terms)
     room.totals = totals
     if job.box:
@@ -170,7 +172,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
     else:
         lay_out_lines(job, &call.grid, aligned(views[Y]), 1 if op.parts else request.threads)
     call.tasks = job.slabs * call.grid.tiles
-    call.terms = round_up(exact_bytes(job), ALIGNMENT)
+    call.terms = ALIGNMENT + round_up(exact_bytes(job), ALIGNMENT)
     call.scratch = call.terms + scratch_of(job) * sizeof(real)
     call.scratch = round_up(call.scratch, ALIGNMENT)
 
@@ -264,12 +266,18 @@ cdef int keep_windows(Request* request, const Py_buffer* y) except -1:
     return 0
 
 
+# By all calls so far (`recomputed`)
+cdef Py_ssize_t recomputed_vectors = 0
+
+
 # Returns False, with nothing done, if `y` overlaps an input so that it cannot be written in place. `totals` are those
 # of an operator that writes no output.
 cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Totals* totals) except -1:
     cdef Call call
     cdef void* memory = NULL
     cdef Box* box = NULL
+    cdef char* first
+    global recomputed_vectors
     cdef Py_ssize_t elements = 1
     cdef int i, parts
     for i in range(views[Y].ndim):
@@ -298,8 +306,11 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     if memory == NULL:
         free(box)
         raise MemoryError(f"{parts} times {call.scratch} bytes of scratch")
+    first = <char*>round_up(<Py_ssize_t>memory, ALIGNMENT)
     with nogil:
-        run(&call, parts, min(request.threads, parts), totals, <char*>round_up(<Py_ssize_t>memory, ALIGNMENT))
+        run(&call, parts, min(request.threads, parts), totals, first)
+    for i in range(parts):
+        recomputed_vectors += (<Py_ssize_t*>(first + i * call.scratch))[0]
     free(memory)
     free(box)
     return True
@@ -411,5 +422,11 @@ def parameters(g, x, tuple axes not None, tuple spec not None, int threads, int 
     return whole.scale.sum + whole.scale.rest, whole.beta.sum + whole.beta.rest, whole.k.sum + whole.k.rest
 
 
-#: Lanes of a vector of this build's element type
+def recomputed():
+    """Return how many vectors of doubles were computed exactly, each with a power, since the import."""
+    return recomputed_vectors
+
+
+#: Lanes of a vector of this build's element type, and of one of doubles
 lanes = LANES
+wide_lanes = WIDE_LANES

@@ -118,11 +118,17 @@ cdef inline Wide sum_of(const Formula* f, Wide total) noexcept nogil:
     return wide_plus(number(f.exact_k), wide_times(number(f.exact_scale), total))
 
 
+# s^-beta, which is counted
+cdef inline Wide power_at(const Formula* f, const Site* site, Wide s) noexcept nogil:
+    site.around.recomputed[0] += 1
+    return wide_power(s, f.exact_beta)
+
+
 # y
 cdef wide normalized_at(const Formula* f, const Site* site) noexcept nogil:
     cdef Wide s = sum_of(f, squares_around(f, site))
     cdef Wide x = wide_of(load_wide(site.x, site.count))
-    return wide_value(wide_times(x, wide_power(s, f.exact_beta)))
+    return wide_value(wide_times(x, power_at(f, site, s)))
 
 
 # -2 scale beta / s
@@ -149,7 +155,7 @@ cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
     if f.beta == 0:
         return wide_value(dx)
     dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products))
-    return wide_value(wide_times(dx, wide_power(s, f.exact_beta)))
+    return wide_value(wide_times(dx, power_at(f, site, s)))
 
 
 # The terms of the parameters' derivatives
@@ -160,7 +166,7 @@ cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept no
     cdef double of_k[MOST_LANES]
     cdef Py_ssize_t lane
     t = wide_times(wide_of(load_wide(site.x, site.count)), wide_of(load_wide(site.g, site.count)))
-    t = wide_times(t, wide_power(s, f.exact_beta))
+    t = wide_times(t, power_at(f, site, s))
     store_wide(of_beta, wide_value(wide_times(t, wide_of(wide_log(s)))))
     # for beta 0, whose terms are 0, before the quotient overflows
     t = wide_over(wide_times(t, number(-f.beta)), s)

@@ -161,7 +161,7 @@ cdef void keep_term(Vicinity* v, const Formula* f, Py_ssize_t row, Py_ssize_t pl
             share = wide_of(wide_select(is_nan(wide_value(s)), wide_splat(NAN), g))
             term = wide_times(wide_times(wide_of(x), number(-f.beta)), share)
         else:
-            share = wide_times(wide_of(g), wide_power(s, f.exact_beta))
+            share = wide_times(wide_of(g), power_of_sum(f, v.around, s))
             term = wide_times(wide_times(wide_of(x), slope_of(f, s)), share)
         # none behind the line's end, where s is anything
         term.m = wide_between(term.m, 0, count) if count < WIDE_LANES else term.m

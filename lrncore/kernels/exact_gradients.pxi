@@ -83,7 +83,7 @@ cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept no
 # t without its factor x[c], and g s^-beta
 cdef Wide term_at(const Formula* f, const Site* site, Wide* share) noexcept nogil:
     cdef Wide s = sum_of(f, squares_around(f, site))
-    share[0] = wide_times(wide_of(load_wide(site.g, site.count)), wide_power(s, f.exact_beta))
+    share[0] = wide_times(wide_of(load_wide(site.g, site.count)), power_at(f, site, s))
     return wide_times(wide_times(wide_of(load_wide(site.x, site.count)), slope_of(f, s)), share[0])
 
 

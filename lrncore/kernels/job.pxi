@@ -59,6 +59,7 @@ cdef struct Room:
     real* scratch
     Wide* terms           # of recomputed gradients
     Totals* totals
+    Py_ssize_t* recomputed
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogil:
@@ -107,6 +108,7 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.x.ring_bytes = around.g.ring_bytes = 0
     around.terms = room.terms
     around.vicinity = NULL
+    around.recomputed = room.recomputed
     around.stretch.rows = 0
     around.stretch.most = job.waiting
     around.stretch.apart = job.positions

@@ -39,6 +39,7 @@ cdef struct Around:
     Neighbours x
     Neighbours g
     Wide* terms             # room for those of a stretch
+    Py_ssize_t* recomputed  # counts vectors whose power was evaluated exactly
     Stretch stretch
     Vicinity* vicinity      # of windows along several axes (exact_box.pxi), or NULL
 
