@@ -1,7 +1,6 @@
 # The calls of the Python face, and the one parallel loop.
 
 cdef enum:
-    MOST_WAITING = 16       # rows that wait to be recomputed, or as many as windows reach
     # threads, explicit: a thread wakes in some 10 us, the time of this many elements
     ELEMENTS_PER_THREAD = 4096
     ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
@@ -205,20 +204,18 @@ cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
     return stream_scratch(job) if job.streamed else rows_scratch(job)
 
 
-# Bytes that the recomputation of gradients has to itself; and how many rows wait for it, or positions are done together
+# Bytes that the recomputation of gradients has to itself; and how many positions of a stream are done together
 cdef Py_ssize_t exact_bytes(Job* job) noexcept:
     cdef Py_ssize_t reach = job.before + job.after
-    job.waiting = job.positions = 0
+    job.positions = 0
     if job.box:
         return vicinity_bytes(job)
-    if job.op.exact == NULL:
+    if not job.op.late:
         return 0
-    if job.streamed:
-        job.positions = min(job.chunk, plan_stream(job, job.tile).span) + reach * job.tile + 4 * WIDE_LANES
-        return 4 * job.positions * <Py_ssize_t>sizeof(double)
-    if not (job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged):
-        job.waiting = min(max(<Py_ssize_t>MOST_WAITING, reach), job.channels)
-    return (2 * job.waiting + reach) * <Py_ssize_t>sizeof(Wide)
+    if not job.streamed:
+        return row_terms(reach + 1, job.tile)
+    job.positions = min(job.chunk, plan_stream(job, job.tile).span) + reach * job.tile + 4 * WIDE_LANES
+    return 4 * job.positions * <Py_ssize_t>sizeof(double)
 
 
 # Where `ready` has its squares from

@@ -47,14 +47,17 @@ cdef inline Site site_of(const Around* around, const elem* x, const elem* g, Py_
     return site
 
 
-cdef inline const elem* neighbour(const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
-    cdef const char* there = <const char*>at + d * to.step
+cdef inline const elem* wrapped(const Neighbours* to, const char* at) noexcept nogil:
     if to.ring_bytes:
-        if there < to.ring:
-            there += to.ring_bytes
-        elif there >= to.ring + to.ring_bytes:
-            there -= to.ring_bytes
-    return <const elem*>there
+        if at < to.ring:
+            at += to.ring_bytes
+        elif at >= to.ring + to.ring_bytes:
+            at -= to.ring_bytes
+    return <const elem*>at
+
+
+cdef inline const elem* neighbour(const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+    return wrapped(to, <const char*>at + d * to.step)
 
 
 cdef inline Py_ssize_t channel_at(const Site* site, Py_ssize_t lane) noexcept nogil:
@@ -63,9 +66,14 @@ cdef inline Py_ssize_t channel_at(const Site* site, Py_ssize_t lane) noexcept no
     return channel_of(site.around, site.position + lane)
 
 
+# Are there channels `first` to `last` from those of all elements?
+cdef inline bint all_there(const Site* site, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    return site.together and site.lowest + first >= 0 and site.highest + last < site.around.channels
+
+
 # The elements `d` channels from those at `at`; zeros outside the slabs
 cdef inline wide neighbours(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
-    if site.together and site.lowest + d >= 0 and site.highest + d < site.around.channels:
+    if all_there(site, d, d):
         return load_wide(neighbour(to, at, d), site.count)
     return neighbours_inside(site, to, at, d)
 
@@ -85,11 +93,6 @@ cdef wide neighbours_inside(const Site* site, const Neighbours* to, const elem* 
     return v
 
 
-cdef inline Wide square_at(const Site* site, Py_ssize_t d) noexcept nogil:
-    cdef Wide v = wide_of(neighbours(site, &site.around.x, site.x, d))
-    return wide_times(v, v)
-
-
 # The first and the last channel of some window, from those of the elements
 cdef inline Py_ssize_t first_in(const Site* site, Py_ssize_t before) noexcept nogil:
     return -min(before, site.highest if site.together else site.around.channels - 1)
@@ -99,13 +102,53 @@ cdef inline Py_ssize_t last_in(const Site* site, Py_ssize_t after) noexcept nogi
     return min(after, site.around.channels - 1 - (site.lowest if site.together else 0))
 
 
-cdef Wide squares_around(const Formula* f, const Site* site) noexcept nogil:
-    cdef Wide total = wide_of(wide_splat(0))
+# The scale of the elements `first` to `last` channels from those at `at`
+cdef inline WideScale scale_around(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t first,
+                                   Py_ssize_t last) noexcept nogil:
+    cdef wide largest = wide_splat(0)
     cdef Py_ssize_t d
+    if NEEDS_SCALE:
+        for d in range(first, last + 1):
+            largest = wide_larger(largest, wide_magnitude(neighbours(site, to, at, d)))
+    return wide_scale_of(largest)
+
+
+cdef inline Wide squares_around(const Formula* f, const Site* site) noexcept nogil:
     if site.around.vicinity:
         return box_sum(site.around.vicinity, f, SQUARES, site.around.vicinity.row, site.position)
-    for d in range(first_in(site, site.around.before), last_in(site, site.around.after) + 1):
-        total = wide_plus(total, square_at(site, d))
+    return squares_in_window(site)
+
+
+cdef Wide squares_in_window(const Site* site) noexcept nogil:
+    cdef Py_ssize_t first = first_in(site, site.around.before), last = last_in(site, site.around.after), d
+    cdef const Neighbours* to = &site.around.x
+    cdef WideScale scale = scale_around(site, to, site.x, first, last)
+    cdef wide total = wide_splat(0), v
+    cdef const elem* at
+    if all_there(site, first, last):
+        at = neighbour(to, site.x, first)
+        for d in range(first, last + 1):
+            v = wide_downscaled(load_wide(at, site.count), scale)
+            total = wide_muladd(v, v, total)
+            at = wrapped(to, <const char*>at + to.step)
+    else:
+        for d in range(first, last + 1):
+            v = wide_downscaled(neighbours(site, to, site.x, d), scale)
+            total = wide_muladd(v, v, total)
+    return wide_upscaled(total, scale)
+
+
+# The sum of the products x g, which one scale of x and one of g would not fit
+cdef Wide products_around(const Formula* f, const Site* site) noexcept nogil:
+    cdef const Around* around = site.around
+    cdef Wide total = wide_of(wide_splat(0)), x, g
+    cdef Py_ssize_t d
+    if around.vicinity:
+        return box_sum(around.vicinity, f, SECOND, around.vicinity.row, site.position)
+    for d in range(first_in(site, around.before), last_in(site, around.after) + 1):
+        x = wide_of(neighbours(site, &around.x, site.x, d))
+        g = wide_of(neighbours(site, &around.g, site.g, d))
+        total = wide_plus(total, wide_times(x, g))
     return total
 
 
@@ -118,17 +161,16 @@ cdef inline Wide sum_of(const Formula* f, Wide total) noexcept nogil:
     return wide_plus(number(f.exact_k), wide_times(number(f.exact_scale), total))
 
 
-# s^-beta, which is counted
-cdef inline Wide power_at(const Formula* f, const Site* site, Wide s) noexcept nogil:
+# v s^-beta, which is counted
+cdef inline Wide powered(const Formula* f, const Site* site, Wide v, Wide s) noexcept nogil:
     site.around.recomputed[0] += 1
-    return wide_power(s, f.exact_beta)
+    return wide_times_power(v, s, &f.exact_beta)
 
 
 # y
 cdef wide normalized_at(const Formula* f, const Site* site) noexcept nogil:
     cdef Wide s = sum_of(f, squares_around(f, site))
-    cdef Wide x = wide_of(load_wide(site.x, site.count))
-    return wide_value(wide_times(x, power_at(f, site, s)))
+    return wide_value(powered(f, site, wide_of(load_wide(site.x, site.count)), s))
 
 
 # -2 scale beta / s
@@ -136,26 +178,14 @@ cdef inline Wide slope_of(const Formula* f, Wide s) noexcept nogil:
     return wide_over(wide_times(number(f.exact_scale), number(-2 * f.beta)), s)
 
 
-cdef Wide products_around(const Formula* f, const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef Wide total = number(0), x
-    cdef Py_ssize_t d
-    if around.vicinity:
-        return box_sum(around.vicinity, f, SECOND, around.vicinity.row, site.position)
-    for d in range(first_in(site, around.before), last_in(site, around.after) + 1):
-        x = wide_of(neighbours(site, &around.x, site.x, d))
-        total = wide_plus(total, wide_times(x, wide_of(neighbours(site, &around.g, site.g, d))))
-    return total
-
-
 # The derivative of y along dx, the operand g
 cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef Wide s = sum_of(f, squares_around(f, site)), products = products_around(f, site)
-    cdef Wide x = wide_of(load_wide(site.x, site.count)), dx = wide_of(load_wide(site.g, site.count))
+    cdef Wide s = sum_of(f, squares_around(f, site)), x, dx = wide_of(load_wide(site.g, site.count))
     if f.beta == 0:
         return wide_value(dx)
-    dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products))
-    return wide_value(wide_times(dx, power_at(f, site, s)))
+    x = wide_of(load_wide(site.x, site.count))
+    dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products_around(f, site)))
+    return wide_value(powered(f, site, dx, s))
 
 
 # The terms of the parameters' derivatives
@@ -166,7 +196,7 @@ cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept no
     cdef double of_k[MOST_LANES]
     cdef Py_ssize_t lane
     t = wide_times(wide_of(load_wide(site.x, site.count)), wide_of(load_wide(site.g, site.count)))
-    t = wide_times(t, power_at(f, site, s))
+    t = powered(f, site, t, s)
     store_wide(of_beta, wide_value(wide_times(t, wide_of(wide_log(s)))))
     # for beta 0, whose terms are 0, before the quotient overflows
     t = wide_over(wide_times(t, number(-f.beta)), s)
@@ -185,7 +215,7 @@ ctypedef wide (*Evaluate)(const Formula* f, const Site* site) noexcept nogil
 cdef struct Redo:
     const Formula* f
     Evaluate evaluate
-    const Around* around
+    Around* around
     const elem* x
     const elem* g
     elem* y
@@ -193,33 +223,19 @@ cdef struct Redo:
 
 # Recomputes the `wanted` ones of `count` elements, at most a vector, from the `i`th of the line on.
 cdef void recompute(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted) noexcept nogil:
-    cdef Py_ssize_t first, lane, some
-    cdef bint found
+    cdef Py_ssize_t first = 0, some
+    cdef wide_bits lanes
     cdef Site site
-    first = -WIDE_LANES
-    while first + WIDE_LANES < count:
-        first += WIDE_LANES
+    while first < count:
         some = min(count - first, <Py_ssize_t>WIDE_LANES)
-        found = False
-        for lane in range(first, first + some):
-            found = found or wanted[lane]
-        if not found:
-            continue
-        site = site_of(redo.around, redo.x, redo.g, i + first, some)
-        put_wanted(redo, i + first, some, wanted + first, redo.evaluate(redo.f, &site))
+        lanes = wide_lanes_of(wanted + first, some)
+        if any_lane(lanes):
+            site = site_of(redo.around, redo.x, redo.g, i + first, some)
+            put_wanted(redo, i + first, some, lanes, redo.evaluate(redo.f, &site))
+        first += WIDE_LANES
 
 
-# The wanted ones of `count` results, from the `i`th of the line on
-cdef void put_wanted(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted, wide v) noexcept nogil:
-    cdef real results[MOST_LANES]
-    cdef Py_ssize_t lane
-    cdef bint all = True
-    round_wide(results, v)
-    for lane in range(count):
-        all = all and wanted[lane]
-    if all:
-        store_elements_part(redo.y + i, load(results), count)
-        return
-    for lane in range(count):
-        if wanted[lane]:
-            set_elem(redo.y + i + lane, results[lane])
+# The wanted ones of `count` results, at most WIDE_LANES, from the `i`th of the line on; the others keep their bits.
+cdef inline void put_wanted(const Redo* redo, Py_ssize_t i, Py_ssize_t count, wide_bits wanted,
+                            wide v) noexcept nogil:
+    store_wide_elements(redo.y + i, wide_select(wanted, wide_with_one_nan(v), load_wide(redo.y + i, count)), count)

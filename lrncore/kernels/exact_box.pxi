@@ -59,7 +59,7 @@ cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Ar
     v.vectors = v.width // WIDE_LANES
     numbers = tables_of(job.op, job.box) * v.depth * v.width
     v.apart = numbers
-    v.numbers = <double*>around.terms
+    v.numbers = <double*>around.terms.kept
     v.stamps = <Py_ssize_t*>(v.numbers + numbers * <Py_ssize_t>(sizeof(Wide) // sizeof(wide)))
     v.opened = False
     for which in range(OPERANDS):
@@ -161,7 +161,8 @@ cdef void keep_term(Vicinity* v, const Formula* f, Py_ssize_t row, Py_ssize_t pl
             share = wide_of(wide_select(is_nan(wide_value(s)), wide_splat(NAN), g))
             term = wide_times(wide_times(wide_of(x), number(-f.beta)), share)
         else:
-            share = wide_times(wide_of(g), power_of_sum(f, v.around, s))
+            v.around.recomputed[0] += 1
+            share = wide_times_power(wide_of(g), s, &f.exact_beta)
             term = wide_times(wide_times(wide_of(x), slope_of(f, s)), share)
         # none behind the line's end, where s is anything
         term.m = wide_between(term.m, 0, count) if count < WIDE_LANES else term.m
@@ -256,13 +257,14 @@ cdef Wide box_sum(Vicinity* v, const Formula* f, int which, Py_ssize_t row, Py_s
 # The results of lines that are not finite
 cdef void combine_box(const Redo* redo, Py_ssize_t length) noexcept nogil:
     cdef Vicinity* v = redo.around.vicinity
-    cdef bint wanted[MOST_LANES]
+    cdef wide_bits wanted
     cdef Py_ssize_t i = 0, count, place
     cdef Wide sum
     cdef Site site
     while i < length:
         count = min(length - i, <Py_ssize_t>WIDE_LANES)
-        if any_not_finite(redo, i, count, wanted):
+        wanted = not_finite(redo, i, count)
+        if any_lane(wanted):
             site = site_of(redo.around, redo.x, redo.g, i, count)
             sum = box_sum(v, redo.f, SECOND, v.row, site.position)
             # of which its own t is a part, and has left its share

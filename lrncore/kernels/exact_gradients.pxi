@@ -1,69 +1,95 @@
 # Gradients of lines that left the range of the fast loops.
 #
-# A gradient adds up t of every channel whose window holds its own, and each t takes a power. So rows wait until there
-# are as many as a window has, or the last one is here, and each t is computed once for all that wait; in a stream once
-# for the positions of a chunk. Where an operand is staged rows cannot wait, for what they need is overwritten soon:
-# there each gradient computes every t that it adds up.
+# A gradient adds up t of every channel whose window holds its own, and each t takes a power. So each t is computed
+# once, for the first gradient that adds it up, and kept: of rows in a ring of as many as a reflected window has, in a
+# stream for the positions of a chunk.
 
-# Which lanes have what among the x and g that reach a gradient: all bits of a lane that has
+# What lanes have among the x and g that reach a gradient: the largest |x| and |g| but NaN, and a number that is NaN
+# where one of them is
 cdef struct Near:
-    wide_bits nan
-    wide_bits unbounded_x
-    wide_bits infinite_g
+    wide x
+    wide g
+    wide nan
+
+
+# `largest` and `nan` with the elements `first` to `last` channels from those at `at`
+cdef inline void look_around(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t first,
+                             Py_ssize_t last, wide* largest, wide* nan) noexcept nogil:
+    cdef Py_ssize_t d
+    cdef bint all = all_there(site, first, last)
+    cdef wide v, one = wide_splat(1)
+    cdef const elem* next = neighbour(to, at, first) if all else at
+    for d in range(first, last + 1):
+        v = wide_magnitude(load_wide(next, site.count) if all else neighbours(site, to, at, d))
+        largest[0] = wide_larger(largest[0], v)
+        nan[0] = nan[0] + wide_smaller(one, v)
+        next = wrapped(to, <const char*>next + to.step) if all else at
 
 
 cdef Near near_gradient(const Site* site) noexcept nogil:
     cdef const Around* around = site.around
-    cdef Py_ssize_t reach = around.before + around.after, d
+    cdef Py_ssize_t reach = around.before + around.after
     cdef Near near
-    cdef wide v
-    near.nan = near.unbounded_x = near.infinite_g = is_nan(wide_splat(0))
-    for d in range(first_in(site, reach), last_in(site, reach) + 1):
-        v = neighbours(site, &around.x, site.x, d)
-        near.nan = near.nan | is_nan(v)
-        near.unbounded_x = near.unbounded_x | wide_not_finite(v)
-    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
-        v = neighbours(site, &around.g, site.g, d)
-        near.nan = near.nan | is_nan(v)
-        near.infinite_g = near.infinite_g | is_infinite(v)
+    near.x = near.g = near.nan = wide_splat(0)
+    look_around(site, &around.x, site.x, first_in(site, reach), last_in(site, reach), &near.x, &near.nan)
+    look_around(site, &around.g, site.g, first_in(site, around.after), last_in(site, around.before), &near.g,
+                &near.nan)
     return near
 
 
-# dL/dx where some g are infinite, x is finite, and s > 0: only those g and the signs count.
+# dL/dx where some g are infinite, x is finite, and s > 0: only those g and the signs count. x g is NaN where x is 0.
 cdef wide infinite_gradient_at(const Formula* f, const Site* site) noexcept nogil:
     cdef const Around* around = site.around
-    cdef wide slope = wide_splat(-1 if f.beta > 0 else 1) * wide_sign(load_wide(site.x, site.count))
-    cdef wide g = load_wide(site.g, site.count), zero = wide_splat(0), dx = wide_select(is_infinite(g), g, zero)
-    cdef Py_ssize_t d
-    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
-        g = neighbours(site, &around.g, site.g, d)
-        dx = dx + wide_select(is_infinite(g), slope * wide_sign(neighbours(site, &around.x, site.x, d)) * g, zero)
-    return dx
+    cdef Py_ssize_t first = first_in(site, around.after), last = last_in(site, around.before), d
+    cdef bint all = all_there(site, first, last)
+    cdef const elem* x_at = neighbour(&around.x, site.x, first) if all else site.x
+    cdef const elem* g_at = neighbour(&around.g, site.g, first) if all else site.g
+    cdef wide sum = wide_splat(0), zero = wide_splat(0), own = load_wide(site.g, site.count), x, g
+    for d in range(first, last + 1):
+        x = load_wide(x_at, site.count) if all else neighbours(site, &around.x, site.x, d)
+        g = load_wide(g_at, site.count) if all else neighbours(site, &around.g, site.g, d)
+        sum = sum + wide_select(is_infinite(g), x * g, zero)
+        x_at = wrapped(&around.x, <const char*>x_at + around.x.step) if all else site.x
+        g_at = wrapped(&around.g, <const char*>g_at + around.g.step) if all else site.g
+    sum = sum * wide_splat(-1 if f.beta > 0 else 1) * wide_sign(load_wide(site.x, site.count))
+    return wide_select(is_infinite(own), own, zero) + sum
 
 
-# Takes out of `wanted`, and writes, what needs no power: results that a NaN reaches are NaN, and of infinite g the
-# signs decide. Every overflow in mixed-precision training makes whole arrays of them. `count` is at most WIDE_LANES.
-cdef void settle(const Redo* redo, Py_ssize_t i, Py_ssize_t count, bint* wanted) noexcept nogil:
+# Do the signs of infinite g decide? Where s > 0.
+cdef inline bint signs_decide(const Formula* f) noexcept nogil:
+    return f.exact_scale > 0 and f.exact_k > 0
+
+
+# Writes those of `wanted` that need no power, and returns the others: results that a NaN reaches are NaN, and of
+# infinite g the signs decide. Every overflow in mixed-precision training makes whole arrays of them. `count` is at most
+# WIDE_LANES.
+cdef wide_bits settle(const Redo* redo, Py_ssize_t i, Py_ssize_t count, wide_bits wanted) noexcept nogil:
     cdef const Formula* f = redo.f
-    cdef real results[MOST_LANES]
-    cdef Py_ssize_t lane
+    cdef wide results = wide_splat(NAN)
     cdef wide_bits settled
-    cdef Site site
-    cdef Near near
-    if f.exact_scale == 0 or f.beta == 0:
-        return
-    site = site_of(redo.around, redo.x, redo.g, i, count)
-    near = near_gradient(&site)
-    settled = near.nan
-    round_wide(results, wide_splat(NAN))
-    # with s > 0
-    if f.exact_scale > 0 and f.exact_k > 0 and any_lane(near.infinite_g & ~near.unbounded_x & ~near.nan):
-        settled = settled | (near.infinite_g & ~near.unbounded_x)
-        round_wide(results, wide_select(near.nan, wide_splat(NAN), infinite_gradient_at(f, &site)))
-    for lane in range(count):
-        if wanted[lane] and bit_of_lane(settled, lane):
-            wanted[lane] = False
-            set_elem(redo.y + i + lane, results[lane])
+    cdef Site site = site_of(redo.around, redo.x, redo.g, i, count)
+    cdef Near near = near_gradient(&site)
+    cdef wide_bits nan = is_nan(near.nan), of_signs = is_infinite(near.g) & ~is_infinite(near.x) & ~nan
+    settled = nan
+    if signs_decide(f) and any_lane(of_signs):
+        settled = nan | of_signs
+        results = wide_select(nan, results, infinite_gradient_at(f, &site))
+    if any_lane(wanted & settled):
+        put_wanted(redo, i, count, wanted & settled, results)
+    return wanted & ~settled
+
+
+# Does a row that reaches row `o` have what `has` asks for? Each row is asked once, and it is remembered which was the
+# last that has.
+cdef inline bint reaches_row(Looked* looked, bint (*has)(const elem*, Py_ssize_t) noexcept nogil, const Neighbours* to,
+                             const elem* row, Py_ssize_t o, Py_ssize_t first, Py_ssize_t last,
+                             Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(max(looked.rows, first), last + 1):
+        if has(neighbour(to, row, j - o), length):
+            looked.last = j
+    looked.rows = max(looked.rows, last + 1)
+    return looked.last >= first
 
 
 # v where there is a channel `d` from that of the element, 0 elsewhere
@@ -83,7 +109,7 @@ cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept no
 # t without its factor x[c], and g s^-beta
 cdef Wide term_at(const Formula* f, const Site* site, Wide* share) noexcept nogil:
     cdef Wide s = sum_of(f, squares_around(f, site))
-    share[0] = wide_times(wide_of(load_wide(site.g, site.count)), power_at(f, site, s))
+    share[0] = powered(f, site, wide_of(load_wide(site.g, site.count)), s)
     return wide_times(wide_times(wide_of(load_wide(site.x, site.count)), slope_of(f, s)), share[0])
 
 
@@ -94,117 +120,125 @@ cdef inline wide gradient_of(const Formula* f, Wide sum, wide x, Wide share) noe
     return wide_value(wide_plus(wide_times(sum, wide_of(x)), share))
 
 
-# dL/dx of elements of one channel, from the same numbers in the same order as below
-cdef wide gradient_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef Wide sum = number(0), own = number(0), share
-    cdef Site other = site[0]
-    cdef Py_ssize_t d
-    for d in range(first_in(site, around.after), last_in(site, around.before) + 1):
-        other.x = neighbour(&around.x, site.x, d)
-        other.g = neighbour(&around.g, site.g, d)
-        other.lowest = other.highest = site.lowest + d
-        sum = wide_plus(sum, term_at(f, &other, &share))
-        if d == 0:
-            own = share
-    return gradient_of(f, sum, load_wide(site.x, site.count), own)
-
-
 # Which of `count` results are not finite
-cdef bint any_not_finite(const Redo* redo, Py_ssize_t i, Py_ssize_t count, bint* wanted) noexcept nogil:
-    cdef real results[MOST_LANES]
-    cdef Py_ssize_t lane
-    cdef bint any = False
-    store(results, load_elements_part(redo.y + i, count) if count < LANES else load_elements(redo.y + i))
-    for lane in range(count):
-        wanted[lane] = not isfinite(results[lane])
-        any = any or wanted[lane]
-    return any
+cdef inline wide_bits not_finite(const Redo* redo, Py_ssize_t i, Py_ssize_t count) noexcept nogil:
+    return wide_not_finite(load_wide(redo.y + i, count))
 
 
-# Those among them that take powers to settle
-cdef bint find_wanted(const Redo* redo, Py_ssize_t i, Py_ssize_t count, bint* wanted) noexcept nogil:
-    cdef Py_ssize_t lane
-    if not any_not_finite(redo, i, count, wanted):
-        return False
-    settle(redo, i, count, wanted)
-    for lane in range(count):
-        if wanted[lane]:
-            return True
-    return False
+# ---- rows: a ring of terms ----
+
+# Bytes of the ring
+cdef Py_ssize_t row_terms(Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
+    return rows * ((length + WIDE_LANES - 1) // WIDE_LANES) * <Py_ssize_t>(2 * sizeof(Wide) + sizeof(Py_ssize_t))
 
 
-# Rows `first` to `first` + `rows` - 1 that wait; `lines` are at row around.channel.
-cdef void combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef Around around = lines.around[0]
-    cdef Stretch* stretch = &lines.around.stretch
-    cdef Py_ssize_t now = around.channel, lowest = max(<Py_ssize_t>0, stretch.first - around.after)
-    cdef Py_ssize_t end = stretch.first + stretch.rows, i = 0, row, j, count
-    cdef Wide* terms = around.terms
-    cdef Wide* shares = around.terms + stretch.most + around.before + around.after
-    cdef Wide ignored, sum
-    cdef bint wanted[MOST_LANES]
-    cdef Redo redo = Redo(f=f, evaluate=NULL, around=&around, x=NULL, g=NULL, y=NULL)
+cdef inline void open_terms(Terms* terms, Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
+    terms.rows = rows
+    terms.vectors = (length + WIDE_LANES - 1) // WIDE_LANES
+    terms.stamps = <Py_ssize_t*>(terms.kept + 2 * rows * terms.vectors)
+
+
+# The place of those of row `row`, vector `v`: t, and behind it g s^-beta
+cdef inline Wide* place_of_term(const Terms* terms, Py_ssize_t row, Py_ssize_t v) noexcept nogil:
+    return terms.kept + 2 * (row % terms.rows * terms.vectors + v)
+
+
+# Computes those of row `row` that are not there yet, from element `i` of the row on, which is at x and g.
+cdef inline void bring_term(const Formula* f, const Around* around, Py_ssize_t row, const elem* x, const elem* g,
+                            Py_ssize_t i, Py_ssize_t count) noexcept nogil:
+    cdef const Terms* terms = &around.terms
+    cdef Py_ssize_t v = i // WIDE_LANES
+    cdef Py_ssize_t* stamp = terms.stamps + row % terms.rows * terms.vectors + v
+    cdef Wide* kept
     cdef Site site
-    cdef bint ready
-    cdef Py_ssize_t wide_lanes = WIDE_LANES
-    while i < lines.length:
-        count = min(lines.length - i, wide_lanes)
-        ready = False
-        for row in range(stretch.first, end):
-            around.channel = row
-            redo.x = row_from(lines.x, row - now, around.x.step)
-            redo.g = row_from(lines.g, row - now, around.g.step)
-            redo.y = <elem*>row_from(lines.y, row - now, stretch.y_step)
-            if not find_wanted(&redo, i, count, wanted):
-                continue
-            if not ready:
-                ready = True
-                for j in range(lowest, min(end + around.before, around.channels)):
-                    around.channel = j
-                    site = site_of(&around, row_from(lines.x, j - now, around.x.step),
-                                   row_from(lines.g, j - now, around.g.step), i, count)
-                    terms[j - lowest] = term_at(f, &site, &ignored)
-                    if stretch.first <= j < end:
-                        shares[j - stretch.first] = ignored
-                around.channel = row
-            sum = number(0)
-            for j in range(max(<Py_ssize_t>0, row - around.after), min(row + around.before + 1, around.channels)):
-                sum = wide_plus(sum, terms[j - lowest])
-            put_wanted(&redo, i, count, wanted,
-                       gradient_of(f, sum, load_wide(redo.x + i, count), shares[row - stretch.first]))
-        i += wide_lanes
-    stretch.rows = 0
+    if stamp[0] == row + 1:
+        return
+    stamp[0] = row + 1
+    site = site_of(around, x, g, i, count)
+    site.lowest = site.highest = row
+    kept = place_of_term(terms, row, v)
+    kept[0] = term_at(f, &site, kept + 1)
 
 
-cdef inline const elem* row_from(const elem* row, Py_ssize_t rows, Py_ssize_t step) noexcept nogil:
-    return <const elem*>(<const char*>row + rows * step)
+# The sum of t of rows `first` to `last`, which are there
+cdef Wide sum_of_terms(const Terms* terms, Py_ssize_t first, Py_ssize_t last, Py_ssize_t v) noexcept nogil:
+    cdef wide sum = wide_splat(0), exponent = wide_splat(-100000)
+    cdef Py_ssize_t row
+    if NEEDS_SCALE:
+        for row in range(first, last + 1):
+            exponent = wide_larger_exponent(exponent, place_of_term(terms, row, v)[0])
+    for row in range(first, last + 1):
+        sum = sum + wide_at_exponent(place_of_term(terms, row, v)[0], exponent)
+    return wide_raised_sum(sum, exponent)
 
 
-# The wanted results of a row that cannot wait, one by one
+# The wanted results of row around.channel
 cdef void combine_row(const Redo* redo, Py_ssize_t length) noexcept nogil:
-    cdef bint wanted[MOST_LANES]
-    cdef Py_ssize_t i = 0, count, wide_lanes = WIDE_LANES
+    cdef const Formula* f = redo.f
+    cdef Around* around = redo.around
+    cdef Py_ssize_t o = around.channel, reach = around.before + around.after
+    cdef Py_ssize_t first = max(<Py_ssize_t>0, o - around.after), last = min(o + around.before, around.channels - 1)
+    cdef Py_ssize_t i = 0, row, count, wide_lanes = WIDE_LANES
+    cdef bint settles = False
+    cdef wide_bits wanted
+    if not around.terms.opened:
+        around.terms.opened = True
+        memset(around.terms.stamps, 0, around.terms.rows * around.terms.vectors * sizeof(Py_ssize_t))
+    if f.exact_scale != 0 and f.beta != 0:
+        settles = (reaches_row(&around.looked_x, has_nan, &around.x, redo.x, o, max(<Py_ssize_t>0, o - reach),
+                               min(o + reach, around.channels - 1), length)
+                   | reaches_row(&around.looked_g, has_unbounded if signs_decide(f) else has_nan, &around.g, redo.g, o,
+                                 first, last, length))
     while i < length:
         count = min(length - i, wide_lanes)
-        if find_wanted(redo, i, count, wanted):
-            recompute(redo, i, count, wanted)
+        wanted = not_finite(redo, i, count)
+        if settles and any_lane(wanted):
+            wanted = settle(redo, i, count, wanted)
+        if any_lane(wanted):
+            for row in range(first, last + 1):
+                bring_term(f, around, row, neighbour(&around.x, redo.x, row - o), neighbour(&around.g, redo.g, row - o),
+                           i, count)
+            put_wanted(redo, i, count, wanted,
+                       gradient_of(f, sum_of_terms(&around.terms, first, last, i // wide_lanes),
+                                   load_wide(redo.x + i, count), place_of_term(&around.terms, o, i // wide_lanes)[1]))
         i += wide_lanes
+
+
+# ---- streams ----
+
+# Is there a NaN, or an infinite g, in reach of a line of positions?
+cdef bint may_settle(const Redo* redo, Py_ssize_t length) noexcept nogil:
+    cdef const Around* around = redo.around
+    cdef Py_ssize_t slab = around.inner * around.channels, first = around.first % slab
+    cdef Py_ssize_t last = (around.first + length - 1) % slab, before = around.before * around.inner
+    cdef Py_ssize_t after = around.after * around.inner
+    cdef Py_ssize_t low = -min(first, before + after), high = length + min(slab - 1 - last, before + after)
+    if has_nan(redo.x + low, high - low):
+        return True
+    low = -min(first, after)
+    high = length + min(slab - 1 - last, before)
+    return (has_unbounded if signs_decide(redo.f) else has_nan)(redo.g + low, high - low)
 
 
 # The wanted results of positions in memory order: t, and g s^-beta, of all positions that they reach, and then these.
 cdef void combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
     cdef const Around* around = redo.around
+    cdef const Formula* f = redo.f
     cdef Py_ssize_t inner = around.inner, slab = around.inner * around.channels, wide_lanes = WIDE_LANES
-    cdef Py_ssize_t i = 0, first = -1, end = 0, low, high, at, count, d, apart = around.stretch.apart
-    cdef double* terms = <double*>around.terms
+    cdef Py_ssize_t i = 0, first = -1, end = 0, low, high, at, count, apart = around.terms.apart
+    cdef double* terms = <double*>around.terms.kept
     cdef double* shares = terms + 2 * apart
-    cdef bint wanted[MOST_LANES]
-    cdef Wide share, sum, term
+    cdef wide_bits wanted
+    cdef bint settles
+    cdef Wide share
     cdef Site site
+    settles = f.exact_scale != 0 and f.beta != 0 and may_settle(redo, length)
     while i < length:
         count = min(length - i, wide_lanes)
-        if find_wanted(redo, i, count, wanted):
+        wanted = not_finite(redo, i, count)
+        if settles and any_lane(wanted):
+            wanted = settle(redo, i, count, wanted)
+        if any_lane(wanted):
             first = i if first < 0 else first
             end = i + count
         i += wide_lanes
@@ -215,35 +249,50 @@ cdef void combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
     i = low
     while i < high:
         site = site_of(around, redo.x, redo.g, i, min(high - i, wide_lanes))
-        store_numbers(terms + i - low + wide_lanes, apart, term_at(redo.f, &site, &share))
+        store_numbers(terms + i - low + wide_lanes, apart, term_at(f, &site, &share))
         store_numbers(shares + i - low + wide_lanes, apart, share)
         i += wide_lanes
     i = first
     while i < end:
         count = min(length - i, wide_lanes)
-        if any_not_finite(redo, i, count, wanted):
+        wanted = not_finite(redo, i, count)
+        if settles and any_lane(wanted):
+            wanted = settle(redo, i, count, wanted)
+        if any_lane(wanted):
             site = site_of(around, redo.x, redo.g, i, count)
             at = i - low + wide_lanes
-            sum = number(0)
-            for d in range(first_in(&site, around.after), last_in(&site, around.before) + 1):
-                term = load_numbers(terms + at + d * inner, apart)
-                term.m = within_slab(&site, d, term.m)
-                sum = wide_plus(sum, term)
-            put_wanted(redo, i, count, wanted, gradient_of(redo.f, sum, load_wide(redo.x + i, count),
-                                                           load_numbers(shares + at, apart)))
+            put_wanted(redo, i, count, wanted,
+                       gradient_of(f, terms_around(&site, terms + at, apart), load_wide(redo.x + i, count),
+                                   load_numbers(shares + at, apart)))
         i += wide_lanes
+
+
+# The sum of t of those at `terms` and of the channels around them
+cdef Wide terms_around(const Site* site, const double* terms, Py_ssize_t apart) noexcept nogil:
+    cdef Py_ssize_t first = first_in(site, site.around.after), last = last_in(site, site.around.before), d
+    cdef Py_ssize_t inner = site.around.inner
+    cdef wide sum = wide_splat(0), exponent = wide_splat(-100000)
+    cdef bint all = all_there(site, first, last)
+    if NEEDS_SCALE:
+        for d in range(first, last + 1):
+            exponent = wide_larger_exponent(exponent, term_within(site, terms, apart, d, all))
+    for d in range(first, last + 1):
+        sum = sum + wide_at_exponent(term_within(site, terms, apart, d, all), exponent)
+    return wide_raised_sum(sum, exponent)
+
+
+cdef inline Wide term_within(const Site* site, const double* terms, Py_ssize_t apart, Py_ssize_t d,
+                             bint all) noexcept nogil:
+    cdef Wide term = load_numbers(terms + d * site.around.inner, apart)
+    if not all:
+        term.m = within_slab(site, d, term.m)
+    return term
 
 
 # The results of lines that are not finite
 cdef void combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef Redo redo = Redo(f=f, evaluate=gradient_at, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
-    cdef Stretch* stretch = &lines.around.stretch
+    cdef Redo redo = Redo(f=f, evaluate=NULL, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
     cdef Py_ssize_t line
-    if lines.around.row and stretch.most and not lines.around.vicinity:
-        if stretch.rows == 0:
-            stretch.first = lines.around.channel
-        stretch.rows = lines.around.channel + 1 - stretch.first
-        return
     for line in range(lines.count):
         if lines.around.vicinity:
             combine_box(&redo, lines.length)

@@ -34,7 +34,6 @@ cdef struct Job:
     Py_ssize_t before
     Py_ssize_t after
     Py_ssize_t behind       # channels from a line that is ready to the one that is late: `before`, or 0
-    Py_ssize_t waiting      # rows that may wait to be recomputed
     Py_ssize_t positions    # of a stream that are recomputed together
     Py_ssize_t inner
     Py_ssize_t slabs        # all (channels, inner) blocks of the arrays
@@ -106,13 +105,13 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.g.step = job.operand[G].channel
     around.x.ring = around.g.ring = NULL
     around.x.ring_bytes = around.g.ring_bytes = 0
-    around.terms = room.terms
     around.vicinity = NULL
+    around.terms.kept = room.terms
+    around.terms.apart = job.positions
+    around.terms.opened = False
+    around.looked_x.rows = around.looked_g.rows = 0
+    around.looked_x.last = around.looked_g.last = -job.channels
     around.recomputed = room.recomputed
-    around.stretch.rows = 0
-    around.stretch.most = job.waiting
-    around.stretch.apart = job.positions
-    around.stretch.y_step = job.operand[Y].channel
     return around
 
 

@@ -159,27 +159,48 @@ cdef extern from "wide.h" nogil:
     ctypedef struct WideExponent:
         pass
 
+    ctypedef struct WideScale:  # a power of two for all numbers of a window
+        pass
+
+    bint NEEDS_SCALE
+
     wide wide_splat(double a) noexcept
-    wide_bits is_nan(wide v) noexcept
+    wide wide_magnitude(wide v) noexcept
+    wide wide_larger(wide a, wide b) noexcept
+    wide wide_smaller(wide a, wide b) noexcept
+    wide wide_muladd(wide a, wide b, wide c) noexcept
     wide wide_sign(wide v) noexcept
+    wide wide_select(wide_bits mask, wide yes, wide no) noexcept
+    wide_bits is_nan(wide v) noexcept
+    wide_bits is_infinite(wide v) noexcept
+    wide_bits wide_not_finite(wide v) noexcept
+    wide_bits wide_within(wide v, Range range) noexcept
+    wide_bits wide_first_lanes(Py_ssize_t count) noexcept
+    wide_bits wide_lanes_of(const bint* wanted, Py_ssize_t count) noexcept
     bint any_lane(wide_bits mask) noexcept
-    bint bit_of_lane(wide_bits mask, Py_ssize_t i) noexcept
     Wide wide_of(wide v) noexcept
     Wide wide_plus(Wide a, Wide b) noexcept
     Wide wide_times(Wide a, Wide b) noexcept
     Wide wide_over(Wide a, Wide b) noexcept
     wide wide_value(Wide a) noexcept
+    WideScale wide_scale_of(wide largest) noexcept
+    wide wide_downscaled(wide v, WideScale scale) noexcept
+    Wide wide_upscaled(wide sum, WideScale scale) noexcept
+    wide wide_larger_exponent(wide e, Wide w) noexcept
+    wide wide_at_exponent(Wide w, wide e) noexcept
+    Wide wide_raised_sum(wide sum, wide e) noexcept
     WideExponent wide_exponent(double beta) noexcept
-    Wide wide_power(Wide s, WideExponent to) noexcept
+    Wide wide_times_power(Wide v, Wide s, const WideExponent* to) noexcept
     wide wide_log(Wide s) noexcept
     wide load_wide(const elem* at, Py_ssize_t count) noexcept
+    bint has_nan(const elem* at, Py_ssize_t count) noexcept
+    bint has_unbounded(const elem* at, Py_ssize_t count) noexcept
+    void store_wide_elements(elem* at, wide v, Py_ssize_t count) noexcept
+    wide wide_of_reals(const real* at) noexcept
     void store_numbers(double* to, Py_ssize_t apart, Wide w) noexcept
     Wide load_numbers(const double* at, Py_ssize_t apart) noexcept
     void store_wide(double* to, wide v) noexcept
-    void round_wide(real* to, wide v) noexcept
-    wide wide_select(wide_bits mask, wide yes, wide no) noexcept
-    wide_bits is_infinite(wide v) noexcept
-    wide_bits wide_not_finite(wide v) noexcept
+    wide wide_with_one_nan(wide v) noexcept
     wide wide_moved(wide v, Py_ssize_t lanes) noexcept
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept

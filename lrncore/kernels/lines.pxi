@@ -15,13 +15,20 @@ cdef struct Neighbours:
     Py_ssize_t ring_bytes       # 0 if they are not
 
 
-# Rows that wait to be recomputed: `rows` from row `first` on (exact_gradients.pxi)
-cdef struct Stretch:
-    Py_ssize_t first
+# Terms of recomputed gradients (exact_gradients.pxi)
+cdef struct Terms:
+    Wide* kept              # a ring of `rows` rows of `vectors` vectors; a stream: as doubles, `apart` positions
+    Py_ssize_t* stamps      # row + 1 for each vector that is there
     Py_ssize_t rows
-    Py_ssize_t most         # that wait; 0 where none can
-    Py_ssize_t y_step       # bytes from row to row of the result
-    Py_ssize_t apart        # stream: positions that there is room for in `Around.terms`
+    Py_ssize_t vectors
+    Py_ssize_t apart
+    bint opened             # the stamps are those of this piece
+
+
+# Rows below `rows` were looked at; in row `last` was an element that is not finite, and in none after it.
+cdef struct Looked:
+    Py_ssize_t rows
+    Py_ssize_t last
 
 
 cdef struct Vicinity
@@ -38,9 +45,10 @@ cdef struct Around:
     Py_ssize_t inner
     Neighbours x
     Neighbours g
-    Wide* terms             # room for those of a stretch
+    Terms terms
+    Looked looked_x         # rows
+    Looked looked_g
     Py_ssize_t* recomputed  # counts vectors whose power was evaluated exactly
-    Stretch stretch
     Vicinity* vicinity      # of windows along several axes (exact_box.pxi), or NULL
 
 

@@ -6,6 +6,7 @@
 
 cdef enum:
     PARTIAL_TOTALS = 16     # of a call, whatever the number of threads
+    PART_VECTORS = 4        # of a line that has something to recompute
 
 
 cdef inline void add_to(vec* sum, vec* rest, vec v) noexcept nogil:
@@ -32,58 +33,72 @@ cdef inline int lossless_for_terms(const Formula* f) noexcept nogil:
     return RAISED - 5 + ilogb(f.exact_scale) - (ilogb(f.beta) if f.beta != 0 else 0)
 
 
+# Lines in one pass, unless that meets what needs more; then some vectors at a time, and those that do exactly
 cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef Windows windows
     cdef const elem* x = lines.x
     cdef const elem* g = lines.g
-    cdef vec even, odd, window, s, v, u, t, zero = splat(0)
-    cdef vec k_sum, k_rest, scale_sum, scale_rest, beta_sum, beta_rest
-    cdef real tiny = max(f.tiny, <real>sqrt(f.tiny_sum))
-    cdef Py_ssize_t line, i
-    cdef Inside inside, small, small_g
-    cdef Range lossless = range_below(f.holds, lossless_for_terms(f))
-    cdef Spot at
+    cdef Py_ssize_t line, i, end
+    cdef Windows windows
     open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
     for line in range(lines.count):
-        inside = small = small_g = nothing_outside()
-        k_sum = k_rest = scale_sum = scale_rest = beta_sum = beta_rest = zero
-        i = at.mask = 0
-        while i < lines.length:
-            at.i = i + line * lines.pitch
-            at.part = part_of(lines.length - i)
-            sum_halves(&windows, at, &even, &odd)
-            window = added(&windows, PLAIN, even, odd)
-            s = added(&windows, f.addition, even, odd)
-            if at.part:
-                window = first_lanes(window, zero, at.part)
-                s = first_lanes(s, splat(1), at.part)
-            v = fetch(x + i, at.part)
-            u = fetch(g + i, at.part)
-            small = seen_tiny(small, v, tiny)
-            small_g = seen_tiny(small_g, u, f.tiny_g)
-            u = times_exp2(u, s, &f.exponent)
-            t = u * quotient(v, s, RAISED)
-            add_to(&k_sum, &k_rest, t)
-            add_to(&scale_sum, &scale_rest, t * window)
-            add_to(&beta_sum, &beta_rest, u * v * log2_of(s))
-            inside = still_inside(inside, s, f.holds)
-            i += LANES
-            at.mask = next_mask(at.mask, windows.period)
-        if UNLIKELY(not all_inside(inside, f.holds) or may_have_nonfinite(k_sum + scale_sum + beta_sum)
-                    or (any_tiny(small, tiny) or any_tiny(small_g, f.tiny_g) or not all_inside(inside, lossless))
-                    and loses_terms(f, lines, x, g, line)):
-            total_up_exactly(f, lines, x, g)
-        else:
-            add_lanes(&lines.totals.k, k_sum, k_rest, ldexp(-f.beta, -RAISED))
-            add_lanes(&lines.totals.scale, scale_sum, scale_rest, ldexp(-f.beta, -RAISED))
-            add_lanes(&lines.totals.beta, beta_sum, beta_rest, -0.69314718055994530942)
+        if UNLIKELY(not total_up_part(f, lines, &windows, x, g, line, 0, lines.length)):
+            i = 0
+            while i < lines.length:
+                end = min(i + PART_VECTORS * LANES, lines.length)
+                if not total_up_part(f, lines, &windows, x, g, line, i, end):
+                    total_up_exactly(f, lines, x, g, i, end)
+                i = end
         x = <const elem*>(<const char*>x + lines.x_pitch)
         g = <const elem*>(<const char*>g + lines.g_pitch)
 
 
-# Was something lost of a product or of a sum of squares in a line that shows in its terms?
-cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const elem* g,
-                      Py_ssize_t line) noexcept nogil:
+# Elements i to `end` of a line. Adds nothing and returns False if something left the range, or was lost.
+cdef bint total_up_part(const Formula* f, const Lines* lines, const Windows* windows, const elem* x, const elem* g,
+                        Py_ssize_t line, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef vec even, odd, window, s, v, u, t, zero = splat(0)
+    cdef vec k_sum, k_rest, scale_sum, scale_rest, beta_sum, beta_rest
+    cdef real tiny = max(f.tiny, <real>sqrt(f.tiny_sum))
+    cdef Py_ssize_t i = begin
+    cdef Inside inside, small, small_g
+    cdef Range lossless = range_below(f.holds, lossless_for_terms(f))
+    cdef Spot at
+    inside = small = small_g = nothing_outside()
+    k_sum = k_rest = scale_sum = scale_rest = beta_sum = beta_rest = zero
+    at.mask = begin % lines.period if lines.period else 0
+    while i < end:
+        at.i = i + line * lines.pitch
+        at.part = part_of(end - i)
+        sum_halves(windows, at, &even, &odd)
+        window = added(windows, PLAIN, even, odd)
+        s = added(windows, f.addition, even, odd)
+        if at.part:
+            window = first_lanes(window, zero, at.part)
+            s = first_lanes(s, splat(1), at.part)
+        v = fetch(x + i, at.part)
+        u = fetch(g + i, at.part)
+        small = seen_tiny(small, v, tiny)
+        small_g = seen_tiny(small_g, u, f.tiny_g)
+        u = times_exp2(u, s, &f.exponent)
+        t = u * quotient(v, s, RAISED)
+        add_to(&k_sum, &k_rest, t)
+        add_to(&scale_sum, &scale_rest, t * window)
+        add_to(&beta_sum, &beta_rest, u * v * log2_of(s))
+        inside = still_inside(inside, s, f.holds)
+        i += LANES
+        at.mask = next_mask(at.mask, windows.period)
+    if UNLIKELY(not all_inside(inside, f.holds) or may_have_nonfinite(k_sum + scale_sum + beta_sum)
+                or (any_tiny(small, tiny) or any_tiny(small_g, f.tiny_g) or not all_inside(inside, lossless))
+                and loses_terms(f, lines, x, g, line, begin, end)):
+        return False
+    add_lanes(&lines.totals.k, k_sum, k_rest, ldexp(-f.beta, -RAISED))
+    add_lanes(&lines.totals.scale, scale_sum, scale_rest, ldexp(-f.beta, -RAISED))
+    add_lanes(&lines.totals.beta, beta_sum, beta_rest, -0.69314718055994530942)
+    return True
+
+
+# Was something lost of a product or of a sum of squares in elements i to `end` of a line that shows in their terms?
+cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t line,
+                      Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef real sums[MOST_LANES]
     cdef real squares[MOST_LANES]
     cdef real quotients[MOST_LANES]
@@ -91,13 +106,13 @@ cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const
     cdef Windows windows
     cdef Spot at
     cdef vec even, odd, s
-    cdef Py_ssize_t i = 0, lane
+    cdef Py_ssize_t lane
     cdef double own, most, t, kept = 0, lost = 0
     open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
-    at.mask = 0
-    while i < lines.length:
+    at.mask = i % lines.period if lines.period else 0
+    while i < end:
         at.i = i + line * lines.pitch
-        at.part = part_of(lines.length - i)
+        at.part = part_of(end - i)
         sum_halves(&windows, at, &even, &odd)
         store(squares, added(&windows, PLAIN, even, odd))
         s = added(&windows, f.addition, even, odd)
@@ -122,19 +137,19 @@ cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const
     return lost > ldexp(kept, -FRACTION_BITS - 2)
 
 
-# All terms of a line
-cdef void total_up_exactly(const Formula* f, const Lines* lines, const elem* x, const elem* g) noexcept nogil:
-    cdef Py_ssize_t i = 0
+# The terms of elements i to `end` of a line
+cdef void total_up_exactly(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t i,
+                           Py_ssize_t end) noexcept nogil:
     cdef Site site
-    while i < lines.length:
-        site = site_of(lines.around, x, g, i, min(lines.length - i, <Py_ssize_t>WIDE_LANES))
+    while i < end:
+        site = site_of(lines.around, x, g, i, min(end - i, <Py_ssize_t>WIDE_LANES))
         add_at(f, &site, lines.totals)
         i += WIDE_LANES
 
 
 cdef Operator PARAMETERS = Operator(
     enter=square, climb=climb, along=sum_along, pile=pile_squares, add=add_behind, factors=NULL,
-    ready=total_up, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_terms,
+    ready=total_up, late=NULL, takes_entering=False, narrow=narrow_for_terms,
     entering=1, raised=1, steep_quotient=False, any_power=True, reads_g=True, g_enters=False, writes=False,
     parts=PARTIAL_TOTALS,
 )

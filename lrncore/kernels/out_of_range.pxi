@@ -15,31 +15,45 @@ cdef enum Reach:
     BEYOND      # of neither
 
 
+cdef inline bint tests_squares(const Formula* f) noexcept nogil:
+    return TESTS_SQUARE and f.kind == THREE_QUARTERS
+
+
 cdef inline Reach reach_of(const Formula* f, real s) noexcept nogil:
-    if not lane_within(s * s if TESTS_SQUARE and f.kind == THREE_QUARTERS else s, f.holds):
+    if not lane_within(s * s if tests_squares(f) else s, f.holds):
         return BEYOND
     if f.kind == ANY and not lane_within(s, f.exponent.foreseen):
         return GENERAL
     return TABLED
 
 
-# Is `s` NaN because an element is? Infinite squares alone make none, unless scale turns them around or their rounding
+# Are all s of a vector in range of the loop's power?
+cdef inline bint all_tabled(const Formula* f, vec s) noexcept nogil:
+    cdef Range range = f.exponent.foreseen if f.kind == ANY else f.holds
+    return all_inside(still_inside(nothing_outside(), s * s if tests_squares(f) else s, range), range)
+
+
+# Is an s NaN because an element is? Infinite squares alone make none, unless scale turns them around or their rounding
 # is taken back.
+cdef inline bint keeps_nans_apart(const Formula* f) noexcept nogil:
+    return f.exact_scale > 0 and f.beta != 0 and f.addition != COMPENSATED
+
+
 cdef inline bint is_final_nan(const Formula* f, real s) noexcept nogil:
-    return s != s and f.exact_scale > 0 and f.beta != 0 and f.addition != COMPENSATED
+    return s != s and keeps_nans_apart(f)
+
+
+cdef inline wide_bits final_nans(const Formula* f, wide s) noexcept nogil:
+    return is_nan(s if keeps_nans_apart(f) else wide_splat(0))
 
 
 # The results of lines whose s is not in range of the loop's power
 cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef Redo redo = Redo(f=f, evaluate=normalized_at, around=lines.around, x=lines.x, g=lines.x, y=lines.y)
-    cdef real sums[MOST_LANES]
-    cdef real powers[MOST_LANES]
-    cdef bint wanted[MOST_LANES]
-    cdef Py_ssize_t line, i, lane, count
+    cdef Redo redo = Redo(f=f, evaluate=NULL, around=lines.around, x=lines.x, g=lines.x, y=lines.y)
+    cdef Py_ssize_t line, i
     cdef Windows windows
-    cdef Reach reach
     cdef Spot at
-    cdef vec s, v
+    cdef vec s
     open_windows(&windows, f, lines, SQUARES, how_again(f, lines), 0)
     for line in range(lines.count):
         i = at.mask = 0
@@ -47,25 +61,47 @@ cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil
             at.i = i + line * lines.pitch
             at.part = part_of(lines.length - i)
             s = any_sum_under_power(&windows, at)
-            store(sums, s)
-            if f.kind == ANY:
-                v = fetch(redo.x + i, at.part)
-                store(powers, with_sign(times_exp2(v, s, &f.exponent), v))
-            count = step_of(at.part)
-            for lane in range(count):
-                reach = reach_of(f, sums[lane])
-                wanted[lane] = reach == BEYOND
-                if reach == BEYOND and is_final_nan(f, sums[lane]):
-                    wanted[lane] = False
-                    set_elem(redo.y + i + lane, NAN)
-                elif reach == GENERAL:
-                    set_elem(redo.y + i + lane, powers[lane])
-            recompute(&redo, i, count, wanted)
+            if not all_tabled(f, s):
+                normalize_beyond(&redo, i, step_of(at.part), s)
             i += LANES
             at.mask = next_mask(at.mask, windows.period)
         redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
         redo.g = redo.x
         redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
+
+
+# Those of a vector of sums, of which `count` are in the line
+cdef void normalize_beyond(const Redo* redo, Py_ssize_t i, Py_ssize_t count, vec s) noexcept nogil:
+    cdef const Formula* f = redo.f
+    cdef real sums[MOST_LANES]
+    cdef real tested[MOST_LANES]
+    cdef real powers[MOST_LANES]
+    cdef Py_ssize_t first = 0, some
+    cdef vec x
+    cdef wide_bits inside, beyond, final_nan, present
+    cdef wide v
+    cdef Site site
+    store(sums, s)
+    store(tested, s * s if tests_squares(f) else s)
+    if f.kind == ANY:
+        x = fetch(redo.x + i, count if count < LANES else 0)
+        store(powers, with_sign(times_exp2(x, s, &f.exponent), x))
+    while first < count:
+        some = min(count - first, <Py_ssize_t>WIDE_LANES)
+        present = wide_first_lanes(some)
+        inside = wide_within(wide_of_reals(tested + first), f.holds)
+        beyond = present & ~inside
+        final_nan = final_nans(f, wide_of_reals(sums + first))
+        v = wide_splat(NAN)
+        if any_lane(beyond & ~final_nan):
+            site = site_of(redo.around, redo.x, redo.g, i + first, some)
+            v = wide_select(final_nan, v, normalized_at(f, &site))
+        if f.kind == ANY:
+            inside = inside & ~wide_within(wide_of_reals(sums + first), f.exponent.foreseen)
+            v = wide_select(inside, wide_of_reals(powers + first), v)
+            beyond = beyond | (present & inside)
+        put_wanted(redo, i + first, some, beyond, v)
+        first += WIDE_LANES
 
 
 # The gains of lines whose s is not in range of the loop's power; t is NaN where no power holds.

@@ -188,6 +188,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     cdef int which
     take_rows(job, &rows, row_pitch(length), room.scratch)
     around.row = True
+    open_terms(&around.terms, job.before + job.after + 1, length)
     around.inner = length
     if job.operand[X].staged:
         around.x = around_ring(&rows.staged[X])
@@ -260,7 +261,5 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
             lines.gp = ring_row(&rows.gain, job.behind)
             lines.y = row_of(job, &rows, piece, Y, o, 0)
             op.late(formula, &lines)
-            if around.stretch.rows and (o + 1 - around.stretch.first == around.stretch.most or o == job.channels - 1):
-                op.exact(formula, &lines)
         if job.operand[Y].staged:
             scatter(&job.operand[Y], lines.y, piece.at[Y] + o * job.operand[Y].channel, piece.offset[Y], length)

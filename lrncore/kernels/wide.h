@@ -6,6 +6,7 @@
 #ifndef LRNCORE_WIDE_H
 #define LRNCORE_WIDE_H
 
+#include "power.h"
 #include "storage.h"
 
 #if defined(LRN_VECTORS)
@@ -63,15 +64,46 @@ INLINE wide wide_magnitude(wide v)
     return wide_from_bits(wide_as_bits(v) & wide_splat_bits(INT64_MAX));
 }
 
+/* The square root of each lane */
+INLINE wide wide_root(wide v)
+{
+#if defined(LRN_X86)
+    return (wide)X86_ANY(sqrt_pd)(v);
+#elif defined(LRN_NEON)
+    return (wide)vsqrtq_f64((float64x2_t)v);
+#else
+    double doubles[WIDE_LANES];
+    memcpy(doubles, &v, sizeof v);
+    for (int i = 0; i < WIDE_LANES; i++)
+        doubles[i] = sqrt(doubles[i]);
+    memcpy(&v, doubles, sizeof v);
+    return v;
+#endif
+}
+
 /* NaN, infinite */
 INLINE wide_bits wide_not_finite(wide v)
 {
     return ~wide_equal(v - v, wide_splat(0));
 }
 
+/* The larger one, and a where one is NaN; the smaller one, and b where one is */
 INLINE wide wide_larger(wide a, wide b)
 {
+#if defined(LRN_X86)
+    return (wide)X86_ANY(max_pd)(b, a);
+#else
     return wide_select(wide_less(a, b), b, a);
+#endif
+}
+
+INLINE wide wide_smaller(wide a, wide b)
+{
+#if defined(LRN_X86)
+    return (wide)X86_ANY(min_pd)(a, b);
+#else
+    return wide_select(wide_less(a, b), a, b);
+#endif
 }
 
 INLINE wide_bits is_nan(wide v)
@@ -100,13 +132,6 @@ INLINE int any_lane(wide_bits mask)
     return all != 0;
 }
 
-INLINE int bit_of_lane(wide_bits mask, ptrdiff_t i)
-{
-    int64_t lanes[WIDE_LANES];
-    memcpy(lanes, &mask, sizeof mask);
-    return lanes[i] != 0;
-}
-
 /* 3 * 2^51: a whole number plus this has it in its last bits. */
 #define WIDE_WHOLE 6755399441055744.0
 
@@ -114,7 +139,7 @@ INLINE int bit_of_lane(wide_bits mask, ptrdiff_t i)
 INLINE wide wide_two_to(wide d)
 {
     d = wide_larger(d, wide_splat(-1023));
-    d = wide_select(wide_less(wide_splat(1024), d), wide_splat(1024), d);
+    d = wide_smaller(wide_splat(1024), d);
     return wide_from_bits(wide_as_bits(d + wide_splat(WIDE_WHOLE + 1023)) << 52);
 }
 
@@ -168,7 +193,7 @@ INLINE Wide wide_over(Wide a, Wide b)
 INLINE wide wide_value(Wide a)
 {
     wide e = wide_larger(a.e, wide_splat(-1300)), half;
-    e = wide_select(wide_less(wide_splat(1300), e), wide_splat(1300), e);
+    e = wide_smaller(wide_splat(1300), e);
     half = e * wide_splat(0.5) + wide_splat(WIDE_WHOLE) - wide_splat(WIDE_WHOLE);
     return a.m * wide_two_to(half) * wide_two_to(e - half);
 }
@@ -176,6 +201,51 @@ INLINE wide wide_value(Wide a)
 INLINE Wide wide_raised(wide m, wide e) /* m 2^e for whole e */
 {
     Wide w = {m, e};
+    return w;
+}
+
+/* One power of two for a window: `down` of the largest is near 1, and 2^e * down = 1. What vanishes of the squares
+ * of the others is below the last bit of their sum. */
+#define NEEDS_SCALE 1
+typedef struct {
+    wide down, e;
+} WideScale;
+
+INLINE WideScale wide_scale_of(wide largest)
+{
+    const wide most = wide_splat(0x1p1022);
+    wide_bits b = wide_as_bits(wide_smaller(most, largest)) >> 52;
+    WideScale scale;
+    scale.down = wide_from_bits((wide_splat_bits(2046) - b) << 52);
+    scale.e = wide_from_bits(b + wide_splat_bits(0x4338000000000000)) - wide_splat(WIDE_WHOLE + 1023);
+    return scale;
+}
+
+INLINE wide wide_downscaled(wide v, WideScale scale) { return v * scale.down; }
+
+/* A sum of squares of numbers that were brought down */
+INLINE Wide wide_upscaled(wide sum, WideScale scale) { return wide_raised(sum, scale.e + scale.e); }
+
+/* A sum of numbers in two passes: the largest exponent, and what each number is at that exponent */
+INLINE wide wide_larger_exponent(wide e, Wide w)
+{
+    return wide_larger(e, wide_select(wide_equal(w.m, wide_splat(0)), wide_splat(-100000), w.e));
+}
+
+/* Not 0 where it is too small to count: an infinity stays one. */
+INLINE wide wide_at_exponent(Wide w, wide e)
+{
+    wide d = wide_smaller(wide_larger(w.e - e, wide_splat(-1022)), wide_splat(0)); /* above is nothing but zeros */
+    return w.m * wide_from_bits(wide_as_bits(d + wide_splat(WIDE_WHOLE + 1023)) << 52);
+}
+
+INLINE Wide wide_raised_sum(wide sum, wide e) { return wide_raised(sum, e); }
+
+/* s = 2^(4 e) m, for real roots */
+INLINE Wide wide_by_fours(Wide s)
+{
+    wide e = (s.e * wide_splat(0.25) + wide_splat(WIDE_WHOLE)) - wide_splat(WIDE_WHOLE);
+    Wide w = {s.m * wide_two_to(s.e - wide_splat(4) * e), e};
     return w;
 }
 
@@ -191,8 +261,17 @@ INLINE wide wide_value(Wide a) { return a.m; }
 /* A power beyond 2^800 makes every float overflow but 0, which it must not make NaN. */
 INLINE Wide wide_raised(wide m, wide e)
 {
-    return wide_of(m * wide_two_to(wide_select(wide_less(wide_splat(800), e), wide_splat(800), e)));
+    return wide_of(m * wide_two_to(wide_smaller(wide_splat(800), e)));
 }
+
+#define NEEDS_SCALE 0
+typedef int WideScale;
+INLINE WideScale wide_scale_of(wide largest) { (void)largest; return 0; }
+INLINE wide wide_downscaled(wide v, WideScale scale) { (void)scale; return v; }
+INLINE Wide wide_upscaled(wide sum, WideScale scale) { (void)scale; return wide_of(sum); }
+INLINE wide wide_larger_exponent(wide e, Wide w) { (void)w; return e; }
+INLINE wide wide_at_exponent(Wide w, wide e) { (void)e; return w.m; }
+INLINE Wide wide_raised_sum(wide sum, wide e) { (void)e; return wide_of(sum); }
 
 #endif
 
@@ -218,6 +297,15 @@ INLINE wide wide_polynomial(const double *c, int degree, wide x)
     return wide_muladd(wide_muladd(chain[3], x, chain[2]), square, wide_muladd(chain[1], x, chain[0]));
 }
 
+#if defined(LRN_DOUBLE)
+#define LOG2_TERMS 10
+#define EXP2_TERMS 12
+#else
+/* to 2^-39 and 2^-37: a float has 24 bits */
+#define LOG2_TERMS 6
+#define EXP2_TERMS 9
+#endif
+
 /* e and log2 m with |v| = 2^e m, m in [sqrt(1/2), sqrt(2)), for finite v but 0: the series of
  * 2 atanh((m - 1) / (m + 1)) / log 2 */
 INLINE wide wide_log2(Wide v, wide *exponent)
@@ -237,24 +325,32 @@ INLINE wide wide_log2(Wide v, wide *exponent)
 #if defined(LRN_DOUBLE)
     *exponent = *exponent + v.e;
 #endif
-    return z * wide_polynomial(c, 10, z * z);
+    return z * wide_polynomial(c, LOG2_TERMS, z * z);
 }
 
 /* beta, for powers: `head` + `tail`, `head` so short that its products with exponents are exact; the powers of 0, of
- * infinity and of -infinity; and what the power of a negative number is multiplied with, NaN unless beta is whole */
+ * infinity and of -infinity; what the power of a negative number is multiplied with, NaN unless beta is whole; and
+ * 4 beta where square roots and quotients make the power, or 0 */
 typedef struct {
     double beta, head, tail, of_zero, of_infinity, of_minus_infinity, sign;
+    int quarters;
 } WideExponent;
 
 INLINE WideExponent wide_exponent(double beta)
 {
-    WideExponent to = {beta,           (double)(float)beta,   beta - (double)(float)beta, pow(0, -beta),
-                       pow(INFINITY, -beta), pow(-INFINITY, -beta), pow(-1, -beta)};
+    WideExponent to = {beta,
+                       (double)(float)beta,
+                       beta - (double)(float)beta,
+                       pow(0, -beta),
+                       pow(INFINITY, -beta),
+                       pow(-INFINITY, -beta),
+                       pow(-1, -beta),
+                       beta == 0.5 || beta == 0.75 || beta == 1 || beta == 2 ? (int)(4 * beta) : 0};
     return to;
 }
 
 /* s^-beta, as pow has it: 1 for beta = 0 */
-INLINE Wide wide_power(Wide s, WideExponent to)
+OUT_OF_LINE Wide wide_any_power(Wide s, const WideExponent *to)
 {
     static const double c[] = {1, 0.69314718055994530942, 0.24022650695910071233, 0.055504108664821579953,
                                0.0096181291076284771620, 0.0013333558146428443423, 0.00015403530393381609954,
@@ -266,19 +362,46 @@ INLINE Wide wide_power(Wide s, WideExponent to)
     e = wide_from_bits(usual & wide_as_bits(e));
     l = wide_from_bits(usual & wide_as_bits(l));
     /* an exponent of so steep a power that it has no whole part: 0 or infinity */
-    whole = wide_splat(-to.beta) * (e + l);
+    whole = wide_splat(-to->beta) * (e + l);
     whole = wide_larger(whole, wide_splat(-1e9));
-    whole = wide_select(wide_less(wide_splat(1e9), whole), wide_splat(1e9), whole);
+    whole = wide_smaller(wide_splat(1e9), whole);
     whole = whole + wide_splat(WIDE_WHOLE) - wide_splat(WIDE_WHOLE);
-    rest = (wide_splat(-to.head) * e - whole) + wide_splat(-to.tail) * e + wide_splat(-to.beta) * l;
+    rest = (wide_splat(-to->head) * e - whole) + wide_splat(-to->tail) * e + wide_splat(-to->beta) * l;
     rest = wide_select(wide_less(wide_magnitude(rest), wide_splat(1)), rest, wide_splat(0));
-    m = wide_polynomial(c, 12, rest);
-    m = wide_select(wide_less(s.m, wide_splat(0)), m * wide_splat(to.sign), m);
-    special = wide_select(none, wide_splat(to.of_zero), s.m);
-    special = wide_select(wide_equal(s.m, wide_splat(INFINITY)), wide_splat(to.of_infinity), special);
-    special = wide_select(wide_equal(s.m, wide_splat(-INFINITY)), wide_splat(to.of_minus_infinity), special);
+    m = wide_polynomial(c, EXP2_TERMS, rest);
+    m = wide_select(wide_less(s.m, wide_splat(0)), m * wide_splat(to->sign), m);
+    special = wide_select(none, wide_splat(to->of_zero), s.m);
+    special = wide_select(wide_equal(s.m, wide_splat(INFINITY)), wide_splat(to->of_infinity), special);
+    special = wide_select(wide_equal(s.m, wide_splat(-INFINITY)), wide_splat(to->of_minus_infinity), special);
     p = wide_raised(wide_select(usual, m, special), wide_select(usual, whole, wide_splat(0)));
-    return to.beta == 0 ? wide_of(wide_splat(1)) : p;
+    return to->beta == 0 ? wide_of(wide_splat(1)) : p;
+}
+
+/* v s^-1/2, v s^-3/4. The power of -infinity is 0, that of -0 is infinity. */
+INLINE Wide wide_over_roots(Wide v, Wide s, int quarters)
+{
+    wide root;
+    s.m = wide_select(wide_equal(s.m, wide_splat(-INFINITY)), wide_splat(INFINITY), s.m + wide_splat(0));
+#if defined(LRN_DOUBLE)
+    s = wide_by_fours(s);
+    root = wide_root(s.m);
+    v.m = v.m / (quarters == 2 ? root : wide_root(s.m * root));
+    v.e = v.e - wide_splat(quarters) * s.e;
+#else
+    root = wide_root(s.m);
+    v.m = v.m / (quarters == 2 ? root : root * wide_root(root));
+#endif
+    return v;
+}
+
+/* v s^-beta, as pow has it */
+INLINE Wide wide_times_power(Wide v, Wide s, const WideExponent *to)
+{
+    if (to->quarters == 2 || to->quarters == 3)
+        return wide_over_roots(v, s, to->quarters);
+    if (to->quarters)
+        return wide_over(to->quarters == 4 ? v : wide_over(v, s), s);
+    return wide_times(v, wide_any_power(s, to));
 }
 
 /* log |s| */
@@ -290,25 +413,135 @@ INLINE wide wide_log(Wide s)
 
 /* ---- to and from memory: `count` elements, up to WIDE_LANES; zeros behind them ------------------------------------ */
 
-INLINE wide load_wide(const elem *from, ptrdiff_t count)
+INLINE wide wide_of_reals(const real *from)
 {
-    vec v = load_elements_part(from, count);
 #if defined(LRN_DOUBLE)
-    return (wide)v;
+    return (wide)load(from);
 #elif defined(LRN_VECTORS)
     float floats __attribute__((vector_size(VECTOR_BYTES / 2)));
-    memcpy(&floats, &v, sizeof floats);
+    memcpy(&floats, from, sizeof floats);
     return __builtin_convertvector(floats, wide);
 #else
-    real reals[LANES];
     double doubles[WIDE_LANES];
     wide w;
-    store(reals, v);
     for (int i = 0; i < WIDE_LANES; i++)
-        doubles[i] = reals[i];
+        doubles[i] = from[i];
     memcpy(&w, doubles, sizeof w);
     return w;
 #endif
+}
+
+INLINE void reals_of_wide(real *to, wide v)
+{
+#if defined(LRN_DOUBLE)
+    store(to, (vec)v);
+#elif defined(LRN_VECTORS)
+    float floats __attribute__((vector_size(VECTOR_BYTES / 2)));
+    floats = __builtin_convertvector(v, __typeof__(floats));
+    memcpy(to, &floats, sizeof floats);
+#else
+    double doubles[WIDE_LANES];
+    memcpy(doubles, &v, sizeof v);
+    for (int i = 0; i < WIDE_LANES; i++)
+        to[i] = (real)doubles[i];
+#endif
+}
+
+INLINE wide load_wide(const elem *from, ptrdiff_t count)
+{
+#if defined(LRN_DOUBLE)
+    return (wide)(count == WIDE_LANES ? load(from) : load_part(from, count));
+#else
+    real reals[LANES];
+    vec v;
+#if !defined(LRN_FLOAT16) && !defined(LRN_BFLOAT16)
+    if (count == WIDE_LANES)
+        return wide_of_reals(from);
+#elif defined(LRN_VECTORS)
+    if (count == WIDE_LANES) {
+        hvec halves = {0};
+        memcpy(&halves, from, WIDE_LANES * sizeof *from);
+        v = from_half(halves);
+        memcpy(reals, &v, sizeof v);
+        return wide_of_reals(reals);
+    }
+#endif
+    v = load_elements_part(from, count);
+    memcpy(reals, &v, sizeof v);
+    return wide_of_reals(reals);
+#endif
+}
+
+INLINE void store_wide_elements(elem *to, wide v, ptrdiff_t count)
+{
+    real reals[LANES] = {0};
+    reals_of_wide(reals, v);
+#if !defined(LRN_FLOAT16) && !defined(LRN_BFLOAT16)
+    if (count == WIDE_LANES) {
+        memcpy(to, reals, WIDE_LANES * sizeof *to);
+        return;
+    }
+#endif
+    store_elements_part(to, load(reals), count);
+}
+
+/* Bits of the first `count` lanes */
+INLINE wide_bits wide_first_lanes(ptrdiff_t count)
+{
+    int64_t lanes[WIDE_LANES];
+    wide_bits mask;
+    for (int i = 0; i < WIDE_LANES; i++)
+        lanes[i] = -(int64_t)(i < count);
+    memcpy(&mask, lanes, sizeof mask);
+    return mask;
+}
+
+/* Bits of the lanes that are `wanted` */
+INLINE wide_bits wide_lanes_of(const int *wanted, ptrdiff_t count)
+{
+    int64_t lanes[WIDE_LANES] = {0};
+    wide_bits mask;
+    for (ptrdiff_t i = 0; i < count; i++)
+        lanes[i] = -(int64_t)(wanted[i] != 0);
+    memcpy(&mask, lanes, sizeof mask);
+    return mask;
+}
+
+/* Is one of `count` elements NaN? Is one NaN or infinite? */
+OUT_OF_LINE int has_nan(const elem *at, ptrdiff_t count)
+{
+    ivec seen = splat_bits(0);
+    bits_t lanes[LANES], all = 0;
+    for (ptrdiff_t i = 0; i < count; i += LANES) {
+        vec v = count - i < LANES ? load_elements_part(at + i, count - i) : load_elements(at + i);
+#if defined(LRN_VECTORS)
+        seen |= (ivec)(v != v);
+#else
+        seen |= v != v;
+#endif
+    }
+    memcpy(lanes, &seen, sizeof seen);
+    for (int i = 0; i < LANES; i++)
+        all |= lanes[i];
+    return all != 0;
+}
+
+OUT_OF_LINE int has_unbounded(const elem *at, ptrdiff_t count)
+{
+    vec seen = splat(0);
+    for (ptrdiff_t i = 0; i < count; i += LANES)
+        seen += splat(0) * (count - i < LANES ? load_elements_part(at + i, count - i) : load_elements(at + i));
+    return may_have_nonfinite(seen);
+}
+
+/* Which lanes of v are in a range of `real` */
+INLINE wide_bits wide_within(wide v, Range range)
+{
+    bits_t end = range.low + range.span;
+    real from, to;
+    memcpy(&from, &range.low, sizeof from);
+    memcpy(&to, &end, sizeof to);
+    return ~wide_less(v, wide_splat(from)) & wide_less(v, wide_splat(to));
 }
 
 /* Numbers of adjacent elements: their exponents, if they have any, `apart` behind m */
@@ -340,13 +573,9 @@ INLINE void store_wide(double *to, wide v)
 }
 
 /* Every NaN becomes the same one, so that a result has the same bits whichever way it took. */
-INLINE void round_wide(real *to, wide v)
+INLINE wide wide_with_one_nan(wide v)
 {
-    double doubles[WIDE_LANES];
-    v = wide_select(is_nan(v), wide_splat(NAN), v);
-    memcpy(doubles, &v, sizeof v);
-    for (int i = 0; i < WIDE_LANES; i++)
-        to[i] = (real)doubles[i];
+    return wide_select(is_nan(v), wide_splat(NAN), v);
 }
 
 /* v moved up by `lanes`, zeros below */
