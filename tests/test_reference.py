@@ -18,10 +18,8 @@ SPECS = [
 ]
 CASES = [cases.Shape((9,), 0), cases.Shape((2, 7), 1), cases.Shape((2, 5, 3), -2), cases.Shape((6, 2), 0)]
 
-pytestmark = [
-    pytest.mark.parametrize("spec", SPECS, ids=str),
-    pytest.mark.parametrize("case", CASES, ids=str),
-]
+each_spec = pytest.mark.parametrize("spec", SPECS, ids=str)
+each_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 def pixels(case, *seeds):
@@ -58,6 +56,8 @@ def close(found, expected):
     return np.allclose(np.asarray(found, np.float64), expected, rtol=1e-12, atol=1e-13)
 
 
+@each_spec
+@each_case
 def test_forward(case, spec):
     before, after, scale, beta, k = spec
     (rows,), shaped = pixels(case, 0)
@@ -69,6 +69,8 @@ def test_forward(case, spec):
         assert close(reference.forward(x, *spec, case.axis, dtype), shaped(expected))
 
 
+@each_spec
+@each_case
 @pytest.mark.parametrize("name", ["backward", "jvp"])
 def test_derivative(name, case, spec):
     (x_rows, other_rows), shaped = pixels(case, 0, 1)
@@ -89,6 +91,8 @@ def test_derivative(name, case, spec):
         assert close(terms, shaped(magnitudes))
 
 
+@each_spec
+@each_case
 def test_param_grads(case, spec):
     before, after, scale, beta, k = spec
     (x_rows, g_rows), _ = pixels(case, 0, 1)
@@ -103,9 +107,36 @@ def test_param_grads(case, spec):
     assert close(reference.param_grads(g, x, *spec, case.axis)[0], expected)
 
 
+@each_spec
+@each_case
 def test_finite_differences(case, spec):
     x, g = cases.normal(case.shape, np.float64), cases.normal(case.shape, np.float64, 1)
     found = reference.finite_differences(g, x, *spec, case.axis)
     assert np.allclose(
         found.astype(np.float64), reference.backward(g, x, *spec, case.axis, np.float64)[0], rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("shape", [(1,), (5, 2), (40, 0), (41, 2, 3), (100, 1)])
+def test_long_windows_are_sums_of_their_terms(shape):
+    terms = np.random.default_rng(0).integers(-9, 10, shape).astype(np.float64)
+    terms[np.random.default_rng(1).random(shape) < 0.02] = np.nan
+    terms[np.random.default_rng(2).random(shape) < 0.02] = np.inf
+    for back in (0, 3, 20, 99, 10**30):
+        for ahead in (0, 1, 19, 33, 10**30):
+            expected = [terms[max(0, c - back) : c + ahead + 1].sum(axis=0) for c in range(len(terms))]
+            assert np.array_equal(reference.over_windows(terms, back, ahead), expected, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
+def test_powers_of_roots_are_powers(dtype):
+    magnitude = 300 if dtype is np.float64 else 2000
+    s = dtype(10) ** np.random.default_rng(0).uniform(-magnitude, magnitude, 1000).astype(dtype)
+    for s_ in s, np.append(s, [0, np.inf, np.nan]), -s:
+        with np.errstate(all="ignore"):
+            for exponent in (-0.75, -0.5, -1.0, -1.75, -3.0, 0.0, 0.75, -0.6, 2.0):
+                found, expected = reference.power(s_, dtype(exponent)), s_ ** dtype(exponent)
+                normal = abs(expected) > np.finfo(dtype).tiny
+                assert np.allclose(found[normal], expected[normal], rtol=16 * np.finfo(dtype).eps, atol=0)
+                found, expected = found[~normal], expected[~normal]
+                assert np.allclose(found, expected, rtol=0, atol=np.finfo(dtype).tiny, equal_nan=True)

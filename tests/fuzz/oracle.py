@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from reference import over_windows
+from reference import over_windows, power
 
 WIDE = np.longdouble
+
+#: elements whose terms are summed at once
+PART = 20_000
 
 #: x87 has the exponents, and so have platforms with 128 bits
 range_proof = pytest.mark.skipif(
@@ -37,7 +40,7 @@ def sums(x, spec, eps):
 def powers(s, spec):
     """Return s^-beta, and -2 scale beta s^(-beta - 1), by which it changes with half the sum of squares."""
     scale, beta = WIDE(spec.scale), WIDE(spec.beta)
-    return s**-beta, -2 * scale * beta * s ** (-beta - 1)
+    return power(s, -beta), -2 * scale * beta * power(s, -beta - 1)
 
 
 def holding(condition, spec):
@@ -55,7 +58,7 @@ def forward(x, spec, eps):
     _, s, condition = sums(x, spec, eps)
     if spec.beta == 0:
         return Answer(x, np.zeros_like(x))
-    y = x * s ** WIDE(-spec.beta)
+    y = x * power(s, WIDE(-spec.beta))
     # times eps a unit in the last place, as if no number were subnormal
     unit = np.where(np.isfinite(y) & (y != 0), np.ldexp(WIDE(1), np.frexp(y)[1] - 1) * condition, 0)
     unit[np.isinf(condition)] = np.inf
@@ -90,13 +93,21 @@ def jvp(dx, x, spec, eps):
 
 
 def param_grads(g, x, spec, eps):
-    """Return dL/dscale, dL/dbeta and dL/dk."""
+    """Return dL/dscale, dL/dbeta and dL/dk, from parts of the positions that fit the caches."""
+    count = 1 + x.size // PART
+    parts = zip(*(np.array_split(array, count, axis=1) for array in (g, x)), strict=True)
+    totals, unit = np.sum([sums_of_terms(*part, spec, eps) for part in parts], axis=0)
+    return derivative(totals, unit, np.isnan(g).any() | np.isnan(x).any(), spec)
+
+
+def sums_of_terms(g, x, spec, eps):
+    """Return the sums of the three derivatives' terms, and of their magnitudes."""
     squares, s, condition = sums(x, spec, eps)
     # the exponent of t in wide numbers too: half a unit of a double shows in the power of a huge s
-    y, t = (g * x * s**power for power in (WIDE(-spec.beta), WIDE(-spec.beta) - 1))
+    y, t = (g * x * power(s, exponent) for exponent in (WIDE(-spec.beta), WIDE(-spec.beta) - 1))
     t *= -WIDE(spec.beta)
-    terms = np.stack([t * squares, -y * np.log(s), t])
+    logarithms = np.log(s)
+    terms = t * squares, -y * logarithms, t
     # near s = 1 the logarithm has the absolute error of s
-    magnitudes = np.stack([abs(t) * squares, abs(y) * (1 + abs(np.log(s))), abs(t)]) * condition
-    totals, unit = (array.reshape(3, -1).sum(axis=1) for array in (terms, magnitudes))
-    return derivative(totals, unit, np.isnan(g).any() | np.isnan(x).any(), spec)
+    magnitudes = abs(terms[0]), abs(y) * (1 + abs(logarithms)), abs(t)
+    return [term.sum() for term in terms], [(magnitude * condition).sum() for magnitude in magnitudes]
