@@ -3,7 +3,7 @@
 import cases
 import numpy as np
 import pytest
-from operators import OPERATORS, Shape, check, comparable
+from operators import OPERATORS, Shape, check_each, comparable
 
 from lrncore import LRNSpec
 
@@ -17,6 +17,7 @@ SHAPES = {
     "tiles": Shape((1, 700, 130), 1),
     "tiles and a rest of two": Shape((2, 600, 66), 1),
     "three inner elements": Shape((2, 900, 3), 1),
+    "few": Shape((1, 140, 21), 1),
 }
 #: of the channels: before, after
 WINDOWS = {
@@ -37,17 +38,15 @@ def spec_of(shape, window, beta=0.75, k=1.0):
 @pytest.mark.parametrize("dtype", cases.DTYPES + cases.HALVES, ids=str)
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", OPERATORS)
-def test_is_the_formula(name, shape, window, dtype):
-    check(name, SHAPES[shape], dtype, spec_of(SHAPES[shape], window))
+def test_is_the_formula(shape, window, dtype):
+    check_each(SHAPES[shape], dtype, spec_of(SHAPES[shape], window))
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 0.6, 3.0, -0.5, 0.0])
 @pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
-@pytest.mark.parametrize("name", OPERATORS)
-def test_all_channels_and_any_power(name, dtype, beta):
-    check(name, SHAPES["packed"], dtype, spec_of(SHAPES["packed"], "all", beta))
-    check(name, SHAPES["planar"], dtype, spec_of(SHAPES["planar"], "all", beta, 0.0))
+def test_all_channels_and_any_power(dtype, beta):
+    check_each(SHAPES["packed"], dtype, spec_of(SHAPES["packed"], "all", beta))
+    check_each(SHAPES["planar"], dtype, spec_of(SHAPES["planar"], "all", beta, 0.0))
 
 
 @pytest.mark.parametrize("window", ["half", "behind", "all"])
@@ -70,13 +69,17 @@ def test_layouts_threads_and_places_give_the_same_bits(name, dtype, window):
 
 
 @pytest.mark.parametrize("window", ["all but one", "all"])
-@pytest.mark.parametrize("shape", ["tiles and a rest of two", "three inner elements"])
+@pytest.mark.parametrize(
+    ("shape", "pixels"),
+    [("tiles and a rest of two", [0, 5, 31, 64, 65]), ("three inner elements", [0, 2]), ("few", slice(None))],
+)
 @pytest.mark.parametrize("name", [name for name in OPERATORS if OPERATORS[name].takes_out])
-def test_recomputed_elements_have_the_same_bits_in_every_layout(name, shape, window):
+def test_recomputed_elements_have_the_same_bits_in_every_layout(name, shape, pixels, window):
+    """Each of the pixels has elements that are too large, and with them every window."""
     compute, shape = OPERATORS[name].compute, SHAPES[shape]
     spec, rng = spec_of(shape, window), np.random.default_rng(0)
     arrays = [rng.standard_normal(shape.shape).astype(np.float32) for _ in range(OPERATORS[name].arrays)]
-    arrays[-1][rng.random(shape.shape) < 0.01] *= np.float32(1e25)
+    arrays[-1][0, ::67, pixels] *= np.float32(1e25)
     expected = compute(*arrays, spec, shape.axis, num_threads=1)
     wide = compute(*(array.astype(np.float64) for array in arrays), spec, shape.axis)
     np.testing.assert_allclose(expected, wide, rtol=1e-5, atol=1e-5 * abs(wide).max())

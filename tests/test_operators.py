@@ -4,7 +4,7 @@ import cases
 import numpy as np
 import pytest
 from cases import Shape
-from operators import OPERATORS, check, check_far, check_over, check_placed
+from operators import OPERATORS, check_each, check_far, check_over, check_placed
 from placement import contiguous
 
 from lrncore import LRNSpec
@@ -35,59 +35,54 @@ SHAPES = {
 SHAPES["odd"] = [case for case in cases.SHAPES.values() if not any(case in cases_ for cases_ in SHAPES.values())]
 
 
-@each_operator
 @pytest.mark.parametrize("shapes", SHAPES)
-def test_shapes(shapes, name, dtype):
+def test_shapes(shapes, dtype):
     for case in SHAPES[shapes]:
-        check(name, case, dtype, cases.STRONG)
+        check_each(case, dtype, cases.STRONG)
 
 
-@each_operator
 @each_layout
-def test_sizes(layout, name, dtype):
+def test_sizes(layout, dtype):
     for size in cases.SIZES:
-        check(name, LAYOUTS[layout], dtype, LRNSpec.torch(size, 3.0, 0.75, 1e-3))
+        check_each(LAYOUTS[layout], dtype, LRNSpec.torch(size, 3.0, 0.75, 1e-3))
         if size % 2 == 0:
-            check(name, LAYOUTS[layout], dtype, LRNSpec.onnx(size, 3.0, 0.75, 1e-3))
+            check_each(LAYOUTS[layout], dtype, LRNSpec.onnx(size, 3.0, 0.75, 1e-3))
 
 
-@each_operator
-@each_layout
-def test_every_power_of_every_kind_of_sum(layout, name, dtype):
-    all_betas = layout in {"planar", "packed", "few_channels"}
+ALL_BETAS = (0.0, 0.5, 0.6, 0.75, 1.0, 1.7, 2.0, 3.0)
+BETAS = dict.fromkeys(LAYOUTS, (0.6, 0.75, 1.7)) | dict.fromkeys(("planar", "packed", "few_channels"), ALL_BETAS)
+
+
+@pytest.mark.parametrize(("layout", "beta"), [(layout, beta) for layout in BETAS for beta in BETAS[layout]])
+def test_every_power_of_every_kind_of_sum(layout, beta, dtype):
     for before, after in cases.SUMS:
-        for beta in (0.0, 0.5, 0.6, 0.75, 1.0, 1.7, 2.0, 3.0) if all_betas else (0.6, 0.75, 1.7):
-            check(name, LAYOUTS[layout], dtype, LRNSpec(before, after, 0.4, beta, 0.5))
+        check_each(LAYOUTS[layout], dtype, LRNSpec(before, after, 0.4, beta, 0.5))
 
 
-@each_operator
+@pytest.mark.parametrize("alpha", [*cases.ALPHAS, 0.0])
 @pytest.mark.parametrize("layout", ["planar", "packed"])
-def test_parameters(layout, name, dtype):
-    for alpha in (*cases.ALPHAS, 0.0):
-        for beta in (*cases.BETAS, 0.25):
-            for k in cases.KS:
-                check(name, LAYOUTS[layout], dtype, LRNSpec.torch(5, alpha, beta, k))
+def test_parameters(layout, alpha, dtype):
+    for beta in (*cases.BETAS, 0.25):
+        for k in cases.KS:
+            check_each(LAYOUTS[layout], dtype, LRNSpec.torch(5, alpha, beta, k))
 
 
-@each_operator
 @each_layout
-def test_windows(layout, name, dtype):
+def test_windows(layout, dtype):
     for window in cases.WINDOWS.values():
-        check(name, LAYOUTS[layout], dtype, LRNSpec(*window, scale=0.7, beta=0.75, k=0.3))
+        check_each(LAYOUTS[layout], dtype, LRNSpec(*window, scale=0.7, beta=0.75, k=0.3))
 
 
-@each_operator
 @pytest.mark.parametrize("window", cases.UNBOUNDED)
-def test_windows_longer_than_the_channels(window, name, dtype):
+def test_windows_longer_than_the_channels(window, dtype):
     for channels in (1, 2, 15, 16, 17, 63, 65):
         for case in (Shape((3, channels, 70), 1), Shape((70, channels), 1)):
-            check(name, case, dtype, LRNSpec(*cases.WINDOWS[window], scale=0.7, beta=0.75, k=0.3))
+            check_each(case, dtype, LRNSpec(*cases.WINDOWS[window], scale=0.7, beta=0.75, k=0.3))
 
 
-@each_operator
-def test_every_axis(name, dtype):
+def test_every_axis(dtype):
     for axis in range(-4, 4):
-        check(name, Shape((7, 18, 6, 21), axis), dtype, cases.STRONG)
+        check_each(Shape((7, 18, 6, 21), axis), dtype, cases.STRONG)
 
 
 # ---- beyond the caches ------------------------------------------------------------------------------------
