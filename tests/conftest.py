@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
+import interpreters
 import pytest
 from hypothesis import HealthCheck, settings
 
-import lrncore
 from lrncore import _checks, kernels
 from lrncore.commands import main
 
@@ -49,42 +48,47 @@ def isa(request, monkeypatch):
     return request.param
 
 
-def clean_environment():
-    """Return an environment where this lrncore is found and nothing is set for it."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LRN", "OMP"))}
-    return inherited | {"PYTHONPATH": str(Path(lrncore.__file__).parents[1])}
+def key(parameters):
+    return tuple(sorted(parameters.items()))
 
 
-@pytest.fixture(scope="module")
-def ahead(request):
-    """Start what each selected test of a module waits for, as many at a time as there are processors.
+BEGUN = pytest.StashKey[dict]()
 
-    The module has `start(**parameters)`; ``ahead(**parameters)`` returns what it does, or raises it.
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session):
+    """Start what tests that take `begun` wait for, on the processors that the other tests leave."""
+    waiting = [item for item in session.items if "begun" in item.fixturenames]
+    with ThreadPoolExecutor(max(1, os.cpu_count() - 1)) as pool:
+        session.stash[BEGUN] = begun = {}
+        for item in waiting if not session.config.option.collectonly else ():
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            begun[item.path, key(parameters)] = pool.submit(item.module.start, **parameters)
+        try:
+            return (yield)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def begun(request):
+    """Return what ``start(**parameters)`` of the module returns, or raise what it raises; begun with the session.
+
+    The parameters are those of the test.
     """
-    calls = [item.callspec.params for item in request.session.items if item.path == request.path]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        started = {tuple(sorted(call.items())): pool.submit(request.module.start, **call) for call in calls}
-        yield lambda **call: started[tuple(sorted(call.items()))].result()
-        pool.shutdown(cancel_futures=True)
+
+    def result(**parameters):
+        future = request.session.stash[BEGUN][request.path, key(parameters)]
+        # where nobody has come to it yet, it is done here
+        return request.module.start(**parameters) if future.cancel() else future.result()
+
+    return result
 
 
 @pytest.fixture
 def python():
     """Run a program in another Python, and return what it printed."""
-
-    def run(program, *arguments, timeout=120, **environment):
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", program, *arguments],
-            env=clean_environment() | environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    return run
+    return interpreters.run
 
 
 @pytest.fixture
@@ -100,7 +104,7 @@ def command():
                 f"{before}\nimport sys; from lrncore.commands import main; sys.exit(main())",
             ]
             + [str(word) for word in words],
-            env=clean_environment(),
+            env=interpreters.clean_environment(),
             text=True,
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
         )

@@ -22,10 +22,10 @@ def start(what, isa, dtype):
 
 
 @pytest.mark.parametrize("what", ["calls"])
-def test_nothing_beside_an_operand_is_touched(what, isa, dtype, ahead):
-    ahead(what=what, isa=isa, dtype=dtype)
+def test_nothing_beside_an_operand_is_touched(what, isa, dtype, begun):
+    begun(what=what, isa=isa, dtype=dtype)
 
 
 @pytest.mark.parametrize("what", ["strays"])
-def test_a_byte_too_far_would_be_noticed(what, isa, dtype, ahead):
-    ahead(what=what, isa=isa, dtype=dtype)
+def test_a_byte_too_far_would_be_noticed(what, isa, dtype, begun):
+    begun(what=what, isa=isa, dtype=dtype)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -35,27 +36,21 @@ each_compiler = pytest.mark.parametrize("compiler", COMPILERS)
 each_build = pytest.mark.parametrize("build", BUILDS)
 
 
-def printed(program, compiler, build, folder, *flags):
+def start(build, compiler="cc", real="float", half=None):
     """Compile a program for one instruction set without a warning; run it if this processor can."""
     if shutil.which(shlex.split(COMPILERS[compiler])[0]) is None:
         pytest.skip(f"{COMPILERS[compiler]} is not installed")
-    binary = folder / "program"
-    flags = ["-std=gnu11", "-O2", "-ffp-contract=off", f"-I{KERNELS}", *BUILDS[build], *flags]
-    command = [
-        *shlex.split(COMPILERS[compiler]),
-        *WARNINGS,
-        *flags,
-        str(PROGRAMS / program),
-        "-o",
-        str(binary),
-        "-lm",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    isa = RUNS_ON.get(build, "baseline")
-    if not _platform.supports(isa):
-        pytest.skip(f"compiled without a warning, not run: this processor has no {isa}")
-    return subprocess.run([binary], capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+    program = "conversions.c" if half else "powers.c"
+    defined = [f"-D{half}"] * (half is not None) + ["-DLRN_DOUBLE"] * (real == "double")
+    flags = ["-std=gnu11", "-O2", "-ffp-contract=off", f"-I{KERNELS}", *BUILDS[build], *defined]
+    with TemporaryDirectory() as folder:
+        binary = f"{folder}/program"
+        command = [*shlex.split(COMPILERS[compiler]), *WARNINGS, *flags, PROGRAMS / program, "-o", binary, "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        if not _platform.supports(RUNS_ON.get(build, "baseline")):
+            pytest.skip(f"compiled without a warning, not run: this processor has no {RUNS_ON[build]}")
+        return subprocess.run([binary], capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
 
 
 def limit(function, beta, traits):
@@ -78,8 +73,8 @@ def limit(function, beta, traits):
 @each_compiler
 @each_build
 @pytest.mark.parametrize("real", ["float", "double"])
-def test_errors_of_the_powers_are_within_the_stated_limits(real, build, compiler, tmp_path):
-    lines = printed("powers.c", compiler, build, tmp_path, *(["-DLRN_DOUBLE"] if real == "double" else []))
+def test_errors_of_the_powers_are_within_the_stated_limits(real, build, compiler, begun):
+    lines = begun(real=real, build=build, compiler=compiler)
     traits = {line for line in lines if " " not in line}
     measured = [(name, float(beta), float(error)) for name, beta, error in map(str.split, lines[len(traits) :])]
     assert {name for name, *_ in measured} == {
@@ -92,8 +87,8 @@ def test_errors_of_the_powers_are_within_the_stated_limits(real, build, compiler
 
 @each_build
 @pytest.mark.parametrize("half", ["LRN_FLOAT16", "LRN_BFLOAT16"])
-def test_conversions_are_exact_and_round_to_nearest_even(half, build, tmp_path):
-    assert printed("conversions.c", "cc", build, tmp_path, f"-D{half}") == ["0"]
+def test_conversions_are_exact_and_round_to_nearest_even(half, build, begun):
+    assert begun(half=half, build=build) == ["0"]
 
 
 def test_capabilities_are_those_that_simd_h_lists():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import interpreters
 import pytest
 
 pytestmark = pytest.mark.skipif(
@@ -55,25 +56,36 @@ print(peak() - before)
 """
 
 
+def start(direction, layout, size=5, placement="contiguous"):
+    return float(interpreters.run(PROGRAM, direction, layout, placement, str(size), "2"))
+
+
+each_direction = pytest.mark.parametrize("direction", ["forward", "backward"])
+
+
 @pytest.mark.parametrize("placement", ["contiguous", "strided", "swapped"])
 @pytest.mark.parametrize("layout", ["planar", "one_slab", "short_inner", "packed", "long_packed", "few_channels"])
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_peak_grows_by_little(direction, layout, placement, python):
-    assert float(python(PROGRAM, direction, layout, placement, "5", "2")) < 4
+@each_direction
+def test_peak_grows_by_little(direction, layout, placement, begun):
+    assert begun(direction=direction, layout=layout, placement=placement) < 4
 
 
+@pytest.mark.parametrize("placement", ["in_place"])
 @pytest.mark.parametrize("layout", ["planar", "packed"])
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_peak_grows_by_little_in_place(direction, layout, python):
-    assert float(python(PROGRAM, direction, layout, "in_place", "5", "2")) < 4
+@each_direction
+def test_peak_grows_by_little_in_place(direction, layout, placement, begun):
+    assert begun(direction=direction, layout=layout, placement=placement) < 4
 
 
+@pytest.mark.parametrize("size", [63])
 @pytest.mark.parametrize("layout", ["planar", "short_inner", "packed", "long_packed"])
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_long_windows_need_little(direction, layout, python):
-    assert float(python(PROGRAM, direction, layout, "contiguous", "63", "2")) < 4
+@each_direction
+def test_long_windows_need_little(direction, layout, size, begun):
+    assert begun(direction=direction, layout=layout, size=size) < 4
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_window_of_a_thousand_channels_needs_little(direction, python):
-    assert float(python(PROGRAM, direction, "deep", "contiguous", "2047", "2")) < 4
+@pytest.mark.parametrize("size", [2047])
+@pytest.mark.parametrize("layout", ["deep"])
+@each_direction
+def test_window_of_a_thousand_channels_needs_little(direction, layout, size, begun):
+    assert begun(direction=direction, layout=layout, size=size) < 4

@@ -1,11 +1,7 @@
-"""What an array says of itself may differ from its memory: a class that overrides attributes, or another thread.
+"""What an array says of itself may differ from its memory: a class overrides attributes. test_races.py: threads do.
 
 The kernels compare the buffers that they hold, raise, and write nothing.
 """
-
-import sys
-import threading
-import time
 
 import cases
 import numpy as np
@@ -113,71 +109,3 @@ def test_the_kernels_refuse_each_operand_that_differs(name):
             with pytest.raises(ValueError, match="an array's memory"):
                 call()
     assert not y.any()
-
-
-def raced(assign, call, seconds=1.0):
-    """Call while another thread assigns attributes; return how often the call was refused, and how often served."""
-    ended, counts = threading.Event(), [0, 0]
-
-    def assigns():
-        while not ended.is_set():
-            assign()
-
-    interval = sys.getswitchinterval()
-    other = threading.Thread(target=assigns)
-    sys.setswitchinterval(1e-6)
-    other.start()
-    try:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            try:
-                call()
-                counts[1] += 1
-            except (ValueError, TypeError, IndexError):
-                counts[0] += 1
-    finally:
-        ended.set()
-        other.join()
-        sys.setswitchinterval(interval)
-    return counts
-
-
-@pytest.fixture(autouse=True)
-def _one_is_enough(request, isa):
-    if "race" in request.node.name and isa != "baseline":
-        pytest.skip("the checks are the same for every instruction set")
-
-
-RACES = {
-    "forward": lambda a, _: lrncore.lrn(a, cases.ALEXNET),
-    "forward in place": lambda a, _: lrncore.lrn(a, cases.ALEXNET, out=a),
-    "forward over": lambda a, _: lrncore.lrn(a[::-1], cases.ALEXNET, out=a),
-    "backward": lambda a, b: lrncore.lrn_backward(b, a, cases.ALEXNET, out=b),
-    "tangent": lambda a, b: lrncore.lrn_jvp(a, b, cases.ALEXNET),
-    "parameters": lambda a, b: lrncore.lrn_param_grads(a, b, cases.ALEXNET),
-}
-
-
-@pytest.mark.parametrize("name", RACES)
-def test_race_with_an_assigned_shape(name):
-    a, b = (cases.normal((120, 1), seed=seed) for seed in range(2))
-
-    def assign():
-        for shape in ((120, 1), (1, 1, 120), (2, 3, 4, 5)):
-            for array in (a, b):
-                array.shape = shape
-
-    assert sum(raced(assign, lambda: RACES[name](a, b))) > 0
-
-
-@pytest.mark.parametrize("name", RACES)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_race_with_an_assigned_dtype(name):
-    a, b = (cases.normal((8, 16), seed=seed) for seed in range(2))
-
-    def assign():
-        for dtype in (np.float64, np.float32, np.float16, ">f4", np.float32):
-            for array in (a, b):
-                array.dtype = dtype
-
-    assert sum(raced(assign, lambda: RACES[name](a, b))) > 0

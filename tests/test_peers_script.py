@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -95,6 +96,10 @@ def test_wrong_result_is_said(monkeypatch):
     assert measure.differences(narrow * np.nan, problem) == ["y differs by nan"]
 
 
-def test_hanging_peer_is_stopped(tmp_path):
-    table = run(tmp_path, "--peers", "jax", "--timeout", "2").stdout
-    assert table.count(" JAX, jit            failed: no result within 2 s\n") == 4
+def start():
+    with TemporaryDirectory() as folder:
+        return run(Path(folder), "--peers", "jax", "--timeout", "2").stdout
+
+
+def test_hanging_peer_is_stopped(begun):
+    assert begun().count(" JAX, jit            failed: no result within 2 s\n") == 4
