@@ -61,7 +61,8 @@ test: $(VENV)/built  ## the whole default test suite
 test-slow: $(VENV)/built  ## the tests that take minutes: the wheel, a slower kernel in a clone; needs Chromium and npm
 	$(BIN)/python -m pytest -m slow
 
-fuzz: $(VENV)/built  ## random calls beside the formula for SECONDS=60; SEED=... repeats a failure
+# On a quiet machine: it is the one command that fails for times. Slow calls are repeated before.
+fuzz: $(VENV)/built  ## random calls beside the formula and the time of others, for SECONDS=60; SEED=... repeats a failure
 	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest --exitfirst --log-cli-level=info tests/fuzz/search.py
 
 # Hundreds of megabytes, and frameworks that pin each other's parts: an environment of their own.

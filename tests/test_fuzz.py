@@ -25,7 +25,7 @@ def test_a_derivative_whose_slope_vanishes_in_float32():
     )
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(call=calls())
 def test_any_call(call):
     check(call)

@@ -1,7 +1,9 @@
 """What has to hold for every call."""
 
 import math
+import time
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 
 import cases
 import numpy as np
@@ -18,10 +20,10 @@ THINNED = 10_000
 
 
 def check(call):
-    """Make the call and raise AssertionError, with a test to paste, if something about it is wrong."""
+    """Make the call and return its seconds; raise AssertionError, with a test to paste, if something is wrong."""
     try:
         with np.errstate(all="ignore"):
-            compare(call)
+            return compare(call)
     except Exception as error:
         error.add_note(as_test(call))
         raise
@@ -39,8 +41,9 @@ def compare(call):
 
     memories = {id(memory): memory for memory in map(memory_of, arrays.values())}.values()
     before = [memory.copy() for memory in memories]
-    given = {"out": out} if function.takes_out else {}
-    found = getattr(lrncore, call.function)(*operands, call.spec, axis=call.axis, num_threads=call.threads, **given)
+    begin = time.perf_counter()
+    found = call.make(arrays)
+    seconds = time.perf_counter() - begin
     after = [memory.copy() for memory in memories]
 
     result = native(found)
@@ -55,7 +58,8 @@ def compare(call):
         assert found.shape == call.shape, f"the result has the shape {found.shape}"
         different = np.argwhere(~same(result, expected))
         assert not len(different), f"not the bits of contiguous copies, new memory and one thread: {different[0]}"
-    judge(call, function, copies, result, axis)
+    judge(call, function, result, axis)
+    return seconds
 
 
 def native(array):
@@ -79,19 +83,31 @@ def same(a, b):
     return (cases.bits(a) == cases.bits(b)) | (np.isnan(a) & np.isnan(b))
 
 
-def judge(call, function, copies, found, axis):
+def thinned(array, axis):
+    """Return the channels as rows, at some of the positions."""
+    return channels_first(array, axis)[:, :: 1 + array.size // THINNED]
+
+
+@lru_cache(400)
+def answer(call):
+    """Return the oracle's answer: the same for every instruction set."""
+    function = FUNCTIONS[call.function]
+    rows = thinned if function.takes_out else channels_first
+    operands = [native(array) for name, array in call.arrays().items() if name != "out"]
+    wide = [rows(array, call.axis).astype(oracle.WIDE) for array in operands]
+    return function.answer(*wide, call.spec, float(finfo(call.dtype).eps))
+
+
+def judge(call, function, found, axis):
     """Compare the result with the oracle's."""
     dtype = np.dtype(call.dtype)
-    operands = [channels_first(copy, axis) for copy in copies]
     if function.takes_out:
-        thin = slice(None, None, 1 + found.size // THINNED)
-        operands, found = [array[:, thin] for array in operands], channels_first(found, axis)[:, thin]
+        found = thinned(found, axis)
     info = finfo(dtype)
     eps, smallest, largest = (float(value) for value in (info.eps, info.smallest_subnormal, info.max))
-    wide = [array.astype(oracle.WIDE) for array in operands]
-    exact, unit = function.answer(*wide, call.spec, eps)
+    exact, unit = answer(call)
     # a sum has so many terms that may be rounded at the lower end of the type
-    terms = 1 if function.takes_out else copies[0].size
+    terms = 1 if function.takes_out else math.prod(call.shape)
     allowed = function.tolerance(dtype, call.spec, call.shape[axis]) * eps * unit + terms * smallest
     low, high = ((exact + side * allowed).astype(found.dtype) for side in (-1, 1))
     right = (low <= found) & (found <= high) | np.isnan(exact) & np.isnan(found)
@@ -114,14 +130,16 @@ def channels_first(array, axis):
     return moved.reshape(len(moved), math.prod(moved.shape[1:]))
 
 
+def imports(made):
+    """Return the line that imports what some source needs."""
+    names = [name for name in ("Call", "LRNSpec", "Operand", "Placement", "Values", "View") if f"{name}(" in made]
+    return f"from fuzz.calls import {', '.join(names)}"
+
+
 def as_test(call):
     """Return the test that makes this call, for tests/test_fuzz.py."""
     made = source(call)
-    names = [name for name in ("Call", "LRNSpec", "Operand", "Placement", "Values", "View") if f"{name}(" in made]
-    return (
-        f"\nfrom fuzz.calls import {', '.join(names)}\n\n\n"
-        f"def test_{call.function}_found_by_fuzzing():\n    check({made})\n"
-    )
+    return f"\n{imports(made)}\n\n\ndef test_{call.function}_found_by_fuzzing():\n    check({made})\n"
 
 
 def source(thing):

@@ -29,8 +29,9 @@ KIND = st.sampled_from(("usual",) * 38 + ("empty", "far"))
 LENGTH_LIST = st.lists(st.sampled_from((*LENGTHS, 1200)), min_size=1, max_size=6)
 #: usually
 MOST_ELEMENTS = 8000
-#: what the kernels take for an array beyond the caches
+#: what the kernels take for an array beyond the caches; where nothing is written it means nothing, but many terms
 FAR_BYTES = 1 << 23
+MANY_BYTES = 1 << 19
 
 VALUES = st.builds(Values, st.integers(0, 99), st.sampled_from(MAGNITUDES), st.sampled_from(DECADES), st.just(()))
 SPECIAL = st.lists(st.tuples(st.integers(0, 9999), st.sampled_from(SPECIALS)), max_size=6)
@@ -48,7 +49,8 @@ def calls(draw):
     """Draw a call."""
     name, dtype = draw(st.sampled_from(tuple(FUNCTIONS))), draw(st.sampled_from(DTYPES))
     function = FUNCTIONS[name]
-    shape, axis = draw_shape(draw, np.dtype(dtype).itemsize)
+    far = FAR_BYTES if function.takes_out else MANY_BYTES
+    shape, axis = draw_shape(draw, far // np.dtype(dtype).itemsize)
     spec = draw(SPEC)
     to = draw(OUT) if function.takes_out else None
     x = draw_operand(draw, shape, plain=to in {"x", "g"})
@@ -63,8 +65,8 @@ def calls(draw):
     return Call(name, dtype, shape, axis, spec, x, g, out, draw(st.integers(1, 4)))
 
 
-def draw_shape(draw, itemsize):
-    """Draw the shape of an array of one to six dimensions, and one of its axes."""
+def draw_shape(draw, far):
+    """Draw a shape of one to six dimensions, rarely of more than `far` elements, and one of its axes."""
     kind = draw(KIND)
     left = 50 if kind == "far" else MOST_ELEMENTS
     lengths = []
@@ -75,7 +77,7 @@ def draw_shape(draw, itemsize):
     if kind == "empty":
         lengths[draw(st.integers(0, len(lengths) - 1))] = 0
     elif kind == "far" and len(lengths) > 1:
-        lengths[axis - 1] *= 1 + FAR_BYTES // itemsize // math.prod(lengths)
+        lengths[axis - 1] *= 1 + far // math.prod(lengths)
     return tuple(lengths), draw(st.sampled_from((axis, axis - len(lengths))))
 
 
