@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrncore._checks import Element, check_axis, check_out
+from lrncore._checks import Element, check_axes, check_out
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
@@ -18,7 +18,7 @@ def apply(
     inputs: tuple[NDArray[Any], ...],
     elements: tuple[Element, ...],
     spec: LRNSpec,
-    axis: int,
+    axis: int | tuple[int, ...],
     out: NDArray[Any] | None,
     num_threads: int | None,
     most: int | None = None,
@@ -26,16 +26,22 @@ def apply(
     """Run a pass of the kernels on checked `inputs`, x the last of them, with at most `most` threads."""
     x = inputs[-1]
     check_spec(spec)
-    axis = check_axis(axis, x.ndim)
+    axes = check_axes(axis, x.ndim)
     y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
-    arrays, arguments, swapped = tuple(map(exported, inputs)), ((axis,), spec._arguments), swapped_bits(elements)
-    rest = spec._arguments[:2], x.size, num_threads, most
+    arrays, arguments, swapped = tuple(map(exported, inputs)), (axes, spec._arguments), swapped_bits(elements)
+    rest = window_of(spec, axes), x.size, num_threads, most
     if not run(compute, (*arrays, exported(y), *arguments), swapped | y_swapped << 2, *rest):
         # `out` overlaps an input in other places than its own
         apart = _new(x)
         run(compute, (*arrays, exported(apart), *arguments), swapped, *rest)
         np.copyto(y, apart)
     return y
+
+
+def window_of(spec: LRNSpec, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return what of a window decides how long an element takes."""
+    before, after, *_ = spec._arguments
+    return before, after, len(axes)
 
 
 def swapped_bits(elements: tuple[Element, ...]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ Fields: TypeAlias = tuple[int, int, float, float, float]
 
 
 class Window(NamedTuple):
-    """A rule that lays a window of n channels around the one that is normalized."""
+    """A rule that lays a window of n channels, or of n elements along each axis, around the normalized one."""
 
     channels: Callable[[int], tuple[int, int]]
     rule: str
@@ -43,10 +43,18 @@ class Convention:
     window: Window
     divided: bool
     """Is alpha divided by the size?"""
-    arguments: dict[str, float | None]
+    arguments: dict[str, float | str | None]
     """The framework's names in its order, each with its default. None: required; after a default, by name only."""
     meanings: tuple[str, ...] = ("size", "alpha", "beta", "k")
     """Of the arguments."""
+    regions: dict[str | int, int | None] = field(default_factory=dict)
+    """Values of the argument that means "region", each with the number of axes of its windows. None: that
+    of the array's dimensions less two. Where no window is a box there is no such argument, and where it has no such
+    values it is the axes themselves."""
+    ndims: str = ""
+    """Argument for the number of an array's dimensions, which is 4 by default."""
+    box_k: float | None = None
+    """The k of every box, whatever is given."""
     most: float = math.inf
     """Channels of a window."""
     least_beta: float = -math.inf
@@ -57,8 +65,16 @@ class Convention:
         """The framework's names for the size, alpha, beta and k."""
         return dict(zip(self.meanings, self.arguments, strict=True))
 
-    def fields(self, size: int, alpha: float, beta: float, k: float) -> Fields:
-        """Return the fields of the LRNSpec that these arguments mean."""
+    def axes(self, region: object, ndims: int = 4) -> int:
+        """Return the number of axes that the window of a region lies along, in arrays of so many dimensions."""
+        for known, axes in self.regions.items():
+            if known == region:
+                return ndims - 2 if axes is None else axes
+        words = " or ".join(map(repr, self.regions))
+        raise ValueError(f"{self.names['region']} must be {words}, got {region!r}")
+
+    def fields(self, size: int, alpha: float, beta: float, k: float, axes: int = 1) -> Fields:
+        """Return the fields of the LRNSpec that these arguments mean for windows along so many axes."""
         name = self.names
         n = check_int(size, name["size"], self.window.least)
         if self.window.odd and n % 2 == 0:
@@ -67,35 +83,64 @@ class Convention:
             raise ValueError(f"{name['size']} must be at most {self.most}, got {n}")
         scale = check_real(alpha, name["alpha"])
         if self.divided:
-            # n may be beyond the range of floats
-            scale = scale / n if n < sys.float_info.max else math.copysign(0.0, scale)
+            whole = n**axes
+            # which may be beyond the range of floats
+            scale = scale / whole if whole < sys.float_info.max else math.copysign(0.0, scale)
         exponent = _at_least(check_real(beta, name["beta"]), name["beta"], self.least_beta)
         constant = _at_least(check_real(k, name["k"]), name["k"], self.least_k)
+        if self.box_k is not None and axes != 1:
+            constant = self.box_k
         return *self.window.channels(n), scale, exponent, constant
 
-    def words(self, name: str, fields: Fields) -> dict[str, Any]:
-        """Return the arguments, in the framework's order, that mean an LRNSpec with these fields."""
+    def words(self, name: str, fields: Fields, axes: tuple[int, ...] = (1,)) -> dict[str, Any]:
+        """Return the arguments, in the framework's order, that mean an LRNSpec with these fields and axes."""
         before, after, scale, beta, k = fields
+        region, along = self._region(name, axes), len(axes)
         size = before if self.window is RADIUS else before + after + 1
         if self.window.channels(size) != (before, after):
             raise ValueError(
                 f"{name} has no window of {before} channels before and {after} after: {self.window.rule}"
             )
-        alpha = _undivided(scale, size) if self.divided else scale
+        alpha = _undivided(scale, size**along) if self.divided else scale
         try:
-            self.fields(size, alpha, beta, k)
+            meant = self.fields(size, alpha, beta, k, along)
         except ValueError as refused:
             raise ValueError(f"{name} cannot mean this spec: {refused}") from None
-        values = {"size": size, "alpha": alpha, "beta": beta, "k": k}
-        return {argument: values[meaning] for argument, meaning in zip(self.arguments, self.meanings, strict=True)}
+        if meant[-1] != k:
+            raise ValueError(f"{name} cannot mean this spec: {self.names['k']} of a box is {meant[-1]}, got {k}")
+        values = {"size": size, "alpha": alpha, "beta": beta, "k": k, "region": region}
+        words = {argument: values[meaning] for argument, meaning in zip(self.arguments, self.meanings, strict=True)}
+        if along == 1 and "region" in self.names and self.arguments[self.names["region"]] is not None:
+            del words[self.names["region"]]
+        if self.ndims and along not in {1, 2}:
+            words[self.ndims] = along + 2
+        return words
+
+    def _region(self, name: str, axes: tuple[int, ...]) -> Any:
+        """Return the value of the argument that means windows along these axes."""
+        if "region" in self.names and not self.regions:
+            return list(axes)
+        known = self.regions or {"": 1}
+        for region, along in known.items():
+            if along in {len(axes), None}:
+                return region
+        counts = " or ".join(dict.fromkeys(map(str, known.values())))
+        raise ValueError(f"{name} has no window along {len(axes)} axes, but along {counts}")
 
 
+WITH_REGION = "size", "alpha", "beta", "k", "region"
 K_SECOND = "size", "k", "alpha", "beta"
 
 CONVENTIONS = {
     "torch": Convention(EARLIER, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
     "paddle": Convention(EARLIER, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
-    "cuda_convnet": Convention(EARLIER, True, {"size": None, "scale": None, "pow": None, "minDiv": 1.0}),
+    "cuda_convnet": Convention(
+        EARLIER,
+        True,
+        {"size": None, "scale": None, "pow": None, "minDiv": 1.0, "type": "cmrnorm"},
+        WITH_REGION,
+        {"cmrnorm": 1, "rnorm": 2},
+    ),
     "onnx": Convention(LATER, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "bias": 1.0}),
     "cudnn": Convention(
         LATER,
@@ -112,8 +157,28 @@ CONVENTIONS = {
         least_beta=0.01,
         least_k=1e-5,
     ),
-    "caffe": Convention(ODD, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "k": 1.0}),
-    "onednn": Convention(SHRUNK, True, {"local_size": None, "alpha": None, "beta": None, "k": None}),
+    "caffe": Convention(
+        ODD,
+        True,
+        {"local_size": 5, "alpha": 1.0, "beta": 0.75, "k": 1.0, "norm_region": "ACROSS_CHANNELS"},
+        WITH_REGION,
+        {"ACROSS_CHANNELS": 1, "WITHIN_CHANNEL": 2},
+        box_k=1.0,
+    ),
+    "onednn": Convention(
+        SHRUNK,
+        True,
+        {"local_size": None, "alpha": None, "beta": None, "k": None, "alg_kind": "lrn_across_channels"},
+        WITH_REGION,
+        {"lrn_across_channels": 1, "lrn_within_channel": None},
+        ndims="ndims",
+    ),
+    "openvino": Convention(
+        SHRUNK,
+        True,
+        {"axes": None, "alpha": 1.0, "beta": 0.5, "bias": 1.0, "size": 5},
+        ("region", "alpha", "beta", "k", "size"),
+    ),
     "mxnet": Convention(
         ODD, True, {"alpha": 1e-4, "beta": 0.75, "knorm": 2.0, "nsize": None}, ("alpha", "beta", "k", "size")
     ),
@@ -123,7 +188,20 @@ CONVENTIONS = {
     "matconvnet": Convention(LATER, False, {"N": 5, "kappa": 1.0, "alpha": 1e-4 / 5, "beta": 0.75}, K_SECOND),
     "lucid": Convention(LATER, False, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
     "torch_js": Convention(WIDENED, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
-    "ncnn": Convention(EARLIER, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0}),
+    "ncnn": Convention(
+        EARLIER,
+        True,
+        {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0, "region_type": 0},
+        WITH_REGION,
+        {0: 1, 1: 2},
+    ),
+    "acl": Convention(
+        ODD,
+        True,
+        {"type": None, "norm_size": 5, "alpha": 1e-4, "beta": 0.5, "kappa": 1.0},
+        ("region", "size", "alpha", "beta", "k"),
+        {"CROSS_MAP": 1, "IN_MAP_1D": 1, "IN_MAP_2D": 2},
+    ),
 }
 
 #: Of networks: the convention in which they were published, and the size, alpha, beta and k there
@@ -165,8 +243,9 @@ def conventions() -> Table:
     Returns
     -------
     tuple
-        A row for each, with the fields ``name``, ``arguments``, ``even`` (the channels before and after in a window
-        of 4) and ``scale`` (what the sum of squares is multiplied by). It prints as a table.
+        A row for each, and a second one where there are words for windows within a channel, with these. The fields
+        are ``name``, ``arguments``, ``even`` (the channels before and after in a window of 4) and ``scale`` (what
+        the sum of squares is multiplied by). It prints as a table.
 
     Examples
     --------
@@ -174,26 +253,38 @@ def conventions() -> Table:
     >>> lrncore.conventions()[0]
     Row(name='torch', arguments='(size, alpha=0.0001, beta=0.75, k=1.0)', even='2 and 1', scale='alpha / size')
     """
-    return Table(_row(name, convention) for name, convention in CONVENTIONS.items())
+    return Table(row for name, convention in CONVENTIONS.items() for row in _rows(name, convention))
 
 
-def _row(name: str, convention: Convention) -> Row:
+def _rows(name: str, convention: Convention) -> list[Row]:
     if convention.window is RADIUS:
         even = "none"
     elif convention.window.odd:
         even = "refused"
     else:
         even = "{} and {}".format(*convention.window.channels(4))
-    names = convention.names
+    names, arguments = convention.names, dict(convention.arguments)
     scale = f"{names['alpha']} / {names['size']}" if convention.divided else names["alpha"]
-    return Row(name, _signature(convention), even, scale)
+    region = names.get("region")
+    if region is None:
+        return [Row(name, _signature(arguments), even, scale)]
+    if not convention.regions:
+        return [Row(name, _signature(arguments), even, f"{scale}^len({region})")]
+    channels, *_, box = convention.regions
+    across, within = arguments | {region: channels}, arguments | {region: box}
+    if arguments[region] is not None:
+        # left out, it means the channels
+        del across[region]
+    if convention.box_k is not None:
+        del within[names["k"]]
+    return [Row(name, _signature(across), even, scale), Row(name, _signature(within), even, f"{scale}^2")]
 
 
-def _signature(convention: Convention) -> str:
+def _signature(arguments: dict[str, Any]) -> str:
     words: list[str] = []
-    for name, default in convention.arguments.items():
+    for name, default in arguments.items():
         if default is not None:
-            words.append(f"{name}={default}")
+            words.append(f"{name}={default!r}")
         else:
             words += ["*", name] if any("=" in word for word in words) else [name]
     return f"({', '.join(words)})"

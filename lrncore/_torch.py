@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.func import vjp
 
-from lrncore._call import apply
+from lrncore._call import apply, window_of
 from lrncore._checks import KERNELS, Element
 from lrncore._threads import run
-from lrncore.spec import LRNSpec
+from lrncore.spec import LRNSpec, torch_spec
 
-Arguments = tuple[int, int, float, float, float, int]
+Arguments = tuple[int, int, float, float, float, Sequence[int]]
 
 ELEMENTS = {
     getattr(torch, name): Element(KERNELS[name], swapped=False)
@@ -27,53 +27,52 @@ ELEMENTS = {
 
 
 @torch.library.custom_op("lrncore::lrn", mutates_args=(), device_types="cpu")
-def lrn(x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int) -> Tensor:
+def lrn(x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axes: Sequence[int]) -> Tensor:
     """Return what `lrncore.lrn` does."""
-    return _computed("forward", (x,), _spec(before, after, scale, beta, k), axis)
+    return _computed("forward", (x,), _spec(before, after, scale, beta, k), axes)
 
 
 @torch.library.custom_op("lrncore::lrn_backward", mutates_args=(), device_types="cpu")
 def lrn_backward(
-    g: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int
+    g: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axes: Sequence[int]
 ) -> Tensor:
     """Return what `lrncore.lrn_backward` does."""
-    return _computed("backward", (g, x), _spec(before, after, scale, beta, k), axis)
+    return _computed("backward", (g, x), _spec(before, after, scale, beta, k), axes)
 
 
 @torch.library.custom_op("lrncore::lrn_jvp", mutates_args=(), device_types="cpu")
 def lrn_jvp(
-    dx: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axis: int
+    dx: Tensor, x: Tensor, before: int, after: int, scale: float, beta: float, k: float, axes: Sequence[int]
 ) -> Tensor:
     """Return what `lrncore.lrn_jvp` does."""
-    return _computed("tangent", (dx, x), _spec(before, after, scale, beta, k), axis)
+    return _computed("tangent", (dx, x), _spec(before, after, scale, beta, k), axes)
 
 
-def arguments_of(spec: LRNSpec) -> Arguments:
-    """Return what the operators take besides tensors: integers are of 64 bits there, channels on axis 1 here."""
-    return min(spec.before, sys.maxsize), min(spec.after, sys.maxsize), spec.scale, spec.beta, spec.k, 1
+def arguments_of(spec: LRNSpec, axes: Sequence[int]) -> Arguments:
+    """Return what the operators take besides tensors: integers are of 64 bits there."""
+    return min(spec.before, sys.maxsize), min(spec.after, sys.maxsize), spec.scale, spec.beta, spec.k, axes
 
 
 # a network calls with the same few windows again and again
 _spec = lru_cache(maxsize=64)(LRNSpec)
 
 
-def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axis: int) -> Tensor:
+def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axes: Sequence[int]) -> Tensor:
     """Let a pass of the kernels read the memory of `inputs` and write into that of the result."""
     result = torch.empty_like(inputs[-1])
     element = ELEMENTS[result.dtype]
     arrays = tuple(map(_array, inputs))
     elements = (element,) * len(arrays)
-    apply(
-        getattr(element.kernels, what), arrays, elements, spec, axis, _array(result), None, torch.get_num_threads()
-    )
+    rest = spec, tuple(axes), _array(result), None, torch.get_num_threads()
+    apply(getattr(element.kernels, what), arrays, elements, *rest)
     return result
 
 
-def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axis: int) -> tuple[float, float, float]:
+def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axes: tuple[int, ...]) -> tuple[float, float, float]:
     """Return what `lrncore.lrn_param_grads` does."""
     compute = ELEMENTS[x.dtype].kernels.parameters
-    arguments = _array(g), _array(x), (axis,), spec._arguments
-    return run(compute, arguments, 0, spec._arguments[:2], x.numel(), None, torch.get_num_threads())
+    arguments = _array(g), _array(x), axes, spec._arguments
+    return run(compute, arguments, 0, window_of(spec, axes), x.numel(), None, torch.get_num_threads())
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:
@@ -84,14 +83,22 @@ def _array(tensor: Tensor) -> NDArray[Any]:
     return array
 
 
-def composed(x: Tensor, before: int, after: int, scale: Any, beta: Any, k: Any, axis: int) -> Tensor:
+def composed(x: Tensor, before: int, after: int, scale: Any, beta: Any, k: Any, axes: Sequence[int]) -> Tensor:
     """Return what `lrn` does, in operations that PyTorch differentiates in every way and any number of times."""
-    wide = (x.float() if x.dtype.itemsize == 2 else x).movedim(axis, -1)
-    channels = x.shape[axis]
-    ends = min(before, channels), min(after, channels)
-    squares = nn.functional.pad(wide * wide, ends)
-    total = sum(squares.narrow(-1, first, channels) for first in range(sum(ends) + 1))
-    return (wide * (k + scale * total) ** -beta).movedim(-1, axis).to(x.dtype)
+    wide = x.float() if x.dtype.itemsize == 2 else x
+    total = wide * wide
+    for axis in reversed(axes):
+        length = x.shape[axis]
+        ends = min(before, length), min(after, length)
+        terms = nn.functional.pad(total.movedim(axis, -1), ends)
+        total = sum(terms.narrow(-1, first, length) for first in range(sum(ends) + 1)).movedim(-1, axis)
+    return (wide * (k + scale * total) ** -beta).to(x.dtype)
+
+
+class Axes(tuple[int, ...]):
+    """Axes that PyTorch does not take apart: to forward mode under `torch.vmap` they are one argument."""
+
+    __slots__ = ()
 
 
 class _Derived(Function):
@@ -111,7 +118,7 @@ class _Derived(Function):
 
 
 class Forward(_Derived):
-    """`lrn` of (x, before, after, scale, beta, k, axis)."""
+    """`lrn` of (x, before, after, scale, beta, k, axes)."""
 
     forward = staticmethod(lrn)
 
@@ -153,14 +160,23 @@ class Tangent(_Derived):
         return along_dx, _curved(g, dx, x, ctx.parameters), *(None for _ in ctx.parameters)
 
 
+def forward(*arguments: Any) -> Any:
+    """Call `lrn` with derivatives of every kind."""
+    return Forward.apply(*arguments[:-1], Axes(arguments[-1]))
+
+
 def _gradient(*arguments: Any) -> Any:
     """Call `lrn_backward`; torch.compile takes no Function that has a forward mode."""
-    return (lrn_backward if torch.compiler.is_compiling() else Backward.apply)(*arguments)
+    if torch.compiler.is_compiling():
+        return lrn_backward(*arguments)
+    return Backward.apply(*arguments[:-1], Axes(arguments[-1]))
 
 
 def _tangent(*arguments: Any) -> Any:
     """Call `lrn_jvp` likewise."""
-    return (lrn_jvp if torch.compiler.is_compiling() else Tangent.apply)(*arguments)
+    if torch.compiler.is_compiling():
+        return lrn_jvp(*arguments)
+    return Tangent.apply(*arguments[:-1], Axes(arguments[-1]))
 
 
 def _curved(g: Tensor, dx: Tensor, x: Tensor, parameters: tuple[Any, ...]) -> Any:
@@ -174,12 +190,12 @@ def _curved(g: Tensor, dx: Tensor, x: Tensor, parameters: tuple[Any, ...]) -> An
 
 def _batched(info: Any, in_dims: tuple[int | None, ...], arguments: tuple[Any, ...]) -> list[Any]:
     """Return the arguments of an operator, the batch of `torch.vmap` on axis 0 of every tensor among them."""
-    *values, axis = arguments
+    *values, axes = arguments
     for i, value in enumerate(values):
         if isinstance(value, Tensor):
             batch = in_dims[i]
             values[i] = value.expand(info.batch_size, *value.shape) if batch is None else value.movedim(batch, 0)
-    return [*values, axis + 1]
+    return [*values, [axis + 1 for axis in axes]]
 
 
 def _register(operator: Any, derived: type[_Derived]) -> None:
@@ -202,39 +218,40 @@ _register(lrn_jvp, Tangent)
 
 
 class Learned(Function):
-    """`lrn` of (size, x, alpha, beta, k), all but the first tensors, in the convention of PyTorch."""
+    """`lrn` of (size, axes, x, alpha, beta, k), the last four tensors, in the convention of PyTorch."""
 
     @staticmethod
-    def forward(size: int, x: Tensor, *parameters: Tensor) -> Any:
-        return lrn(x, *arguments_of(_numbers(size, parameters)))
+    def forward(size: int, axes: tuple[int, ...], x: Tensor, *parameters: Tensor) -> Any:
+        return lrn(x, *arguments_of(_numbers(size, axes, parameters), axes))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
-        ctx.size, *tensors = inputs
+        ctx.size, ctx.axes, *tensors = inputs
         ctx.save_for_backward(*tensors)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         # a second derivative may follow, or nothing may be read before a graph runs
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return None, *vjp(partial(composed_learned, ctx.size), *ctx.saved_tensors)[1](g)
+            return None, None, *vjp(partial(composed_learned, ctx.size, ctx.axes), *ctx.saved_tensors)[1](g)
         x, *parameters = ctx.saved_tensors
-        _, of_x, *of_parameters = ctx.needs_input_grad
-        spec = _numbers(ctx.size, parameters)
-        dx = lrn_backward(g, x, *arguments_of(spec)) if of_x else None
+        _, _, of_x, *of_parameters = ctx.needs_input_grad
+        spec = _numbers(ctx.size, ctx.axes, parameters)
+        dx = lrn_backward(g, x, *arguments_of(spec, ctx.axes)) if of_x else None
         grads: list[Tensor | None] = [None] * 3
         if any(of_parameters):
-            scale, beta, k = _param_grads(g, x, spec, 1)
-            found = scale / ctx.size, beta, k
+            scale, beta, k = _param_grads(g, x, spec, ctx.axes)
+            found = scale / ctx.size ** len(ctx.axes), beta, k
             grads = [like.new_tensor(grad) for like, grad in zip(parameters, found, strict=True)]
-        return None, dx, *grads
+        return None, None, dx, *grads
 
 
-def composed_learned(size: int, x: Tensor, alpha: Tensor, beta: Tensor, k: Tensor) -> Tensor:
+def composed_learned(size: int, axes: tuple[int, ...], x: Tensor, alpha: Tensor, beta: Tensor, k: Tensor) -> Tensor:
     """Return what `Learned` does, as `composed` does it."""
-    before, after, *_ = arguments_of(LRNSpec.torch(size))
-    return composed(x, before, after, alpha.double() / size, beta.double(), k.double(), 1)
+    before, after, *_ = arguments_of(LRNSpec.torch(size), axes)
+    return composed(x, before, after, alpha.double() / size ** len(axes), beta.double(), k.double(), axes)
 
 
-def _numbers(size: int, parameters: Iterable[Tensor]) -> LRNSpec:
-    return LRNSpec.torch(size, *(parameter.item() for parameter in parameters))
+def _numbers(size: int, axes: tuple[int, ...], parameters: Iterable[Tensor]) -> LRNSpec:
+    alpha, beta, k = (parameter.item() for parameter in parameters)
+    return torch_spec(size, alpha, beta, k, axes)

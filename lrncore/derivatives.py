@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
 
-from lrncore._call import apply, exported, swapped_bits
-from lrncore._checks import check_array, check_axis, check_same
+from lrncore._call import apply, exported, swapped_bits, window_of
+from lrncore._checks import check_array, check_axes, check_same
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
@@ -41,7 +41,7 @@ def lrn_jvp(
     dx: ArrayLike,
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int = 1,
+    axis: int | tuple[int, ...] = 1,
     out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
@@ -55,8 +55,8 @@ def lrn_jvp(
         The input of the forward.
     spec : LRNSpec
         The window and the parameters of the forward.
-    axis : int, optional
-        The channel axis; negative counts from the end.
+    axis : int or tuple of int, optional
+        The axes of the window, as in `lrn`.
     out : ndarray, optional
         Where to put the result, as in `lrn`; `dx` or `x` itself is allowed.
     num_threads : int, optional
@@ -102,7 +102,7 @@ def lrn_param_grads(
     g: ArrayLike,
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int = 1,
+    axis: int | tuple[int, ...] = 1,
     num_threads: int | None = None,
 ) -> ParamGrads:
     """Return the derivatives of a loss with respect to scale, beta and k, so that they can be learned.
@@ -115,8 +115,8 @@ def lrn_param_grads(
         The input of the forward.
     spec : LRNSpec
         The window and the parameters of the forward.
-    axis : int, optional
-        The channel axis; negative counts from the end.
+    axis : int or tuple of int, optional
+        The axes of the window, as in `lrn`.
     num_threads : int, optional
         Threads to use, as in `lrn`.
 
@@ -158,8 +158,8 @@ def lrn_param_grads(
     g, g_element = check_array(g, "g")
     check_same(g, "g", x)
     check_spec(spec)
-    axis = check_axis(axis, x.ndim)
+    axes = check_axes(axis, x.ndim)
     swapped = swapped_bits((g_element, element))
-    arguments = exported(g), exported(x), (axis,), spec._arguments
+    arguments = exported(g), exported(x), axes, spec._arguments
     compute = element.kernels.parameters
-    return ParamGrads(*run(compute, arguments, swapped, spec._arguments[:2], x.size, num_threads))
+    return ParamGrads(*run(compute, arguments, swapped, window_of(spec, axes), x.size, num_threads))

@@ -8,17 +8,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from lrncore._call import apply
 from lrncore._checks import check_array, check_same
-from lrncore.spec import LRNSpec
+from lrncore.spec import LRNSpec, torch_spec
 
 
 def lrn(
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int = 1,
+    axis: int | tuple[int, ...] = 1,
     out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
-    """Normalize each element by the squares of its neighbours along the channel axis.
+    """Normalize each element by the squares of its neighbours along the channel axis, or along several.
 
     Parameters
     ----------
@@ -26,8 +26,9 @@ def lrn(
         Any shape of at least one dimension, any strides, any byte order.
     spec : LRNSpec
         The window and the parameters.
-    axis : int, optional
-        The channel axis; negative counts from the end.
+    axis : int or tuple of int, optional
+        The channel axis; negative counts from the end. A tuple of any number of axes, in any order, makes the
+        window a box, which reaches as far as the spec says along each; ``()`` is a window of the element alone.
     out : ndarray, optional
         Where to put the result: an array of x's shape and dtype, strided or not. `x` itself is allowed, and
         gives the same bits; an array that overlaps `x` otherwise is handled as NumPy's functions do.
@@ -59,12 +60,24 @@ def lrn(
     as in Krizhevsky et al. (2012), section 3.3. Where k is 0 and the whole window is zero, this is 0 / 0: NaN.
     A NaN or an Inf changes the outputs whose window holds it, and no other bit.
 
+    Over several axes the sum is over a box, clipped at every border. Along height and width, ``axis=(2, 3)``, that
+    is what Caffe calls within a channel. The sum is multiplied by the spec's scale, however many the axes; the
+    frameworks divide their alpha by the number of elements in a full box: see e.g. `LRNSpec.caffe`.
+
     Examples
     --------
     >>> import numpy as np, lrncore
     >>> x = np.array([[3.0, 4.0, 0.0]])
     >>> lrncore.lrn(x, lrncore.LRNSpec(before=1, after=1, scale=1.0, beta=0.5, k=0.0))
     array([[0.6, 0.8, 0. ]])
+
+    Over a box of 3 x 3 places, of which a corner holds 4, an edge 6 and the centre all 9:
+
+    >>> ones = np.ones((1, 1, 3, 3))
+    >>> 1 / lrncore.lrn(ones, lrncore.LRNSpec(1, 1, scale=1.0, beta=1.0, k=1.0), axis=(2, 3))[0, 0]
+    array([[ 5.,  7.,  5.],
+           [ 7., 10.,  7.],
+           [ 5.,  7.,  5.]])
     """
     x, element = check_array(x, "x")
     return apply(element.kernels.forward, (x,), (element,), spec, axis, out, num_threads)
@@ -74,7 +87,7 @@ def lrn_backward(
     g: ArrayLike,
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int = 1,
+    axis: int | tuple[int, ...] = 1,
     out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
@@ -88,8 +101,8 @@ def lrn_backward(
         The input of the forward; nothing else of it is needed.
     spec : LRNSpec
         The window and the parameters of the forward.
-    axis : int, optional
-        The channel axis; negative counts from the end.
+    axis : int or tuple of int, optional
+        The axes of the window, as in `lrn`.
     out : ndarray, optional
         Where to put the result, as in `lrn`; `g` or `x` itself is allowed.
     num_threads : int, optional
@@ -114,7 +127,8 @@ def lrn_backward(
         t[j]  = g[j] * x[j] * s[j] ** (-beta - 1)
         dx[c] = g[c] * s[c] ** -beta - 2 * scale * beta * x[c] * sum(t[c - after : c + before + 1])
 
-    The last window is the reflected one: every j whose own window holds c.
+    The last window is the reflected one: every j whose own window holds c. Over several axes it is reflected along
+    each of them.
 
     Examples
     --------
@@ -136,7 +150,7 @@ def local_response_norm(
     beta: float = 0.75,
     k: float = 1.0,
     *,
-    axis: int = 1,
+    axis: int | tuple[int, ...] = 1,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Call `lrn` with the arguments and defaults of `torch.nn.functional.local_response_norm`.
@@ -149,8 +163,9 @@ def local_response_norm(
         Channels in the window, at least 1. An even window reaches one channel further back than ahead.
     alpha, beta, k : float, optional
         As in PyTorch, which divides alpha by `size`.
-    axis : int, optional
-        The channel axis.
+    axis : int or tuple of int, optional
+        The channel axis, or the axes of a box, as in `lrn`. Alpha is divided by the number of elements in a full
+        window, ``size ** d`` over d axes.
     out : ndarray, optional
         Where to put the result, as in `lrn`.
 
@@ -171,7 +186,7 @@ def local_response_norm(
     >>> lrncore.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=2.0).ravel().round(3)
     array([-0.461,  0.277, -0.207])
     """
-    return lrn(x, LRNSpec.torch(size, alpha, beta, k), axis, out)
+    return lrn(x, torch_spec(size, alpha, beta, k, axis), axis, out)
 
 
 def local_response_normalization(
@@ -181,7 +196,7 @@ def local_response_normalization(
     alpha: float = 1.0,
     beta: float = 0.5,
     *,
-    axis: int = -1,
+    axis: int | tuple[int, ...] = -1,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Call `lrn` with the arguments and defaults of `tf.nn.local_response_normalization`.
@@ -194,8 +209,8 @@ def local_response_normalization(
         Channels on each side of the window, at least 0.
     bias, alpha, beta : float, optional
         As in TensorFlow, which does not divide alpha.
-    axis : int, optional
-        The channel axis.
+    axis : int or tuple of int, optional
+        The channel axis, or the axes of a box, as in `lrn`.
     out : ndarray, optional
         Where to put the result, as in `lrn`.
 

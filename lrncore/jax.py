@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from lrncore import functional
-from lrncore._checks import check_axis
-from lrncore.spec import LRNSpec, check_spec
+from lrncore._checks import check_axes
+from lrncore.spec import LRNSpec, check_spec, torch_spec
 
 try:
     import jax
@@ -21,8 +21,8 @@ __all__ = ["local_response_norm", "lrn"]
 _DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
-def lrn(x: jax.typing.ArrayLike, spec: LRNSpec, axis: int = 1) -> jax.Array:
-    """Normalize each element by the squares of its neighbours along the channel axis.
+def lrn(x: jax.typing.ArrayLike, spec: LRNSpec, axis: int | tuple[int, ...] = 1) -> jax.Array:
+    """Normalize each element by the squares of its neighbours along the channel axis, or along several.
 
     Works eagerly and inside `jax.jit`, `jax.vmap`, `jax.grad` and their compositions.
 
@@ -33,8 +33,9 @@ def lrn(x: jax.typing.ArrayLike, spec: LRNSpec, axis: int = 1) -> jax.Array:
         ``jax_enable_x64`` is set.
     spec : LRNSpec
         The window and the parameters. It is static: it has no gradient, and another spec compiles anew.
-    axis : int, optional
-        The channel axis; negative counts from the end. Inside `jax.vmap` the mapped axis does not count.
+    axis : int or tuple of int, optional
+        The channel axis, or the axes of a box; negative counts from the end. Inside `jax.vmap` the mapped axis does
+        not count.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def lrn(x: jax.typing.ArrayLike, spec: LRNSpec, axis: int = 1) -> jax.Array:
             "cast it first, e.g. x.astype(jnp.float32)"
         )
     # counted from the end, it stays right when vmap puts axes in front
-    return _lrn(x, spec, check_axis(axis, x.ndim) - x.ndim)
+    return _lrn(x, spec, tuple(each - x.ndim for each in check_axes(axis, x.ndim)))
 
 
 def local_response_norm(
@@ -90,7 +91,7 @@ def local_response_norm(
     beta: float = 0.75,
     k: float = 1.0,
     *,
-    axis: int = 1,
+    axis: int | tuple[int, ...] = 1,
 ) -> jax.Array:
     """Call `lrn` with the arguments and defaults of `torch.nn.functional.local_response_norm`.
 
@@ -102,8 +103,8 @@ def local_response_norm(
         Channels in the window, at least 1. An even window reaches one channel further back than ahead.
     alpha, beta, k : float, optional
         As in PyTorch, which divides alpha by `size`. Like `size` they are static.
-    axis : int, optional
-        The channel axis.
+    axis : int or tuple of int, optional
+        The channel axis, or the axes of a box: alpha is divided by ``size ** d`` over d axes.
 
     Returns
     -------
@@ -121,30 +122,30 @@ def local_response_norm(
     >>> lrncore.jax.local_response_norm(jnp.full((1, 3), 2.0), 3, alpha=3.0, beta=1.0, k=0.0)
     Array([[0.25      , 0.16666667, 0.25      ]], dtype=float32)
     """
-    return lrn(x, LRNSpec.torch(size, alpha, beta, k), axis)
+    return lrn(x, torch_spec(size, alpha, beta, k, axis), axis)
 
 
-def _apply(function: Callable[..., Any], spec: LRNSpec, axis: int, *arrays: jax.Array) -> jax.Array:
+def _apply(function: Callable[..., Any], spec: LRNSpec, axes: tuple[int, ...], *arrays: jax.Array) -> jax.Array:
     """Call `function` of lrncore on the host; the last of `arrays` is x."""
     x = arrays[-1]
     result = jax.ShapeDtypeStruct(x.shape, x.dtype)
-    return jax.pure_callback(partial(function, spec=spec, axis=axis), result, *arrays, vmap_method="broadcast_all")
+    return jax.pure_callback(partial(function, spec=spec, axis=axes), result, *arrays, vmap_method="broadcast_all")
 
 
 # An eager call is compiled once for each spec and shape, too; a bare callback would be at every call.
 _compiled = jax.jit(_apply, static_argnums=(0, 1, 2))
 
 
-def _forward(x: jax.Array, spec: LRNSpec, axis: int) -> jax.Array:
-    return _compiled(functional.lrn, spec, axis, x)
+def _forward(x: jax.Array, spec: LRNSpec, axes: tuple[int, ...]) -> jax.Array:
+    return _compiled(functional.lrn, spec, axes, x)
 
 
-def _forward_and_residual(x: jax.Array, spec: LRNSpec, axis: int) -> tuple[jax.Array, jax.Array]:
-    return _forward(x, spec, axis), x
+def _forward_and_residual(x: jax.Array, spec: LRNSpec, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    return _forward(x, spec, axes), x
 
 
-def _backward(spec: LRNSpec, axis: int, x: jax.Array, g: jax.Array) -> tuple[jax.Array]:
-    return (_compiled(functional.lrn_backward, spec, axis, g, x),)
+def _backward(spec: LRNSpec, axes: tuple[int, ...], x: jax.Array, g: jax.Array) -> tuple[jax.Array]:
+    return (_compiled(functional.lrn_backward, spec, axes, g, x),)
 
 
 _lrn = jax.custom_vjp(_forward, nondiff_argnums=(1, 2))

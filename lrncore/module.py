@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from lrncore.functional import lrn, lrn_backward
-from lrncore.spec import LRNSpec
+from lrncore.spec import LRNSpec, torch_spec
 
 
 class LocalResponseNorm:
@@ -19,8 +19,9 @@ class LocalResponseNorm:
         Channels in the window, at least 1.
     alpha, beta, k : float, optional
         As in PyTorch, which divides alpha by `size`.
-    axis : int, optional
-        The channel axis.
+    axis : int or tuple of int, optional
+        The channel axis, or the axes of a box, as in `lrn`. Alpha is divided by the number of elements in a full
+        window, ``size ** d`` over d axes.
 
     Attributes
     ----------
@@ -44,9 +45,15 @@ class LocalResponseNorm:
     """
 
     def __init__(
-        self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0, *, axis: int = 1
+        self,
+        size: int,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        *,
+        axis: int | tuple[int, ...] = 1,
     ) -> None:
-        self.spec = LRNSpec.torch(size, alpha, beta, k)
+        self.spec: LRNSpec = torch_spec(size, alpha, beta, k, axis)
         self.size = size
         self.alpha = alpha
         self.beta = beta
@@ -61,7 +68,7 @@ class LocalResponseNorm:
         Parameters
         ----------
         x : array_like, float32, float64, float16 or bfloat16
-            Any shape that has the layer's axis.
+            Any shape that has the layer's axis, or axes.
         out : ndarray, optional
             Where to put the result, as in `lrn`.
         num_threads : int, optional

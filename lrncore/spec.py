@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from lrncore._checks import check_int, check_real
+from lrncore._checks import check_int, check_real, given_axes
 from lrncore._conventions import CONVENTIONS, NETWORKS
 
 
@@ -19,15 +19,17 @@ class LRNSpec:
 
         y[c] = x[c] * (k + scale * sum(x[c - before : c + after + 1] ** 2)) ** -beta
 
-    The window is clipped at the first and the last channel; nothing is renormalised for that.
+    The window is clipped at the first and the last channel; nothing is renormalised for that. It does not say along
+    which axis it lies: `lrn` does, and takes several, for a box.
 
     Parameters
     ----------
     before, after : int
-        Channels of the window before and after the one that is normalized, at least 0.
+        Channels of the window before and after the one that is normalized, at least 0; of a box, elements along
+        each of its axes.
     scale : float
         Factor of the sum of squares. Frameworks that divide their alpha by the window's size have
-        ``scale = alpha / size``.
+        ``scale = alpha / size``, and for a box along d axes ``scale = alpha / size**d``.
     beta : float
         The exponent.
     k : float
@@ -87,7 +89,7 @@ class LRNSpec:
 
     @property
     def size(self) -> int:
-        """Number of channels in a full window.
+        """Number of channels in a full window, or of elements along each axis of a box.
 
         Examples
         --------
@@ -96,13 +98,16 @@ class LRNSpec:
         """
         return self.before + self.after + 1
 
-    def to(self, convention: str) -> dict[str, Any]:
+    def to(self, convention: str, axis: int | tuple[int, ...] = 1) -> dict[str, Any]:
         """Say this spec in a framework's words.
 
         Parameters
         ----------
         convention : str
             The name of a constructor: one of those that `lrncore.conventions` lists.
+        axis : int or tuple of int, optional
+            The axes of the window, as `lrn` takes them. How many there are decides what a framework calls it; only
+            OpenVINO's words say which. One axis is that of the channels, two are the height and width.
 
         Returns
         -------
@@ -114,11 +119,15 @@ class LRNSpec:
         ------
         ValueError
             If the framework has no such window, or refuses a value; or if there is no such convention.
+        TypeError
+            If `axis` is neither an int nor a tuple of ints.
 
         Examples
         --------
         >>> LRNSpec.torch(5, alpha=1e-4, k=2.0).to("tensorflow")
         {'depth_radius': 2, 'bias': 2.0, 'alpha': 2e-05, 'beta': 0.75}
+        >>> LRNSpec(1, 1, scale=1e-5, beta=0.75, k=1.0).to("caffe", axis=(2, 3))
+        {'local_size': 3, 'alpha': 9e-05, 'beta': 0.75, 'k': 1.0, 'norm_region': 'WITHIN_CHANNEL'}
         >>> LRNSpec.torch(4).to("onnx")
         Traceback (most recent call last):
             ...
@@ -127,11 +136,12 @@ class LRNSpec:
         found = CONVENTIONS.get(convention)
         if found is None:
             raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
-        return found.words(convention, (self.before, self.after, self.scale, self.beta, self.k))
+        return found.words(convention, (self.before, self.after, self.scale, self.beta, self.k), given_axes(axis))
 
     @classmethod
-    def _of(cls, convention: str, size: int, alpha: float, beta: float, k: float) -> Self:
-        return cls(*CONVENTIONS[convention].fields(size, alpha, beta, k))
+    def _of(cls, convention: str, size: int, alpha: float, beta: float, k: float, axes: int = 1) -> Self:
+        """Make the spec of these arguments for windows along so many axes."""
+        return cls(*CONVENTIONS[convention].fields(size, alpha, beta, k, axes))
 
     @classmethod
     def torch(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Self:
@@ -156,16 +166,24 @@ class LRNSpec:
         return cls._of("paddle", size, alpha, beta, k)
 
     @classmethod
-    def cuda_convnet(cls, size: int, scale: float, pow: float, minDiv: float = 1.0) -> Self:  # noqa: A002, N803
-        """Make the spec of cuda-convnet's cross-map normalization, Krizhevsky's own code.
+    def cuda_convnet(
+        cls,
+        size: int,
+        scale: float,
+        pow: float,  # noqa: A002
+        minDiv: float = 1.0,  # noqa: N803
+        type: str = "cmrnorm",  # noqa: A002
+    ) -> Self:
+        """Make the spec of cuda-convnet's response normalization, Krizhevsky's own code.
 
         Its `scale` is an alpha, and divided by `size`; `pow` is beta, and `minDiv` k. An even window reaches one
-        channel further back than ahead.
+        channel further back than ahead. With `type` "rnorm", a box along height and width, `scale` is divided by
+        the square of `size`.
 
         >>> LRNSpec.cuda_convnet(5, scale=1e-4, pow=0.75, minDiv=2.0) == LRNSpec.alexnet()
         True
         """
-        return cls._of("cuda_convnet", size, scale, pow, minDiv)
+        return cls._of("cuda_convnet", size, scale, pow, minDiv, CONVENTIONS["cuda_convnet"].axes(type))
 
     @classmethod
     def onnx(cls, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Self:
@@ -203,27 +221,72 @@ class LRNSpec:
         return cls._of("matlab", windowChannelSize, Alpha, Beta, K)
 
     @classmethod
-    def caffe(cls, local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, k: float = 1.0) -> Self:
-        """Make the spec of Caffe's LRN layer across channels; OpenCV and onnxruntime take the same windows.
+    def caffe(
+        cls,
+        local_size: int = 5,
+        alpha: float = 1.0,
+        beta: float = 0.75,
+        k: float = 1.0,
+        norm_region: str = "ACROSS_CHANNELS",
+    ) -> Self:
+        """Make the spec of Caffe's LRN layer; OpenCV takes the same windows, and onnxruntime those across channels.
 
-        Alpha is divided by `local_size`, which has to be odd.
+        Alpha is divided by `local_size`, which has to be odd. With `norm_region` "WITHIN_CHANNEL", a box along
+        height and width, it is divided by the square of that, and k is 1 whatever is given: Caffe ignores it there.
 
         >>> LRNSpec.caffe(alpha=1e-4)
         LRNSpec(before=2, after=2, scale=2e-05, beta=0.75, k=1.0)
+        >>> LRNSpec.caffe(3, alpha=9e-5, k=2.0, norm_region="WITHIN_CHANNEL")  # for lrn(..., axis=(2, 3))
+        LRNSpec(before=1, after=1, scale=1e-05, beta=0.75, k=1.0)
         """
-        return cls._of("caffe", local_size, alpha, beta, k)
+        return cls._of("caffe", local_size, alpha, beta, k, CONVENTIONS["caffe"].axes(norm_region))
 
     @classmethod
-    def onednn(cls, local_size: int, alpha: float, beta: float, k: float) -> Self:
-        """Make the spec of oneDNN's LRN across channels, and of OpenVINO's, which runs on it.
+    def onednn(
+        cls,
+        local_size: int,
+        alpha: float,
+        beta: float,
+        k: float,
+        alg_kind: str = "lrn_across_channels",
+        ndims: int = 4,
+    ) -> Self:
+        """Make the spec of oneDNN's LRN.
 
         Alpha is divided by `local_size`. An even window loses a channel: it is that of the odd size below, but
-        alpha is divided by the even one.
+        alpha is divided by the even one. With `alg_kind` "lrn_within_channel", a box along all axes of an array of
+        `ndims` dimensions but the first two, alpha is divided by ``local_size ** (ndims - 2)``; oneDNN's documents
+        leave out the power, the code has it.
 
         >>> LRNSpec.onednn(4, 1.0, 0.75, 1.0)
         LRNSpec(before=1, after=1, scale=0.25, beta=0.75, k=1.0)
+        >>> LRNSpec.onednn(5, 1.0, 0.75, 1.0, "lrn_within_channel")
+        LRNSpec(before=2, after=2, scale=0.04, beta=0.75, k=1.0)
         """
-        return cls._of("onednn", local_size, alpha, beta, k)
+        axes = CONVENTIONS["onednn"].axes(alg_kind, check_int(ndims, "ndims", 2))
+        return cls._of("onednn", local_size, alpha, beta, k, axes)
+
+    @classmethod
+    def openvino(
+        cls,
+        axes: int | tuple[int, ...] | list[int],
+        alpha: float = 1.0,
+        beta: float = 0.5,
+        bias: float = 1.0,
+        size: int = 5,
+    ) -> Self:
+        """Make the spec of OpenVINO's operation LRN, for `lrn` along the same `axes`.
+
+        Alpha is divided by ``size**d`` for d axes, and `bias` is k. Even windows are those of `onednn`, on which
+        OpenVINO runs.
+
+        >>> LRNSpec.openvino([1])
+        LRNSpec(before=2, after=2, scale=0.2, beta=0.5, k=1.0)
+        >>> LRNSpec.openvino((2, 3))
+        LRNSpec(before=2, after=2, scale=0.04, beta=0.5, k=1.0)
+        """
+        along = given_axes(tuple(axes) if isinstance(axes, list) else axes, "axes")
+        return cls._of("openvino", size, alpha, beta, bias, len(along))
 
     @classmethod
     def mxnet(cls, alpha: float = 1e-4, beta: float = 0.75, knorm: float = 2.0, *, nsize: int) -> Self:
@@ -306,16 +369,43 @@ class LRNSpec:
         return cls._of("torch_js", size, alpha, beta, k)
 
     @classmethod
-    def ncnn(cls, local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0) -> Self:
-        """Make the spec of ncnn's LRN layer across channels, from release 20261020 on.
+    def ncnn(
+        cls, local_size: int = 5, alpha: float = 1.0, beta: float = 0.75, bias: float = 1.0, region_type: int = 0
+    ) -> Self:
+        """Make the spec of ncnn's LRN layer, across channels from release 20261020 on.
 
         Alpha is divided by `local_size`, and `bias` is k; an even window reaches one channel further back than
-        ahead. Earlier releases had ``local_size // 2`` channels on both sides.
+        ahead. Earlier releases had ``local_size // 2`` channels on both sides. With `region_type` 1, a box along
+        height and width, alpha is divided by the square of `local_size`.
 
         >>> LRNSpec.ncnn(4)
         LRNSpec(before=2, after=1, scale=0.25, beta=0.75, k=1.0)
         """
-        return cls._of("ncnn", local_size, alpha, beta, bias)
+        return cls._of("ncnn", local_size, alpha, beta, bias, CONVENTIONS["ncnn"].axes(region_type))
+
+    @classmethod
+    def acl(
+        cls,
+        type: str,  # noqa: A002
+        norm_size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.5,
+        kappa: float = 1.0,
+        is_scaled: bool = True,
+    ) -> Self:
+        """Make the spec of Arm Compute Library's `NormalizationLayerInfo`.
+
+        `type` is "CROSS_MAP", across channels, "IN_MAP_1D", along the width, or "IN_MAP_2D", a box along height and
+        width. Alpha is divided by `norm_size`, which has to be odd, or for a box by the square of that, unless
+        `is_scaled` is False. `kappa` is k.
+
+        >>> LRNSpec.acl("IN_MAP_2D", 3, alpha=9.0)
+        LRNSpec(before=1, after=1, scale=1.0, beta=0.5, k=1.0)
+        """
+        axes = CONVENTIONS["acl"].axes(type)
+        if not isinstance(is_scaled, bool):
+            raise TypeError(f"is_scaled must be a bool, got {is_scaled!r} ({is_scaled.__class__.__name__})")
+        return cls._of("acl", norm_size, alpha, beta, kappa, axes if is_scaled else 0)
 
     @classmethod
     def alexnet(cls) -> Self:
@@ -375,6 +465,11 @@ class LRNSpec:
         True
         """
         return cls._of(*NETWORKS["cifar10"])
+
+
+def torch_spec(size: int, alpha: float, beta: float, k: float, axis: object, name: str = "axis") -> LRNSpec:
+    """Return `LRNSpec.torch` for windows along `axis`: alpha is divided by the number of elements in a full one."""
+    return LRNSpec._of("torch", size, alpha, beta, k, len(given_axes(axis, name)))
 
 
 def check_spec(spec: object) -> None:

@@ -13,7 +13,8 @@ NaN, an Inf or a huge value changes the outputs whose window holds it, and no bi
 - float16 and bfloat16 are computed in float32 and rounded once. In PyTorch, on the CPU, a float16 above 255 gives 0
   in three dimensions and an error in more. Under `torch.autocast` too, the result has the dtype of the input.
 - Other dtypes raise TypeError, where PyTorch rounds the means of integers down, and parameters are checked.
-- Two dimensions, (N, C), are enough; PyTorch wants three.
+- Two dimensions, (N, C), are enough; PyTorch wants three. With `dim` the window lies along another dimension, or is
+  a box along several.
 - An empty tensor gives a new empty tensor, not itself.
 - `torch.jit.script` does not take it.
 
@@ -37,8 +38,8 @@ import copy
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from lrncore._checks import check_real
-from lrncore.spec import LRNSpec
+from lrncore._checks import check_axes, check_real
+from lrncore.spec import LRNSpec, torch_spec
 
 try:
     import torch
@@ -63,6 +64,7 @@ def local_response_norm(
     alpha: float | Tensor = 1e-4,
     beta: float | Tensor = 0.75,
     k: float | Tensor = 1.0,
+    dim: int | tuple[int, ...] = 1,
 ) -> Tensor:
     """Call `lrncore.lrn` with the arguments and defaults of `torch.nn.functional.local_response_norm`.
 
@@ -74,6 +76,10 @@ def local_response_norm(
         Channels in the window, at least 1. An even window reaches one channel further back than ahead.
     alpha, beta, k : float or Tensor of one element, optional
         As in PyTorch, which divides alpha by `size`. Tensors get gradients too.
+    dim : int or tuple of int, optional
+        The dimension of the channels; negative counts from the end. A tuple makes the window a box, e.g. ``(2, 3)``
+        one along height and width, which Caffe calls within a channel; alpha is divided by ``size ** d`` for d of
+        them.
 
     Returns
     -------
@@ -85,7 +91,8 @@ def local_response_norm(
     TypeError
         If `input` is not a strided tensor of those dtypes, or a parameter has the wrong type.
     ValueError
-        If `input` has fewer than two dimensions, `size` is less than 1, or another parameter is not finite.
+        If `input` has fewer than two dimensions, `size` is less than 1, another parameter is not finite, or `dim`
+        does not fit.
 
     See Also
     --------
@@ -110,18 +117,24 @@ def local_response_norm(
     """
     relevant = input, alpha, beta, k
     if has_torch_function(relevant):
-        return handle_torch_function(local_response_norm, relevant, input, size, alpha=alpha, beta=beta, k=k)
-    _check(input)
+        return handle_torch_function(
+            local_response_norm, relevant, input, size, alpha=alpha, beta=beta, k=k, dim=dim
+        )
+    _check(input, dim)
     if torch.compiler.is_compiling():
         # a number that differed between two calls is a symbol by now, and only a number can be checked
         numbers = (value if isinstance(value, Tensor) else guard_scalar(value) for value in (size, alpha, beta, k))
         size, alpha, beta, k = numbers
+        dim = tuple(map(guard_scalar, dim)) if isinstance(dim, tuple) else guard_scalar(dim)
+    axes = check_axes(dim, input.dim(), "dim")
     if any(isinstance(value, Tensor) for value in (alpha, beta, k)):
-        return _learned(input, size, {"alpha": alpha, "beta": beta, "k": k})
-    spec = LRNSpec.torch(size, alpha, beta, k)
+        return _learned(input, size, axes, {"alpha": alpha, "beta": beta, "k": k})
+    arguments = operators.arguments_of(torch_spec(size, alpha, beta, k, axes), axes)
     if input.device.type != "cpu":
+        if axes != (1,):
+            return operators.composed(input, *arguments)
         return nn.functional.local_response_norm(input, size, alpha, beta, k)
-    return _operator()(input, *operators.arguments_of(spec))
+    return _operator()(input, *arguments)
 
 
 class LocalResponseNorm(nn.LocalResponseNorm):
@@ -133,6 +146,8 @@ class LocalResponseNorm(nn.LocalResponseNorm):
         Channels in the window, at least 1.
     alpha, beta, k : float, optional
         As in PyTorch, which divides alpha by `size`.
+    dim : int or tuple of int, optional
+        The dimension of the channels, or those of a box, as in `local_response_norm`.
 
     Raises
     ------
@@ -154,13 +169,29 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     torch.Size([1, 8, 2, 2])
     """
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        LRNSpec.torch(size, alpha, beta, k)
+    #: of the layers of PyTorch that `replace` has changed
+    dim: int | tuple[int, ...] = 1
+
+    def __init__(
+        self,
+        size: int,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        dim: int | tuple[int, ...] = 1,
+    ) -> None:
+        torch_spec(size, alpha, beta, k, dim, "dim")
         super().__init__(size, alpha, beta, k)
+        if dim != 1:
+            self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Return the normalized `input`, as `local_response_norm` does."""
-        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k, self.dim)
+
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses."""
+        return f"{super().extra_repr()}{_unusual(self.dim)}"
 
 
 class LearnableLocalResponseNorm(nn.Module):
@@ -174,6 +205,8 @@ class LearnableLocalResponseNorm(nn.Module):
         What training starts from; as in PyTorch, which divides alpha by `size`.
     learn : collection of str, optional
         Which of them are parameters of the module. The others are buffers.
+    dim : int or tuple of int, optional
+        The dimension of the channels, or those of a box, as in `local_response_norm`.
     device, dtype : optional
         Of alpha, beta and k; as for the layers of `torch.nn`, the defaults are those of PyTorch.
 
@@ -224,12 +257,14 @@ class LearnableLocalResponseNorm(nn.Module):
         k: float = 1.0,
         learn: Collection[str] = ("alpha", "beta", "k"),
         *,
+        dim: int | tuple[int, ...] = 1,
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        LRNSpec.torch(size, alpha, beta, k)
+        torch_spec(size, alpha, beta, k, dim, "dim")
         self.size = size
+        self.dim = dim
         values = {"alpha": alpha, "beta": beta, "k": k}
         if isinstance(learn, str) or not values.keys() >= set(learn):
             raise ValueError(f"learn must hold names among alpha, beta and k, got {learn!r}")
@@ -243,11 +278,11 @@ class LearnableLocalResponseNorm(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Return the normalized `input`, as `local_response_norm` does."""
-        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k, self.dim)
 
     def extra_repr(self) -> str:
         """Return what stands between the parentheses."""
-        return f"{self.size}, learn={self.learn}"
+        return f"{self.size}, learn={self.learn}{_unusual(self.dim)}"
 
 
 def replace(model: Model, inplace: bool = False) -> Model:
@@ -295,7 +330,12 @@ def replace(model: Model, inplace: bool = False) -> Model:
     return model
 
 
-def _check(input: object) -> None:  # noqa: A002
+def _unusual(dim: int | tuple[int, ...]) -> str:
+    """Return what a layer says of its dimensions, where they are not the channels'."""
+    return "" if dim == 1 else f", dim={dim}"
+
+
+def _check(input: object, dim: int | tuple[int, ...]) -> None:  # noqa: A002
     """Check that `input` is a tensor that can be normalized."""
     if not isinstance(input, Tensor):
         raise TypeError(f"input must be a torch.Tensor, got {type(input).__name__}")
@@ -306,11 +346,17 @@ def _check(input: object) -> None:  # noqa: A002
             f"input must be float32, float64, float16 or bfloat16, got {str(input.dtype).removeprefix('torch.')}; "
             "cast it first, e.g. input.float()"
         )
-    if input.dim() < 2:
-        raise ValueError(f"input must have at least 2 dimensions, got {input.dim()}")
+    if input.dim() < (least := 2 if dim == 1 else 1):
+        counted = "1 dimension" if least == 1 else "2 dimensions"
+        raise ValueError(f"input must have at least {counted}, got {input.dim()}")
 
 
-def _learned(input: Tensor, size: int, parameters: dict[str, float | Tensor]) -> Tensor:  # noqa: A002
+def _learned(
+    input: Tensor,  # noqa: A002
+    size: int,
+    axes: tuple[int, ...],
+    parameters: dict[str, float | Tensor],
+) -> Tensor:
     """Return `local_response_norm` of parameters of which some are tensors."""
     LRNSpec.torch(size)
     values = []
@@ -321,12 +367,12 @@ def _learned(input: Tensor, size: int, parameters: dict[str, float | Tensor]) ->
             values.append(value.reshape(()))
         else:
             raise ValueError(f"{name} must be a number or a tensor of one element, got shape {tuple(value.shape)}")
-    if input.device.type != "cpu":
+    if input.device.type != "cpu" and axes == (1,):
         return nn.functional.local_response_norm(input, size, *values)
     recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    if recorded or _transforms() or forward_ad._current_level >= 0:
-        return operators.composed_learned(size, input, *values)
-    return operators.Learned.apply(size, input, *values)
+    if recorded or _transforms() or forward_ad._current_level >= 0 or input.device.type != "cpu":
+        return operators.composed_learned(size, axes, input, *values)
+    return operators.Learned.apply(size, axes, input, *values)
 
 
 def _operator() -> Any:
@@ -339,7 +385,7 @@ def _operator() -> Any:
     # Nested forward modes lose the tangents of a Function, and neither torch.compile nor functionalize takes one.
     if orders > 1 or "Functionalize" in transforms or torch.compiler.is_compiling():
         return operators.composed
-    return operators.Forward.apply
+    return operators.forward
 
 
 @torch.compiler.assume_constant_result

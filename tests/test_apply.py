@@ -241,7 +241,7 @@ TORCH = ["--convention", "torch", "--size", "5"]
     ("words", "line"),
     [
         ([*WORDS, "--axis", "4"], "x.npy: axis must be in [-4, 4) for an array of 4 dimensions, got 4"),
-        ([*WORDS, "--axis", "one"], "x.npy: axis must be an int, got 'one' (str)"),
+        ([*WORDS, "--axis", "one"], "x.npy: axis must be an int or a tuple of ints, got 'one' (str)"),
         ([*WORDS, "--threads", "0"], "threads must be an int >= 1, got 0"),
         ([*WORDS, "--threads", "all"], "threads must be an int, got 'all' (str)"),
         ([*WORDS, "--memory", "lots"], "memory must be a size like 512K, 32M or 1G, got 'lots'"),

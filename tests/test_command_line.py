@@ -11,7 +11,7 @@ import pytest
 
 import lrncore
 from lrncore import LRNSpec, _threads, kernels
-from lrncore.commands import COMMANDS, info
+from lrncore.commands import COMMANDS, _parameters, info
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
@@ -116,16 +116,14 @@ def test_convert_says_the_spec_and_the_arguments(command_here):
 
 def test_convert_says_them_for_every_convention(command_here):
     _, *lines = command_here("convert", "--from", "mxnet", "nsize=4" + "1").printed.splitlines()
-    assert [line.split()[0] for line in lines] == [row.name for row in lrncore.conventions()]
+    assert [line.split()[0] for line in lines] == list(dict.fromkeys(row.name for row in lrncore.conventions()))
     spec = LRNSpec.mxnet(nsize=41)
     for line in lines:
         name, *words = line.split()
         if words[0][0] == "(":
             assert name == "cudnn"
         else:
-            arguments = {
-                key: float(value) if "." in value else int(value) for key, value in (w.split("=") for w in words)
-            }
+            arguments = {key: _parameters.number(value) for key, value in (w.split("=") for w in words)}
             assert getattr(LRNSpec, name)(**arguments) == spec
 
 
@@ -134,6 +132,17 @@ def test_convert_takes_what_it_prints(command_here):
     line = command_here("convert", *canonical, "--to", "torch").printed.splitlines()[1]
     name, *words = line.split()
     assert command_here("convert", "--from", name, *words).printed.startswith(str(LRNSpec(2, 1, 0.25, 0.5, 2.0)))
+
+
+def test_convert_says_boxes(command_here):
+    within = ["--axis", "2,3", "--from", "caffe", "local_size=3", "norm_region=WITHIN_CHANNEL"]
+    printed = command_here("convert", *within).printed
+    assert "onednn        local_size=3 alpha=1.0 beta=0.75 k=1.0 alg_kind=lrn_within_channel\n" in printed
+    assert "torch         (torch has no window along 2 axes, but along 1)\n" in printed
+    line = "openvino  axes=2,3 alpha=1.0 beta=0.75 bias=1.0 size=3\n"
+    assert command_here("convert", *within, "--to", "openvino").printed.endswith(line)
+    back = command_here("convert", "--axis", "2,3", "--from", "openvino", "--to", "caffe", *line.split()[1:])
+    assert back.printed.endswith("local_size=3 alpha=1.0 beta=0.75 k=1.0 norm_region=WITHIN_CHANNEL\n")
 
 
 TAKES = "torch takes size, alpha, beta, k"
@@ -166,7 +175,7 @@ def test_convert_refuses(words, line, command_here):
 def test_convert_refuses_an_unknown_convention(option, command_here):
     given = ["before=1", "after=1", "scale=1", "beta=1", "k=1"] if option == "--to" else []
     done = command_here("convert", option, "pytorch", *given)
-    names = ", ".join(row.name for row in lrncore.conventions())
+    names = ", ".join(dict.fromkeys(row.name for row in lrncore.conventions()))
     assert done == (2, "", f"lrncore convert: convention must be one of {names}, got 'pytorch'\n")
 
 

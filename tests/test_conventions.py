@@ -44,6 +44,7 @@ TABLE = {
     "matlab": (later, True, {"windowChannelSize": REQUIRED, "Alpha": 1e-4, "Beta": 0.75, "K": 2.0}),
     "caffe": (shrunk, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "k": 1.0}),
     "onednn": (shrunk, True, {"local_size": REQUIRED, "alpha": REQUIRED, "beta": REQUIRED, "k": REQUIRED}),
+    "openvino": (shrunk, True, {"axes": REQUIRED, "alpha": 1.0, "beta": 0.5, "bias": 1.0, "size": 5}),
     "mxnet": (shrunk, True, {"alpha": 1e-4, "beta": 0.75, "knorm": 2.0, "nsize": REQUIRED}),
     "tensorflow": (radius, False, {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5}),
     "chainer": (widened, False, {"n": 5, "k": 2.0, "alpha": 1e-4, "beta": 0.75}),
@@ -52,17 +53,28 @@ TABLE = {
     "lucid": (later, False, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
     "torch_js": (widened, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
     "ncnn": (earlier, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0}),
+    "acl": (shrunk, True, {"type": REQUIRED, "norm_size": 5, "alpha": 1e-4, "beta": 0.5, "kappa": 1.0}),
 }
-SIZE = {"size", "lrnN", "windowChannelSize", "local_size", "nsize", "depth_radius", "n", "N"}
+# what some take besides: which axes, by default those of the channels
+REGION = {
+    "cuda_convnet": {"type": "cmrnorm"},
+    "caffe": {"norm_region": "ACROSS_CHANNELS"},
+    "onednn": {"alg_kind": "lrn_across_channels", "ndims": 4},
+    "ncnn": {"region_type": 0},
+    "acl": {"is_scaled": True},
+}
+# for channels these need a value
+CHANNELS = {"type": "CROSS_MAP", "axes": [1]}
+SIZE = {"size", "lrnN", "windowChannelSize", "local_size", "nsize", "depth_radius", "n", "N", "norm_size"}
 ALPHA = {"alpha", "scale", "lrnAlpha", "Alpha"}
 BETA = {"beta", "pow", "lrnBeta", "Beta"}
-REFUSES_EVEN = {"caffe", "mxnet"}
+REFUSES_EVEN = {"caffe", "mxnet", "acl"}
 SIZES = [(name, n) for name in TABLE for n in range(1, 17) if n % 2 or name not in REFUSES_EVEN]
 
 
 def make(name, size, alpha=0.3, beta=0.6, k=1.25):
     """Call a constructor with its own names."""
-    roles = {**dict.fromkeys(SIZE, size), **dict.fromkeys(ALPHA, alpha), **dict.fromkeys(BETA, beta)}
+    roles = {**dict.fromkeys(SIZE, size), **dict.fromkeys(ALPHA, alpha), **dict.fromkeys(BETA, beta), **CHANNELS}
     return getattr(LRNSpec, name)(**{argument: roles.get(argument, k) for argument in TABLE[name][2]})
 
 
@@ -86,7 +98,7 @@ def test_beta_and_k_are_passed_on(name):
 @pytest.mark.parametrize("name", TABLE)
 def test_names_order_and_defaults(name):
     parameters = inspect.signature(getattr(LRNSpec, name)).parameters
-    assert [(n, p.default) for n, p in parameters.items()] == list(TABLE[name][2].items())
+    assert [(n, p.default) for n, p in parameters.items()] == list((TABLE[name][2] | REGION.get(name, {})).items())
 
 
 @pytest.mark.parametrize("name", sorted(REFUSES_EVEN))
@@ -153,13 +165,14 @@ def test_odd_sizes_mean_the_same_to_torch_onnx_and_caffe(size):
 
 
 # These say even sizes as odd ones, with another alpha.
-TWO_WAYS = {"onednn", "torch_js"}
+TWO_WAYS = {"onednn", "openvino", "torch_js"}
 
 
 @pytest.mark.parametrize(("name", "size"), [(name, n) for name, n in SIZES if n % 2 or name not in TWO_WAYS])
 def test_a_spec_says_itself_in_its_own_words(name, size):
     spec = make(name, size)
     assert list(spec.to(name)) == list(TABLE[name][2])
+    assert spec.to(name, (1,)) == spec.to(name)
     assert getattr(LRNSpec, name)(**spec.to(name)) == spec
 
 
@@ -214,27 +227,173 @@ def test_what_cannot_be_said(spec, target, message):
 
 
 def test_unknown_convention():
-    with pytest.raises(ValueError, match=r"^convention must be one of torch, paddle, .*, ncnn, got 'keras'$"):
+    with pytest.raises(ValueError, match=r"^convention must be one of torch, paddle, .*, ncnn, acl, got 'keras'$"):
         LRNSpec.alexnet().to("keras")
 
 
 def test_the_table_has_a_row_for_every_constructor():
     rows = lrncore.conventions()
-    assert [row.name for row in rows] == list(TABLE)
+    assert list(dict.fromkeys(row.name for row in rows)) == list(TABLE)
     lines = repr(rows).splitlines()
     assert lines[2].split("  ")[0] == "torch"
-    assert len(lines) == len(TABLE) + 2
+    assert len(lines) == len(rows) + 2 == len(TABLE) + len(BOXES) + 2
 
 
-@pytest.mark.parametrize("row", lrncore.conventions(), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", lrncore.conventions(), ids=lambda row: f"{row.name}, {row.scale}")
 def test_the_table_has_the_arguments_of_each_constructor(row):
     parameters = inspect.signature(getattr(LRNSpec, row.name)).parameters.values()
-    assert row.arguments == str(inspect.Signature([p.replace(annotation=REQUIRED) for p in parameters]))
+    given = {"type": "CROSS_MAP"} if row.name == "acl" else {}
+    left_out = set(REGION.get(row.name, ()))
+    if "^" in row.scale and row.name != "openvino":
+        given = BOXES[row.name]
+        left_out = {"k"} if row.name == "caffe" else {"is_scaled", "ndims"}
+    shown = [
+        p.replace(annotation=REQUIRED, default=given.get(p.name, p.default))
+        for p in parameters
+        if p.name not in left_out
+    ]
+    assert row.arguments == str(inspect.Signature(shown))
+
+
+# the arguments that mean a box along height and width
+BOXES = {
+    "cuda_convnet": {"type": "rnorm"},
+    "caffe": {"norm_region": "WITHIN_CHANNEL"},
+    "onednn": {"alg_kind": "lrn_within_channel"},
+    "ncnn": {"region_type": 1},
+    "acl": {"type": "IN_MAP_2D"},
+}
+TWO_AXES = BOXES | {"openvino": {"axes": [2, 3]}}
+
+
+def box(name, size, k=1.0, **more):
+    """Return the spec of a framework's box along two axes, and the arguments that mean it."""
+    roles = {**dict.fromkeys(SIZE, size), **dict.fromkeys(ALPHA, 0.3), **dict.fromkeys(BETA, 0.6)}
+    arguments = {argument: roles.get(argument, k) for argument in TABLE[name][2]} | TWO_AXES[name] | more
+    return getattr(LRNSpec, name)(**arguments), arguments
+
+
+@pytest.mark.parametrize("name", TWO_AXES)
+def test_boxes_divide_alpha_by_their_size(name):
+    for size in (1, 2, 3, 4, 5, 8):
+        if size % 2 or name not in REFUSES_EVEN:
+            assert box(name, size)[0] == LRNSpec(*TABLE[name][0](size), 0.3 / size**2, 0.6, 1.0)
+
+
+@pytest.mark.parametrize("name", TWO_AXES)
+def test_a_box_says_itself_in_its_own_words(name):
+    for size in (1, 3, 5):
+        spec, arguments = box(name, size)
+        assert spec.to(name, (2, 3)) == arguments
+    if name not in REFUSES_EVEN | TWO_WAYS:
+        spec, arguments = box(name, 4)
+        assert spec.to(name, (-1, 2)) == arguments
+
+
+def test_a_box_is_said_in_other_words():
+    within = LRNSpec.caffe(3, alpha=5e-5, norm_region="WITHIN_CHANNEL")
+    assert within.to("openvino", (2, 3)) == {"axes": [2, 3], "alpha": 5e-5, "beta": 0.75, "bias": 1.0, "size": 3}
+    assert within.to("ncnn", (1, 2)) == {
+        "local_size": 3,
+        "alpha": 5e-5,
+        "beta": 0.75,
+        "bias": 1.0,
+        "region_type": 1,
+    }
+
+
+def test_caffe_ignores_k_within_a_channel():
+    assert LRNSpec.caffe(3, k=2.0, norm_region="WITHIN_CHANNEL").k == 1
+    with pytest.raises(ValueError, match=r"^k must be finite, got inf$"):
+        LRNSpec.caffe(3, k=np.inf, norm_region="WITHIN_CHANNEL")
+
+
+@pytest.mark.parametrize("axes", [(), (1,), (0, -1), (2, 3, 4)], ids=str)
+def test_any_number_of_axes(axes):
+    spec = LRNSpec.openvino(axes, 0.3, 0.6, 2.0, size=3)
+    assert spec == LRNSpec(1, 1, 0.3 / 3 ** len(axes), 0.6, 2.0) == LRNSpec.openvino(list(axes), 0.3, 0.6, 2.0, 3)
+    assert LRNSpec.openvino(**spec.to("openvino", axes)) == spec
+    if len(axes) != 1:
+        within = spec.to("onednn", axes)
+        assert within.pop("ndims", 4) == len(axes) + 2
+        assert LRNSpec.onednn(**within, ndims=len(axes) + 2) == spec
+
+
+def test_one_axis_of_openvino_is_an_int_too():
+    assert LRNSpec.openvino(1) == LRNSpec.openvino([1])
+
+
+def test_arm_compute_library_may_leave_alpha_undivided():
+    for region in ("CROSS_MAP", "IN_MAP_1D", "IN_MAP_2D"):
+        assert LRNSpec.acl(region, 3, alpha=0.3, is_scaled=False).scale == 0.3
+    assert LRNSpec.acl("IN_MAP_1D") == LRNSpec.acl("CROSS_MAP")
+
+
+def test_the_scale_of_a_box_beyond_all_floats():
+    assert LRNSpec.openvino([0, 1], size=10**200).scale == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: LRNSpec.caffe(norm_region="WITHIN"),
+            "norm_region must be 'ACROSS_CHANNELS' or 'WITHIN_CHANNEL', got 'WITHIN'",
+        ),
+        (lambda: LRNSpec.caffe(4, norm_region="WITHIN_CHANNEL"), "local_size must be odd, got 4"),
+        (lambda: LRNSpec.ncnn(region_type=2), "region_type must be 0 or 1, got 2"),
+        (lambda: LRNSpec.acl("MAP"), "type must be 'CROSS_MAP' or 'IN_MAP_1D' or 'IN_MAP_2D', got 'MAP'"),
+        (lambda: LRNSpec.onednn(5, 1.0, 1.0, 1.0, "lrn_within_channel", 1), "ndims must be an int >= 2, got 1"),
+        (lambda: LRNSpec.openvino((2, 2)), "axes must not repeat an axis, got (2, 2)"),
+        (lambda: LRNSpec.torch(3).to("torch", (2, 3)), "torch has no window along 2 axes, but along 1"),
+        (lambda: LRNSpec.torch(3).to("caffe", (1, 2, 3)), "caffe has no window along 3 axes, but along 1 or 2"),
+        (
+            lambda: LRNSpec.torch(3, k=2.0).to("caffe", (2, 3)),
+            "caffe cannot mean this spec: k of a box is 1.0, got 2.0",
+        ),
+        (
+            lambda: LRNSpec.torch(4).to("openvino", (2, 3)),
+            "openvino has no window of 2 channels before and 1 after: its windows have as many before as after",
+        ),
+    ],
+)
+def test_what_a_box_cannot_be(make, message):
+    with pytest.raises(ValueError) as refused:
+        make()
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LRNSpec.openvino("23"), "axes must be an int or a tuple of ints, got '23' (str)"),
+        (lambda: LRNSpec.acl("IN_MAP_2D", is_scaled=1), "is_scaled must be a bool, got 1 (int)"),
+        (
+            lambda: LRNSpec.torch(3).to("openvino", [2, 3]),
+            "axis must be an int or a tuple of ints, got [2, 3] (list)",
+        ),
+    ],
+)
+def test_types_of_the_arguments_for_axes(make, message):
+    with pytest.raises(TypeError) as refused:
+        make()
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("size", [1, 4, 5])
+def test_twins_and_layers_of_boxes_divide_alpha_by_their_size(size):
+    x = np.random.default_rng(0).standard_normal((2, 3, 6))
+    spec = LRNSpec(*earlier(size), 0.3 / size**2, 0.75, 1.0)
+    assert lrncore.LocalResponseNorm(size, 0.3, axis=(1, 2)).spec == spec
+    assert np.array_equal(
+        lrncore.local_response_norm(x, size, 0.3, axis=(-1,)), lrncore.local_response_norm(x, size, 0.3, axis=2)
+    )
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_the_table_says_what_an_even_window_holds(name):
-    row = next(row for row in lrncore.conventions() if row.name == name)
+    row, *others = (row for row in lrncore.conventions() if row.name == name)
+    assert all(other.even == row.even for other in others)
     if name in REFUSES_EVEN or name == "tensorflow":
         assert row.even == ("none" if name == "tensorflow" else "refused")
     else:

@@ -101,11 +101,42 @@ AXES = {
         np.exceptions.AxisError,
         "axis must be in [-2, 2) for an array of 2 dimensions, got 2",
     ),
-    "axis_float": (lambda: lrn(X, SPEC, 1.0), TypeError, "axis must be an int, got 1.0 (float)"),
-    "axis_bool": (lambda: lrn(X, SPEC, axis=True), TypeError, "axis must be an int, got True (bool)"),
-    "axis_none": (lambda: lrn(X, SPEC, None), TypeError, "axis must be an int, got None (NoneType)"),
-    "axis_tuple": (lambda: lrn(X, SPEC, (0, 1)), TypeError, "axis must be an int, got (0, 1) (tuple)"),
-    "axis_string": (lambda: lrn(X, SPEC, "1"), TypeError, "axis must be an int, got '1' (str)"),
+    **{
+        f"axis_{name}": (
+            lambda axis=axis: lrn(X, SPEC, axis),
+            TypeError,
+            f"axis must be an int or a tuple of ints, got {axis!r} ({type(axis).__name__})",
+        )
+        for name, axis in {
+            "float": 1.0,
+            "bool": True,
+            "none": None,
+            "list": [0, 1],
+            "string": "1",
+            "of_floats": (0, 1.0),
+            "of_bools": (True,),
+            "of_tuples": ((0,), 1),
+        }.items()
+    },
+    **{
+        f"axes_{axes}_of_{ndim}": (
+            lambda axes=axes, ndim=ndim: lrn(np.ones((2,) * ndim), SPEC, axes),
+            np.exceptions.AxisError,
+            f"axis must be in [-{ndim}, {ndim}) for an array of {ndim} dimensions, got {wrong}",
+        )
+        for axes, ndim, wrong in (((1,), 1, 1), ((0, 2), 2, 2), ((-3, 0), 2, -3), ((10**30, 0), 4, 10**30))
+    },
+    "axes_repeated": (lambda: lrn(X, SPEC, (0, 1, 0)), ValueError, "axis must not repeat an axis, got (0, 1, 0)"),
+    "axes_repeated_from_the_end": (
+        lambda: lrn_backward(X, X, SPEC, (1, -1)),
+        ValueError,
+        "axis must not repeat an axis, got (1, -1) for an array of 2 dimensions",
+    ),
+    "axes_of_a_layer": (
+        lambda: lrncore.LocalResponseNorm(5, axis=[1, 2]),
+        TypeError,
+        "axis must be an int or a tuple of ints, got [1, 2] (list)",
+    ),
 }
 
 OUTS = {

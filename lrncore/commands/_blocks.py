@@ -1,4 +1,4 @@
-"""How an array (outer, channels, inner) is cut into blocks that fit into memory."""
+"""How an array is cut into blocks that fit into memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,48 @@ class Block(NamedTuple):
     written: Part
 
 
-def blocks(shape: tuple[int, int, int], behind: int, ahead: int, most: int) -> Iterator[Block]:
+class Folding(NamedTuple):
+    """An array in the order of its file, its axes folded to three around those of the windows.
+
+    The windows lie along axes among `channels`, the middle ones, folded too: the first of these is a window's, and
+    the others, `whole`, are never cut. Without windows, all is outer.
+    """
+
+    outer: int
+    channels: int
+    whole: tuple[int, ...]
+    inner: int
+    axes: tuple[int, ...]
+    """Those of the windows in an array (outer, channels, *whole, inner)."""
+    fortran_order: bool
+    """Are the axes of the file those of the array in reverse?"""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The three lengths."""
+        return self.outer, self.channels * self.unit, self.inner
+
+    @property
+    def unit(self) -> int:
+        """Elements of the middle axis for each one of the first of its axes."""
+        return math.prod(self.whole)
+
+
+def fold(shape: tuple[int, ...], axes: tuple[int, ...], fortran_order: bool) -> Folding:
+    """Fold an array of this shape around some of its axes."""
+    if fortran_order:
+        shape, axes = shape[::-1], tuple(len(shape) - 1 - axis for axis in reversed(axes))
+    if not axes:
+        return Folding(math.prod(shape), 1, (), 1, (), fortran_order)
+    first, last = axes[0], axes[-1]
+    middle = shape[first : last + 1]
+    places = tuple(axis - first + 1 for axis in axes)
+    return Folding(
+        math.prod(shape[:first]), middle[0], middle[1:], math.prod(shape[last + 1 :]), places, fortran_order
+    )
+
+
+def blocks(shape: tuple[int, int, int], behind: int, ahead: int, most: int, unit: int = 1) -> Iterator[Block]:
     """Cut an array into blocks of about `most` elements.
 
     Parameters
@@ -48,6 +89,8 @@ def blocks(shape: tuple[int, int, int], behind: int, ahead: int, most: int) -> I
     most : int
         Elements of a block. The outer axes are cut first, then the inner ones, and the channels only where a single
         run of each of them would be too much: there a block is at least as long as its margins.
+    unit : int, optional
+        Channels that are never cut apart, of which both margins are multiples.
     """
     outer, channels, inner = shape
     if not outer * channels * inner:
@@ -58,7 +101,7 @@ def blocks(shape: tuple[int, int, int], behind: int, ahead: int, most: int) -> I
         steps = 1, channels, run
         if channels * run > most:
             margins = behind + ahead
-            steps = 1, max(most // run - margins, margins, 1), run
+            steps = 1, max(most // run - margins, margins, unit) // unit * unit, run
     for part in (Part(*found) for found in product(*map(pieces, shape, steps))):
         first, last = max(part.channels.start - behind, 0), min(part.channels.stop + ahead, channels)
         yield Block(part._replace(channels=range(first, last)), part)

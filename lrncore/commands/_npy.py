@@ -21,11 +21,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from lrncore._checks import check_array, check_axis
+from lrncore._checks import check_array, check_axes
+from lrncore.commands._blocks import fold
 from lrncore.commands._ending import Failed, Refused, refusing
 
 if TYPE_CHECKING:
-    from lrncore.commands._blocks import Part
+    from lrncore.commands._blocks import Folding, Part
 
 VERSIONS = (1, 0), (2, 0), (3, 0)
 
@@ -58,13 +59,9 @@ class Header:
         """Return an array of this shape and dtype that takes no memory, for lrncore's checks."""
         return np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
-    def around(self, axis: object) -> tuple[int, int, int]:
-        """Return the elements outside of an axis, along it and inside of it, in the order of the file."""
-        axis = check_axis(axis, len(self.shape))
-        outside, inside = self.shape[:axis], self.shape[axis + 1 :]
-        if self.fortran_order:
-            outside, inside = inside, outside
-        return math.prod(outside), self.shape[axis], math.prod(inside)
+    def around(self, axis: object) -> Folding:
+        """Return how the array is folded around the axes of its windows."""
+        return fold(self.shape, check_axes(axis, len(self.shape)), self.fortran_order)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from lrncore._checks import given_axes
 from lrncore._conventions import CONVENTIONS
 from lrncore.commands._ending import Refused, refusing
 from lrncore.spec import LRNSpec
@@ -50,8 +52,32 @@ def spec(convention: str | None, words: Mapping[str, str], spelled: Callable[[st
         return constructor(convention)(**{name: number(word) for name, word in words.items()})
 
 
-def number(word: str) -> int | float | str:
-    """Return the number that a word spells, or the word, which lrncore's checks then refuse by name."""
+def axes(convention: str | None, words: Mapping[str, str], word: str) -> Any:
+    """Return the axis or axes that a word spells, if the words of the convention are for as many."""
+    found = number(word)
+    if convention is None:
+        return found
+    row = CONVENTIONS[convention]
+    region = row.names.get("region", "")
+    count = 1
+    if region in words:
+        said = number(words[region])
+        count = row.axes(said, int(words.get(row.ndims, 4))) if row.regions else len(given_axes(said, region))
+    if len(given_axes(found)) != count:
+        wanted = "one axis" if count == 1 else f"{count} axes"
+        raise ValueError(f"axis must be {wanted} for these arguments of {convention}, got {word}")
+    return found
+
+
+def number(word: str) -> Any:
+    """Return the number that a word spells, or the word, which lrncore's checks then refuse by name.
+
+    What has commas is a tuple.
+    """
+    if "," in word:
+        return tuple(number(part) for part in word.split(",") if part)
+    if word in {"True", "False"}:
+        return word == "True"
     for kind in (int, float):
         try:
             return kind(word)

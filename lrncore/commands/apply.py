@@ -23,6 +23,7 @@ from lrncore.commands._progress import progress
 from lrncore.functional import lrn, lrn_backward
 
 if TYPE_CHECKING:
+    from lrncore.commands._blocks import Folding
     from lrncore.commands._parser import Commands
     from lrncore.spec import LRNSpec
 
@@ -41,6 +42,7 @@ def add_to(commands: Commands) -> None:
         examples=(
             "lrncore apply x.npy y.npy --convention torch --size 5 --alpha 1e-4 --k 2",
             "lrncore apply nhwc.npy y.npy --convention tensorflow --depth-radius 2 --axis -1",
+            "lrncore apply x.npy y.npy --convention caffe --norm-region WITHIN_CHANNEL --axis 2,3",
             "lrncore apply x.npy y.npy --before 2 --after 2 --scale 2e-5 --beta 0.75 --k 2",
             "lrncore apply x.npy dx.npy --backward g.npy --convention caffe --local-size 5",
             "lrncore apply x.npy x.npy --force --convention paper",
@@ -61,7 +63,12 @@ def add_to(commands: Commands) -> None:
         parameters.add_argument(
             *spellings, dest=f"parameter {name}", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
-    parser.add_argument("--axis", default="1", help="the channel axis; negative counts from the end (default: 1)")
+    parser.add_argument(
+        "--axis",
+        default="1",
+        help="the channel axis, or those of a box, e.g. 2,3; negative counts from the end, as in --axis=-2,-1 "
+        "(default: 1)",
+    )
     parser.add_argument("--backward", metavar="G.npy", help="make the gradient dL/dx of IN.npy from G.npy, dL/dy")
     parser.add_argument("--force", action="store_true", help="replace OUT.npy if it exists")
     parser.add_argument("--threads", metavar="N", help="threads to use (default: what OpenMP allows)")
@@ -87,7 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         stream, header = stack.enter_context(opened(arguments.input))
         with refusing(arguments.input):
-            shape = header.around(_parameters.number(arguments.axis))
+            folding = header.around(_parameters.axes(arguments.convention, words, arguments.axis))
+        shape = folding.shape
         sources = [Data(arguments.input, stream, stream.tell(), shape, header.dtype)]
         if arguments.backward is not None:
             g_stream, g_header = stack.enter_context(opened(arguments.backward))
@@ -105,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
             progress(header.nbytes, arguments.quiet) as bar,
         ):
             result = Data(arguments.output, target, len(top), shape, header.dtype)
-            for written in compute(sources, result, spec, memory, threads):
+            for written in compute(sources, result, folding, spec, memory, threads):
                 bar.update(written)
     if not arguments.quiet:
         seconds = time.perf_counter() - began
@@ -113,24 +121,37 @@ def run(arguments: argparse.Namespace) -> None:
         say(f"{arguments.output}: {header.shape} {header.dtype.name}, {rate}")
 
 
-def compute(sources: list[Data], result: Data, spec: LRNSpec, memory: int, threads: int | None) -> Iterator[int]:
+def compute(
+    sources: list[Data], result: Data, folding: Folding, spec: LRNSpec, memory: int, threads: int | None
+) -> Iterator[int]:
     """Compute block by block from x, or from g and x, and tell the bytes that each has written."""
     call: Callable[..., NDArray[Any]] = lrn
     behind, ahead = spec.before, spec.after
     if len(sources) > 1:
         call, behind, ahead = lrn_backward, spec.size - 1, spec.size - 1
-    plan = result.shape, behind, ahead, memory // (len(sources) * result.dtype.itemsize)
+    most, unit = memory // (len(sources) * result.dtype.itemsize), folding.unit
+    plan = folding.shape, behind * unit, ahead * unit, most, unit
     largest = max((block.read.size for block in blocks(*plan)), default=0)
     buffers = [np.empty(largest, source.dtype) for source in sources]
     for read, written in blocks(*plan):
         arrays = [buffer[: read.size].reshape(read.shape) for buffer in buffers]
         for source, array in zip(sources, arrays, strict=True):
             source.read(read, array)
+        views, axes = zip(*(unfolded(array, folding) for array in arrays), strict=True)
         # in place, which leaves more of the memory to larger blocks
-        y = call(*arrays, spec, out=arrays[-1], num_threads=threads)
+        call(*views, spec, axes[0], out=views[-1], num_threads=threads)
         first = written.channels.start - read.channels.start
-        result.write(written, y[:, first : first + len(written.channels)])
+        result.write(written, arrays[-1][:, first : first + len(written.channels)])
         yield written.size * result.dtype.itemsize
+
+
+def unfolded(array: NDArray[Any], folding: Folding) -> tuple[NDArray[Any], tuple[int, ...]]:
+    """Return a block with the axes of its windows apart, in the order that the whole array has, and those axes."""
+    outer, channels, inner = array.shape
+    view = array.reshape(outer, channels // folding.unit, *folding.whole, inner)
+    if folding.fortran_order:
+        return view.T, tuple(view.ndim - 1 - axis for axis in folding.axes)
+    return view, folding.axes
 
 
 def size(word: str) -> int:

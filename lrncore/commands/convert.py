@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lrncore._conventions import CONVENTIONS
 from lrncore.commands import _parameters
@@ -24,12 +24,18 @@ def add_to(commands: Commands) -> None:
             "lrncore convert --from torch --to onnx size=5 alpha=1e-4 k=2",
             "lrncore convert --from tensorflow depth_radius=2         to every framework that can",
             "lrncore convert before=2 after=2 scale=2e-5 beta=0.75 k=2",
+            "lrncore convert --from caffe --to openvino --axis 2,3 local_size=3 norm_region=WITHIN_CHANNEL",
         ),
     )
     parser.add_argument(
         "--from", dest="source", metavar="NAME", help="the convention of the arguments; without it, LRNSpec's own"
     )
     parser.add_argument("--to", dest="target", metavar="NAME", help="the convention to convert to; without it, all")
+    parser.add_argument(
+        "--axis",
+        default="1",
+        help="the channel axis (default: 1), or those of a box, e.g. 2,3 for height and width",
+    )
     parser.add_argument(
         "words", nargs="*", metavar="NAME=VALUE", help="the arguments, by the framework's own names"
     )
@@ -45,14 +51,16 @@ def run(arguments: argparse.Namespace) -> None:
             raise Refused(f"arguments must be NAME=VALUE, each name once, got {word!r}")
         words[name] = value
     spec = _parameters.spec(arguments.source, words)
+    with refusing():
+        axes = _parameters.axes(arguments.source, words, arguments.axis)
     if arguments.target is not None:
         with refusing():
-            found = {arguments.target: said(spec.to(arguments.target))}
+            found = {arguments.target: said(spec.to(arguments.target, axes))}
     else:
         found = {}
         for name in CONVENTIONS:
             try:
-                found[name] = said(spec.to(name))
+                found[name] = said(spec.to(name, axes))
             except ValueError as refused:
                 found[name] = f"({refused})"
     print(spec)
@@ -61,6 +69,13 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{name:{width}}  {line}")
 
 
-def said(values: dict[str, float]) -> str:
+def said(values: dict[str, Any]) -> str:
     """Return arguments as this command takes them."""
-    return " ".join(f"{name}={value!r}" for name, value in values.items())
+    return " ".join(f"{name}={word(value)}" for name, value in values.items())
+
+
+def word(value: Any) -> str:
+    """Return a word that means a value."""
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or ","
+    return value if isinstance(value, str) else repr(value)

@@ -137,7 +137,7 @@ def test_defaults_of_torch():
 def test_operator_keeps_the_rules_of_torch(operator, layout):
     x = LAYOUTS[layout]().requires_grad_()
     tensors = (x,) if operator == "lrn" else (torch.randn_like(x).requires_grad_(), x)
-    found = torch.library.opcheck(getattr(torch.ops.lrncore, operator), (*tensors, 2, 1, 0.25, 0.75, 0.5, 1))
+    found = torch.library.opcheck(getattr(torch.ops.lrncore, operator), (*tensors, 2, 1, 0.25, 0.75, 0.5, [1]))
     assert set(found.values()) == {"SUCCESS"}
 
 

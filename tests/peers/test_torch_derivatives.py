@@ -110,7 +110,7 @@ def test_derivatives_of_derivatives_are_finite_differences(operator, size):
     x, along = normal(2, 5, 2).requires_grad_(), normal(2, 5, 2, seed=1).requires_grad_()
 
     def function(along, x):
-        return getattr(operators, operator)(along, x, size // 2, (size - 1) // 2, 0.25, 0.75, 0.5, 1)
+        return getattr(operators, operator)(along, x, size // 2, (size - 1) // 2, 0.25, 0.75, 0.5, [1])
 
     assert torch.autograd.gradcheck(function, (along, x))
     assert torch.autograd.gradgradcheck(function, (along, x))
