@@ -10,10 +10,10 @@ from lrncore import LRNSpec
 
 
 class Shape(NamedTuple):
-    """An array's shape and its channel axis."""
+    """An array's shape and its channel axis, or the axes of a box."""
 
     shape: tuple[int, ...]
-    axis: int
+    axis: int | tuple[int, ...]
 
     @property
     def channels(self):
@@ -114,21 +114,27 @@ TOLERANCES |= dict.fromkeys(HALVES, Tolerance(power=1, gradient=1))
 ORACLE = {np.dtype(np.float32): np.float64, np.dtype(np.float64): np.longdouble}
 
 
-def extra_roundings(spec, channels):
-    """Return by how much a window longer than 9 may add: twice the size, one more rounding at most."""
-    size = min(spec.before, channels) + min(spec.after, channels) + 1
+def lengths(shape, axis):
+    """Return the lengths of the axes of a window."""
+    return tuple(shape[each] for each in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def extra_roundings(spec, lengths):
+    """Return by how much a window of more than 9 elements may add: twice as many, one more rounding at most."""
+    lengths = lengths if isinstance(lengths, tuple) else (lengths,)
+    size = math.prod(min(spec.before, length) + min(spec.after, length) + 1 for length in lengths)
     return max(0.0, math.log2(size / 9))
 
 
-def forward_ulp(dtype, spec, channels):
+def forward_ulp(dtype, spec, lengths):
     """Return the ulp allowed of y."""
     promised = TOLERANCES[np.dtype(dtype)].power * max(1.0, abs(spec.beta))
-    return promised + extra_roundings(spec, channels) * abs(spec.beta)
+    return promised + extra_roundings(spec, lengths) * abs(spec.beta)
 
 
-def gradient_eps(dtype, spec, channels):
+def gradient_eps(dtype, spec, lengths):
     """Return the machine epsilons of the magnitude of its terms allowed of a gradient."""
-    promised = TOLERANCES[np.dtype(dtype)].gradient + extra_roundings(spec, channels)
+    promised = TOLERANCES[np.dtype(dtype)].gradient + extra_roundings(spec, lengths)
     return promised * max(1.0, abs(spec.beta))
 
 

@@ -25,32 +25,32 @@ __all__ = ["OPERATORS", "LRNSpec", "Placement", "Shape", "check", "check_far", "
 def forward(dtype, spec, axis, x):
     y = reference.forward(x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
     ulp = np.spacing(abs(y).astype(dtype)).astype(y.dtype)
-    return y, cases.forward_ulp(dtype, spec, x.shape[axis]) * ulp
+    return y, cases.forward_ulp(dtype, spec, cases.lengths(x.shape, axis)) * ulp
 
 
-def eps_of_terms(dtype, spec, channels, terms):
-    return cases.gradient_eps(dtype, spec, channels) * np.finfo(dtype).eps * terms
+def eps_of_terms(dtype, spec, lengths, terms):
+    return cases.gradient_eps(dtype, spec, lengths) * np.finfo(dtype).eps * terms
 
 
 def backward(dtype, spec, axis, g, x):
     dx, terms = reference.backward(g, x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
-    return dx, eps_of_terms(dtype, spec, x.shape[axis], terms)
+    return dx, eps_of_terms(dtype, spec, cases.lengths(x.shape, axis), terms)
 
 
 def tangent(dtype, spec, axis, dx, x):
     dy, terms = reference.jvp(dx, x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
-    return dy, eps_of_terms(dtype, spec, x.shape[axis], terms)
+    return dy, eps_of_terms(dtype, spec, cases.lengths(x.shape, axis), terms)
 
 
 def parameters(dtype, spec, axis, g, x):
     if dtype in cases.HALVES:  # computed in float32, and returned in more
         dtype = np.dtype(np.float32)
     exact, terms = reference.param_grads(g, x, *cases.parameters(spec), axis, cases.ORACLE[dtype])
-    return exact, eps_of_terms(dtype, spec, x.shape[axis], terms)
+    return exact, eps_of_terms(dtype, spec, cases.lengths(x.shape, axis), terms)
 
 
 class Operator(NamedTuple):
-    """A public function of some arrays of one shape, a spec and an axis."""
+    """A public function of some arrays of one shape, a spec and an axis, or several."""
 
     compute: Callable[..., Any]
     arrays: int
@@ -182,7 +182,7 @@ def check_each(case, dtype, spec):
 def check_far(name, case, dtype, spec):
     """Compare an array beyond the caches with its parts, which are not."""
     compute, (arrays, spec) = OPERATORS[name].compute, comparable(name, case, dtype, spec)
-    along = 1 if case.axis == 0 else 0
+    along = min(set(range(len(case.shape))) - set(reference.axes_of(case.axis, len(case.shape))))
     parts = [np.array_split(array, 3, along) for array in arrays]
     expected = [compute(*map(np.ascontiguousarray, part), spec, case.axis) for part in zip(*parts, strict=True)]
     found = compute(*arrays, spec, case.axis)

@@ -1,6 +1,7 @@
 """The formula, slow and obvious, in the widest float there is: a whole array for each step of the window."""
 
 from functools import lru_cache, reduce
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,7 +9,12 @@ import numpy as np
 LONG = 20
 
 
-def over_windows(terms, back, ahead):
+def axes_of(axis, ndim):
+    """Return the axes that an int or a tuple of ints means, from the first to the last."""
+    return sorted(each % ndim for each in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def along(terms, back, ahead):
     """Return the sums of `terms` over the window of each channel, clipped at both ends; channels first."""
     n = len(terms)
     back, ahead = min(back, n - 1), min(ahead, n - 1)
@@ -42,25 +48,22 @@ def power(s, exponent):
     return reduce(np.multiply, [s if exponent > 0 else 1 / s] * int(abs(exponent)))
 
 
-def channels_first(axis, dtype, *arrays):
-    """Return the arrays in `dtype`, the channel axis moved to the front."""
-    return [np.moveaxis(np.asarray(array, dtype), axis, 0) for array in arrays]
-
-
-def channels_back(axis, *arrays):
-    """Return the arrays, the channel axis where it was."""
-    return tuple(np.moveaxis(array, 0, axis) for array in arrays)
+def over_windows(terms, back, ahead, axis=0):
+    """Return the sums of `terms` over the window of each element, a box: along one axis after the other."""
+    for each in reversed(axes_of(axis, terms.ndim)):
+        terms = np.moveaxis(along(np.moveaxis(terms, each, 0), back, ahead), 0, each)
+    return terms
 
 
 _last = [None, None, None]
 
 
 def raised(x, before, after, scale, beta, k, axis, dtype):
-    """Return s and s^-beta, channels first; not again where the arguments are the last ones, and x is read-only."""
+    """Return s and s^-beta; not again where the arguments are the last ones, and x is read-only."""
     arguments = before, after, scale, beta, k, axis, dtype
     if _last[0] is x and _last[1] == arguments:
         return _last[2]
-    (s,) = channels_first(axis, dtype, sums(x, before, after, scale, k, axis, dtype))
+    s = sums(x, before, after, scale, k, axis, dtype)
     found = s, power(s, dtype(-beta))
     kept = isinstance(x, np.ndarray) and not x.flags.writeable
     _last[:] = x if kept else None, arguments, found
@@ -69,48 +72,46 @@ def raised(x, before, after, scale, beta, k, axis, dtype):
 
 def sums(x, before, after, scale, k, axis, dtype=np.longdouble):
     """Return s, the sum under the power."""
-    (x,) = channels_first(axis, dtype, x)
-    return channels_back(axis, dtype(k) + dtype(scale) * over_windows(x * x, before, after))[0]
+    x = np.asarray(x, dtype)
+    return dtype(k) + dtype(scale) * over_windows(x * x, before, after, axis)
 
 
 def forward(x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return y = x * s^-beta."""
     _, gain = raised(x, before, after, scale, beta, k, axis, dtype)
-    return np.asarray(x, dtype) * channels_back(axis, gain)[0]
+    return np.asarray(x, dtype) * gain
 
 
 def backward(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return dL/dx, and the sum of the magnitudes of its terms, by which errors are measured."""
     s, gain = raised(x, before, after, scale, beta, k, axis, dtype)
-    g, x = channels_first(axis, dtype, g, x)
+    g, x = np.asarray(g, dtype), np.asarray(x, dtype)
     direct = g * gain
     # y[j] depends on every x[c] of its window, through s[j]
     slope = dtype(-2) * dtype(scale) * dtype(beta) * x * direct / s
-    return channels_back(
-        axis,
-        direct + x * over_windows(slope, after, before),
-        abs(direct) + abs(x) * over_windows(abs(slope), after, before),
+    return (
+        direct + x * over_windows(slope, after, before, axis),
+        abs(direct) + abs(x) * over_windows(abs(slope), after, before, axis),
     )
 
 
 def jvp(dx, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return the derivative of y along dx, and the sum of the magnitudes of its terms."""
     s, gain = raised(x, before, after, scale, beta, k, axis, dtype)
-    dx, x = channels_first(axis, dtype, dx, x)
+    dx, x = np.asarray(dx, dtype), np.asarray(x, dtype)
     direct = dx * gain
     slope = dtype(-2) * dtype(scale) * dtype(beta) * x * gain / s
-    return channels_back(
-        axis,
-        direct + slope * over_windows(x * dx, before, after),
-        abs(direct) + abs(slope) * over_windows(abs(x * dx), before, after),
+    return (
+        direct + slope * over_windows(x * dx, before, after, axis),
+        abs(direct) + abs(slope) * over_windows(abs(x * dx), before, after, axis),
     )
 
 
 def param_grads(g, x, before, after, scale, beta, k, axis, dtype=np.longdouble):
     """Return the derivatives of sum(g * y) with respect to scale, beta and k, and the sums of their magnitudes."""
     s, gain = raised(x, before, after, scale, beta, k, axis, dtype)
-    g, x = channels_first(axis, dtype, g, x)
-    squares = over_windows(x * x, before, after)
+    g, x = np.asarray(g, dtype), np.asarray(x, dtype)
+    squares = over_windows(x * x, before, after, axis)
     y = g * x * gain
     t = y / s
     terms = -dtype(beta) * t * squares, -y * np.log(s), -dtype(beta) * t
@@ -126,8 +127,9 @@ def finite_differences(g, x, before, after, scale, beta, k, axis, step=1e-5):
     # an array for each element of x, in which that one alone is moved
     one_element = np.eye(x.size, dtype=np.longdouble).reshape(x.size, *x.shape)
     change = np.zeros(x.size, np.longdouble)
+    axes = tuple(each + 1 for each in axes_of(axis, x.ndim))
     for steps, weight in {1: 8, -1: -8, 2: -1, -2: 1}.items():
-        y = forward(x + steps * step * one_element, before, after, scale, beta, k, axis % x.ndim + 1)
+        y = forward(x + steps * step * one_element, before, after, scale, beta, k, axes)
         change += weight * np.sum(g * y, axis=tuple(range(1, y.ndim)))
     return (change / (12 * step)).reshape(x.shape)
 
@@ -135,16 +137,26 @@ def finite_differences(g, x, before, after, scale, beta, k, axis, step=1e-5):
 def once(formula, *arguments):
     """Return what a formula gives; not again where the arguments are the last ones, as for each instruction set."""
     kept = (
-        (argument.tobytes(), argument.dtype, argument.shape) if isinstance(argument, np.ndarray) else argument
+        Kept(argument.tobytes(), argument.dtype, argument.shape) if isinstance(argument, np.ndarray) else argument
         for argument in arguments
     )
     return _once(formula, *kept)
 
 
+class Kept(NamedTuple):
+    """An array that can be a key."""
+
+    data: bytes
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
 @lru_cache(16)
 def _once(formula, *kept):
     arguments = (
-        np.frombuffer(argument[0], argument[1]).reshape(argument[2]) if isinstance(argument, tuple) else argument
+        np.frombuffer(argument.data, argument.dtype).reshape(argument.shape)
+        if isinstance(argument, Kept)
+        else argument
         for argument in kept
     )
     return formula(*arguments)
