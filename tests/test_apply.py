@@ -290,3 +290,83 @@ def test_blocks_are_no_larger_than_asked_for_unless_margins_are(shape, behind, a
     margins = (2 * (behind + ahead) + 1) * shape[2]
     for read, _ in blocks(shape, behind, ahead, most):
         assert read.size <= max(most, margins)
+
+
+BOXES = [(2, 3), (1, 3), (1, 2), (0, 2), (0, 1, 2, 3), (1, 2, 3), ()]
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("axes", BOXES, ids=str)
+def test_boxes_are_those_of_lrn(axes, order, memory, folder, command_here):
+    x, g = array(order=order), array(order=order, seed=1)
+    np.save("x.npy", x)
+    np.save("g.npy", g)
+    words = [*WORDS, "--axis", ",".join(map(str, axes)) or ",", "--memory", memory]
+    assert command_here("apply", "x.npy", "y.npy", *words) == (0, "", "")
+    assert (folder / "y.npy").read_bytes() == saved(lrn(x, SPEC, axes))
+    assert command_here("apply", "x.npy", "dx.npy", "--backward", "g.npy", *words) == (0, "", "")
+    assert (folder / "dx.npy").read_bytes() == saved(lrn_backward(g, x, SPEC, axes))
+
+
+@pytest.mark.parametrize(
+    ("words", "spec"),
+    [
+        (
+            "--convention caffe --local-size 3 --norm-region WITHIN_CHANNEL --k 2 --axis 2,3",
+            LRNSpec.caffe(3, norm_region="WITHIN_CHANNEL"),
+        ),
+        ("--convention openvino --axes 2,3 --axis=-2,-1", LRNSpec.openvino((2, 3))),
+        (
+            "--convention acl --type IN_MAP_2D --is-scaled False --axis 3,2",
+            LRNSpec.acl("IN_MAP_2D", is_scaled=False),
+        ),
+        (
+            "--convention onednn --local-size 3 --alpha 1 --beta 1 --k 1 --alg-kind lrn_within_channel --axis 2,3",
+            LRNSpec.onednn(3, 1.0, 1.0, 1.0, "lrn_within_channel"),
+        ),
+    ],
+)
+def test_boxes_of_the_conventions(words, spec, folder, command_here):
+    x = array()
+    np.save("x.npy", x)
+    assert command_here("apply", "x.npy", "y.npy", *words.split(), "--quiet") == (0, "", "")
+    assert (folder / "y.npy").read_bytes() == saved(lrn(x, spec, (2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (f"{' '.join(WORDS)} --axis 2,2", "axis must not repeat an axis, got (2, 2)"),
+        (
+            f"{' '.join(WORDS)} --axis 3,-1",
+            "axis must not repeat an axis, got (3, -1) for an array of 4 dimensions",
+        ),
+        (f"{' '.join(WORDS)} --axis 2,4", "axis must be in [-4, 4) for an array of 4 dimensions, got 4"),
+        (
+            f"{' '.join(WORDS)} --axis 2,x",
+            "axis must be an int or a tuple of ints, got (2, 'x') (tuple)",
+        ),
+        (
+            "--convention caffe --norm-region WITHIN_CHANNEL",
+            "axis must be 2 axes for these arguments of caffe, got 1",
+        ),
+        ("--convention torch --size 5 --axis 2,3", "axis must be one axis for these arguments of torch, got 2,3"),
+        ("--convention openvino --axes 2,3", "axis must be 2 axes for these arguments of openvino, got 1"),
+    ],
+)
+def test_axes_that_cannot_be_meant(words, line, command_here):
+    np.save("x.npy", array())
+    found = command_here("apply", "x.npy", "y.npy", *words.split())
+    assert found == (2, "", f"lrncore apply: x.npy: {line}\n")
+
+
+@given(SHAPES, st.integers(0, 3), st.integers(0, 3), st.integers(0, 200), st.integers(1, 5))
+def test_blocks_of_boxes_cut_nothing_apart(shape, behind, ahead, most, unit):
+    shape = (shape[0], shape[1] * unit, shape[2])
+    covered = np.zeros(shape, int)
+    for read, written in blocks(shape, behind * unit, ahead * unit, most, unit):
+        covered[tuple(slice(part.start, part.stop) for part in written)] += 1
+        for part in (read, written):
+            assert part.channels.start % unit == part.channels.stop % unit == 0
+    assert (covered == 1).all()

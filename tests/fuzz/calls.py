@@ -108,7 +108,7 @@ class Call:
     function: str
     dtype: str
     shape: tuple[int, ...]
-    axis: int
+    axis: int | tuple[int, ...]
     spec: LRNSpec
     x: Operand = Operand()
     g: Operand | View | None = None

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import cases
 import numpy as np
+from reference import axes_of
 
 import lrncore
 
@@ -32,12 +33,12 @@ def check(call):
 def compare(call):
     """Make the call beside a simple one that means the same, and watch all the memory."""
     function = FUNCTIONS[call.function]
-    axis = call.axis % len(call.shape)
+    axes = axes_of(call.axis, len(call.shape))
     arrays = call.arrays()
     out = arrays.get("out")
     operands = [array for name, array in arrays.items() if name != "out"]
     copies = [native(array) for array in operands]
-    expected = twin(call, copies, axis)
+    expected = twin(call, copies, axes)
 
     memories = {id(memory): memory for memory in map(memory_of, arrays.values())}.values()
     before = [memory.copy() for memory in memories]
@@ -58,7 +59,7 @@ def compare(call):
         assert found.shape == call.shape, f"the result has the shape {found.shape}"
         different = np.argwhere(~same(result, expected))
         assert not len(different), f"not the bits of contiguous copies, new memory and one thread: {different[0]}"
-    judge(call, function, result, axis)
+    judge(call, function, result, axes)
     return seconds
 
 
@@ -68,13 +69,15 @@ def native(array):
     return np.array(array, array.dtype.newbyteorder("="), order="C")
 
 
-def twin(call, copies, axis):
-    """Return the result for new memory and one thread, part by part along the longest axis but the channels'."""
+def twin(call, copies, axes):
+    """Return the result for new memory and one thread, part by part along the longest axis but the windows'."""
     function = getattr(lrncore, call.function)
-    along = max((i for i in range(len(call.shape)) if i != axis), key=lambda i: call.shape[i], default=axis)
-    count = 1 + copies[0].size // PART if FUNCTIONS[call.function].takes_out and along != axis else 1
+    others = [i for i in range(len(call.shape)) if i not in axes]
+    along = max(others, key=lambda i: call.shape[i], default=0)
+    count = 1 + copies[0].size // PART if FUNCTIONS[call.function].takes_out and others else 1
     parts = zip(*(np.array_split(copy, count, axis=along) for copy in copies), strict=True)
-    results = [function(*map(np.ascontiguousarray, part), call.spec, axis=axis, num_threads=1) for part in parts]
+    given = {"axis": tuple(axes), "num_threads": 1}
+    results = [function(*map(np.ascontiguousarray, part), call.spec, **given) for part in parts]
     return np.concatenate(results, axis=along) if count > 1 else results[0]
 
 
@@ -83,32 +86,34 @@ def same(a, b):
     return (cases.bits(a) == cases.bits(b)) | (np.isnan(a) & np.isnan(b))
 
 
-def thinned(array, axis):
-    """Return the channels as rows, at some of the positions."""
-    return channels_first(array, axis)[:, :: 1 + array.size // THINNED]
+def thinned(array, axes):
+    """Return the windows' axes first, at some of the positions."""
+    return windows_first(array, axes)[..., :: 1 + array.size // THINNED]
 
 
 @lru_cache(400)
 def answer(call):
     """Return the oracle's answer: the same for every instruction set."""
     function = FUNCTIONS[call.function]
-    rows = thinned if function.takes_out else channels_first
+    first = thinned if function.takes_out else windows_first
+    axes = axes_of(call.axis, len(call.shape))
     operands = [native(array) for name, array in call.arrays().items() if name != "out"]
-    wide = [rows(array, call.axis).astype(oracle.WIDE) for array in operands]
+    wide = [first(array, axes).astype(oracle.WIDE) for array in operands]
     return function.answer(*wide, call.spec, float(finfo(call.dtype).eps))
 
 
-def judge(call, function, found, axis):
+def judge(call, function, found, axes):
     """Compare the result with the oracle's."""
     dtype = np.dtype(call.dtype)
     if function.takes_out:
-        found = thinned(found, axis)
+        found = thinned(found, axes)
     info = finfo(dtype)
     eps, smallest, largest = (float(value) for value in (info.eps, info.smallest_subnormal, info.max))
     exact, unit = answer(call)
     # a sum has so many terms that may be rounded at the lower end of the type
     terms = 1 if function.takes_out else math.prod(call.shape)
-    allowed = function.tolerance(dtype, call.spec, call.shape[axis]) * eps * unit + terms * smallest
+    lengths = cases.lengths(call.shape, tuple(axes))
+    allowed = function.tolerance(dtype, call.spec, lengths) * eps * unit + terms * smallest
     low, high = ((exact + side * allowed).astype(found.dtype) for side in (-1, 1))
     right = (low <= found) & (found <= high) | np.isnan(exact) & np.isnan(found)
     if function.answer is oracle.forward:
@@ -119,15 +124,17 @@ def judge(call, function, found, axis):
     wrong = np.argwhere(~right & ~np.isinf(unit))
     if len(wrong):
         at = tuple(wrong[0])
-        place = f"channel {at[0]}, position {at[1]}" if function.takes_out else ("scale", "beta", "k")[at[0]]
+        *channel, position = map(int, at)
+        place = f"channel {channel}, position {position}" if function.takes_out else ("scale", "beta", "k")[at[0]]
         counted = f"{len(wrong)} of {found.size} wrong"
         raise AssertionError(f"{place}: {found[at]!r} instead of {exact[at]!r} +- {allowed[at]!r} ({counted})")
 
 
-def channels_first(array, axis):
-    """Return the channels as rows."""
-    moved = np.moveaxis(array, axis, 0)
-    return moved.reshape(len(moved), math.prod(moved.shape[1:]))
+def windows_first(array, axes):
+    """Return an array with the axes of the windows first, and one axis for all others."""
+    moved = np.moveaxis(array, axes, range(len(axes)))
+    lengths = moved.shape[: len(axes)]
+    return moved.reshape(*lengths, math.prod(moved.shape[len(axes) :]))
 
 
 def imports(made):

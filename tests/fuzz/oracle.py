@@ -1,4 +1,7 @@
-"""What each function should give at any magnitude: the formula in long double, whose exponents no square leaves."""
+"""What each function should give at any magnitude: the formula in long double, whose exponents no square leaves.
+
+The axes of the windows are all but the last.
+"""
 
 from typing import NamedTuple
 
@@ -25,10 +28,15 @@ class Answer(NamedTuple):
     unit: np.ndarray  # an error of one machine epsilon; infinite where nothing is promised
 
 
+def windows(terms, back, ahead):
+    """Return the sums of terms over the window of each element."""
+    return over_windows(terms, back, ahead, tuple(range(terms.ndim - 1)))
+
+
 def sums(x, spec, eps):
     """Return the sums of squares, s, and how many times larger the error of s is than those of its terms."""
     scale, k = WIDE(spec.scale), WIDE(spec.k)
-    squares = over_windows(x * x, spec.before, spec.after)
+    squares = windows(x * x, spec.before, spec.after)
     s = k + scale * squares
     terms = abs(k) + abs(scale) * squares
     condition = np.where((terms > abs(s)) & np.isfinite(terms), terms / abs(s), 1)
@@ -44,13 +52,13 @@ def powers(s, spec):
 
 
 def holding(condition, spec):
-    """Return whether an element in the window of each channel meets the condition."""
-    return over_windows(condition.astype(int), spec.before, spec.after) > 0
+    """Return whether an element in the window of each one meets the condition."""
+    return windows(condition.astype(int), spec.before, spec.after) > 0
 
 
 def reached(condition, spec):
-    """Return whether an element that meets the condition has each channel in its window."""
-    return over_windows(condition.astype(int), spec.after, spec.before) > 0
+    """Return whether an element that meets the condition has each one in its window."""
+    return windows(condition.astype(int), spec.after, spec.before) > 0
 
 
 def forward(x, spec, eps):
@@ -77,8 +85,8 @@ def backward(g, x, spec, eps):
     _, s, condition = sums(x, spec, eps)
     gain, slope = powers(s, spec)
     t = g * x * slope
-    terms = g * gain + x * over_windows(t, spec.after, spec.before)
-    magnitudes = abs(g * gain) * condition + abs(x) * over_windows(abs(t) * condition, spec.after, spec.before)
+    terms = g * gain + x * windows(t, spec.after, spec.before)
+    magnitudes = abs(g * gain) * condition + abs(x) * windows(abs(t) * condition, spec.after, spec.before)
     nan = reached(holding(np.isnan(x), spec) | np.isnan(g), spec)
     return derivative(terms, magnitudes, nan, spec)
 
@@ -87,8 +95,8 @@ def jvp(dx, x, spec, eps):
     """Return the change of y for the change dx of x."""
     _, s, condition = sums(x, spec, eps)
     gain, slope = powers(s, spec)
-    terms = dx * gain + x * slope * over_windows(x * dx, spec.before, spec.after)
-    magnitudes = abs(dx * gain) + abs(x * slope) * over_windows(abs(x * dx), spec.before, spec.after)
+    terms = dx * gain + x * slope * windows(x * dx, spec.before, spec.after)
+    magnitudes = abs(dx * gain) + abs(x * slope) * windows(abs(x * dx), spec.before, spec.after)
     return derivative(terms, magnitudes * condition, holding(np.isnan(x) | np.isnan(dx), spec), spec)
 
 

@@ -38,6 +38,8 @@ SPECIAL = st.lists(st.tuples(st.integers(0, 9999), st.sampled_from(SPECIALS)), m
 
 MEMORY = st.sampled_from(("own", "own", "repeated", "sliding"))
 SOME_AXES = st.sets(st.integers(0, 5), min_size=1)
+SOME_AXES_OR_NONE = st.lists(st.integers(-6, 5), max_size=1) | st.lists(st.integers(-6, 5), min_size=2, max_size=4)
+BOX = st.sampled_from((False, False, True))
 PLACEMENT = {ndim: st.none() | placements(ndim, read_only=True) for ndim in range(1, 7)}
 WRITEABLE = {ndim: st.none() | placements(ndim) for ndim in range(1, 7)}
 OUT = st.sampled_from((None, "own", "x", "g"))
@@ -66,7 +68,7 @@ def calls(draw):
 
 
 def draw_shape(draw, far):
-    """Draw a shape of one to six dimensions, rarely of more than `far` elements, and one of its axes."""
+    """Draw a shape of one to six dimensions, rarely of more than `far` elements, and one of its axes or some."""
     kind = draw(KIND)
     left = 50 if kind == "far" else MOST_ELEMENTS
     lengths = []
@@ -78,7 +80,13 @@ def draw_shape(draw, far):
         lengths[draw(st.integers(0, len(lengths) - 1))] = 0
     elif kind == "far" and len(lengths) > 1:
         lengths[axis - 1] *= 1 + far // math.prod(lengths)
-    return tuple(lengths), draw(st.sampled_from((axis, axis - len(lengths))))
+    ndim = len(lengths)
+    if draw(BOX):
+        # of a far array one axis is long, and no window's
+        free = {axis - 1, axis - 1 + ndim} if kind == "far" else set()
+        axes = {each % ndim: each % ndim - ndim * (each < 0) for each in draw(SOME_AXES_OR_NONE)}
+        return tuple(lengths), tuple(each for place, each in axes.items() if place not in free)
+    return tuple(lengths), draw(st.sampled_from((axis, axis - ndim)))
 
 
 def draw_operand(draw, shape, *, plain):
