@@ -264,3 +264,20 @@ except ImportError as error:
     print(error, "from", type(error.__cause__).__name__)
 """
     assert python(program) == "lrncore.jax needs JAX: pip install jax from ModuleNotFoundError"
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, jax.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("axes", [(2, 3), (-1, 1), (), (1,)], ids=str)
+def test_boxes(axes, transform):
+    x, g = values(SHAPE), values(SHAPE, seed=1)
+    function = partial(ours.lrn, spec=SPEC, axis=axes)
+    assert same_bits(transform(function)(x), lrncore.lrn(x, SPEC, axes))
+    assert same_bits(transform(partial(pulled_back, function))(x, g), lrncore.lrn_backward(g, x, SPEC, axes))
+    twin = ours.local_response_norm(x, 4, 1.0, 0.75, 0.5, axis=axes)
+    assert same_bits(twin, lrncore.local_response_norm(x, 4, 1.0, 0.75, 0.5, axis=axes))
+
+
+def test_boxes_of_a_mapped_array():
+    x = values(SHAPE)
+    mapped = jax.vmap(partial(ours.lrn, spec=SPEC, axis=(1, 2)))(x)
+    assert same_bits(mapped, lrncore.lrn(x, SPEC, (2, 3)))

@@ -1,4 +1,4 @@
-"""Beside ncnn: its LRN layer across channels, one image at a time."""
+"""Beside ncnn: its LRN layer across channels and within one, one image at a time."""
 
 import signal
 import subprocess
@@ -66,6 +66,14 @@ def spec_of(case):
 def test_same_numbers(case):
     x = values(case.shape)
     assert_close(theirs(x, across(case)), lrncore.lrn(x, spec_of(case)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
+def test_same_numbers_within_a_channel(size):
+    x = values((2, 3, 9, 12))
+    for beta, bias in ((0.75, 1.0), (0.6, 0.5), (1.0, 2.0)):
+        spec = LRNSpec.ncnn(size, 9.0, beta, bias, region_type=1)
+        assert_close(theirs(x, f"0=1 1={size} 2=9.0 3={beta} 4={bias}"), lrncore.lrn(x, spec, (2, 3)))
 
 
 @pytest.mark.parametrize("magnitude", [1e-6, 1e-3, 1e3, 1e6])

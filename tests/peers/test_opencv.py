@@ -17,6 +17,7 @@ onnx = peer("onnx", "onnx")
 BUGS = {
     "running": "the layer keeps a running sum, in which a NaN stays to the last channel",
     "k": "the importer for Caffe ignores k",
+    "box": "within a channel the layer keeps a running sum, in which a NaN stays for the rest of the plane",
     "alpha": "where a prototxt has no alpha, the importer for Caffe takes 1e-4, and Caffe takes 1",
 }
 
@@ -84,6 +85,35 @@ def test_parameters_are_those_of_caffe(parameters, arguments, bug):
     assert_close(y, reference.forward(x, *cases.parameters(spec), 1).astype(np.float32))
     if np.allclose(by_prototxt(x, parameters), y, rtol=1e-3):
         pytest.skip(f"mended in OpenCV {cv2.__version__}: {BUGS[bug]}")
+
+
+@needs_caffe
+@pytest.mark.parametrize("size", [1, 3, 5, 7])
+def test_same_numbers_within_a_channel(size):
+    x = values((2, 7, 3, 4))
+    words = f"local_size: {size} alpha: 9 beta: 0.75 norm_region: WITHIN_CHANNEL"
+    spec = LRNSpec.caffe(size, 9.0, 0.75, norm_region="WITHIN_CHANNEL")
+    assert_close(by_prototxt(x, words), lrncore.lrn(x, spec, (2, 3)))
+
+
+@needs_caffe
+def test_both_ignore_k_within_a_channel():
+    x = values((2, 7, 3, 4))
+    spec = LRNSpec.caffe(3, 9.0, 0.75, k=2.0, norm_region="WITHIN_CHANNEL")
+    assert_close(
+        by_prototxt(x, "local_size: 3 alpha: 9 norm_region: WITHIN_CHANNEL k: 2"), lrncore.lrn(x, spec, (2, 3))
+    )
+
+
+@needs_caffe
+def test_a_nan_stays_within_its_box():
+    x = values((2, 7, 3, 4))
+    x[0, 0, 0, 0] = np.nan
+    y = lrncore.lrn(x, LRNSpec.caffe(3, 9.0, 0.75, norm_region="WITHIN_CHANNEL"), (2, 3))
+    assert np.isnan(y).sum() == 4
+    found = by_prototxt(x, "local_size: 3 alpha: 9 norm_region: WITHIN_CHANNEL")
+    if np.isnan(found).sum() == 4:
+        pytest.skip(f"mended in OpenCV {cv2.__version__}: {BUGS['box']}")
 
 
 def test_a_nan_stays_within_its_windows():
