@@ -14,11 +14,11 @@ from lrncore import LRNSpec
 
 @dataclass(frozen=True)
 class Layer:
-    """A normalization in a network: the shape of its input, its parameters and its channel axis."""
+    """A normalization in a network: the shape of its input, its parameters and its axis, or those of a box."""
 
     shape: tuple[int, ...]
     spec: LRNSpec
-    axis: int = 1
+    axis: int | tuple[int, ...] = 1
 
 
 ALEXNET = LRNSpec.torch(5, alpha=1e-4, beta=0.75, k=2.0)
@@ -56,6 +56,12 @@ def alexnet(layout="planar", batch=1, n=5, beta=0.75):
     return Layer(shape, LRNSpec.torch(n, alpha=1e-4, beta=beta, k=2.0), axis)
 
 
+def within(layout="planar", batch=1, n=3):
+    """Return a normalization within a channel, of the maps that `alexnet` normalizes across."""
+    shape, axes = ((batch, 96, 55, 55), (2, 3)) if layout == "planar" else ((batch, 55, 55, 96), (1, 2))
+    return Layer(shape, LRNSpec(n // 2, n // 2, scale=5e-5 / n**2, beta=0.75, k=1.0), axes)
+
+
 def normal(shape, dtype, seed):
     """Return N(0, 1) data, the same for the same arguments."""
     wide = np.random.default_rng(seed).standard_normal(shape, np.promote_types(dtype, np.float32))
@@ -70,6 +76,14 @@ def require(dtype):
         lrncore.lrn(np.ones((1, 1), dtype), ALEXNET)
     except TypeError as refusal:
         raise NotImplementedError(f"this commit has no {dtype}") from refusal
+
+
+def require_boxes():
+    """Let asv report n/a for a commit from before windows along several axes."""
+    try:
+        lrncore.lrn(np.ones((1, 1), np.float32), ALEXNET, (0, 1))
+    except TypeError as refusal:
+        raise NotImplementedError("this commit has no windows along several axes") from refusal
 
 
 # asv sets up again before every timed call
@@ -165,6 +179,16 @@ class LongWindows(Sweep):
         elif n > of[axis]:
             raise NotImplementedError("the window is longer than the channels")
         self.call = Call(Layer(of, LRNSpec(n // 2, n // 2, 1 / n, 0.75, 2.0), axis))
+
+
+class Boxes(Sweep):
+    # of 9, 25 and 961 places, the last in blocks
+    params = ([3, 5, 31], LAYOUTS, BATCHES)
+    param_names = ("n", "layout", "batch")
+
+    def setup(self, n, layout, batch):
+        require_boxes()
+        self.call = Call(within(layout, batch, n))
 
 
 class Dtypes(Sweep):

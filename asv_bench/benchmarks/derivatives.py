@@ -5,9 +5,7 @@ import lrncore
 from . import cases
 
 
-class Dtypes(cases.Dtypes):
-    """Each element type and layout, in cache and out of it."""
-
+class _Timed:
     def setup(self, *params):
         if not hasattr(lrncore, "lrn_jvp"):
             raise NotImplementedError("this commit has no derivatives beside the backward")
@@ -18,3 +16,11 @@ class Dtypes(cases.Dtypes):
 
     def time_param_grads(self, *_):
         self.call.param_grads()
+
+
+class Boxes(_Timed, cases.Boxes):
+    """Windows along height and width, within a channel."""
+
+
+class Dtypes(_Timed, cases.Dtypes):
+    """Each element type and layout, in cache and out of it."""

@@ -40,6 +40,10 @@ class LongWindows(_Timed, cases.LongWindows):
     """Windows of many channels, and of all."""
 
 
+class Boxes(_Timed, cases.Boxes):
+    """Windows along height and width, within a channel."""
+
+
 class Dtypes(_Timed, cases.Dtypes):
     """Each element type and layout, in cache and out of it."""
 
