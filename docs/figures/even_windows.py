@@ -19,7 +19,10 @@ def windows() -> list[tuple[tuple[int, int], list[str]]]:
     for row in lrncore.conventions():
         if row.even not in ("none", "refused"):
             before, after = row.even.split(" and ")
-            found.setdefault((int(before), int(after)), []).append(row.name)
+            names = found.setdefault((int(before), int(after)), [])
+            # not again for windows within a channel
+            if row.name not in names:
+                names.append(row.name)
     return sorted(found.items())
 
 
