@@ -64,6 +64,25 @@ LAYOUTS = {
     "long_packed": Shape((2, 2500), 1),
 }
 
+# The planes of images, and of images with their channels last
+PLANES = {"planar": Shape((2, 3, 9, 21), (2, 3)), "packed": Shape((2, 9, 10, 19), (1, 2))}
+BOXES = PLANES | {
+    "few_channels": Shape((2, 9, 21, 3), (1, 2)),
+    "long_rows": Shape((2, 5, 300), (1, 2)),
+    "long_columns": Shape((2, 300, 5), (1, 2)),
+    "channels_and_width": Shape((2, 9, 4, 17), (1, 3)),
+    "images_and_height": Shape((6, 3, 11, 5), (0, 2)),
+    "first_two": Shape((6, 7, 35), (0, 1)),
+    "three": Shape((2, 7, 6, 19), (1, 2, 3)),
+    "three_packed": Shape((2, 5, 6, 7, 9), (1, 2, 3)),
+    "three_apart": Shape((4, 2, 5, 3, 18), (0, 2, 4)),
+    "all": Shape((6, 4, 18), (0, 1, 2)),
+    "none": Shape((3, 4, 19), ()),
+    "one_in_a_tuple": Shape((3, 20, 5), (1,)),
+    "unit_axes": Shape((2, 1, 18, 1), (1, 2, 3)),
+    "one_place": Shape((2, 19, 1, 1), (2, 3)),
+}
+
 # Alpha and k large enough, respectively small enough, for every square to be seen in the result.
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 26, 27, 31)
 ALPHAS = (1.0, 3.0)

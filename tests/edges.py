@@ -150,6 +150,7 @@ class Operand:
 # ---- the calls --------------------------------------------------------------------------------------------
 
 NEAR = cases.LAYOUTS | {name: case for name, case in cases.ADVERSARIAL.items() if math.prod(case.shape) <= 7000}
+NEAR |= {f"box_{name}": case for name, case in cases.BOXES.items()}
 # Beyond the caches results are stored by other instructions, and in planar data squares are not kept.
 FAR = {"far_rows": (0, 3), "far_pixels": (1, 31), "far_few_channels": (1, 11)}
 

@@ -30,7 +30,7 @@ class Call(NamedTuple):
     function: Operator
     dtype: np.dtype
     shape: tuple[int, ...]
-    axis: int
+    axis: int | tuple[int, ...]
     spec: LRNSpec
     placements: tuple[Placement, ...]  # of the arrays, and of `out`
     destination: str
@@ -56,6 +56,8 @@ def draw(random):
         lengths.append(int(random.integers(1, 1 + min(limit, 10 ** random.uniform(0, 4)))))
         limit /= lengths[-1]
     axis = int(random.integers(len(lengths)))
+    if random.random() < 0.3:
+        axis = tuple(random.permutation(len(lengths))[: random.integers(4)].tolist())
     function = FUNCTIONS[random.integers(len(FUNCTIONS))]
     before, after = (int(10 ** random.uniform(0, 2)) - 1 for _ in range(2))
     if random.random() < 0.5:

@@ -21,24 +21,6 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 each_operator = pytest.mark.parametrize("name", OPERATORS)
 each_writer = pytest.mark.parametrize("name", [name for name, operator in OPERATORS.items() if operator.takes_out])
 
-# The planes of images, and of images with their channels last
-PLANES = {"planar": Shape((2, 3, 9, 21), (2, 3)), "packed": Shape((2, 9, 10, 19), (1, 2))}
-BOXES = PLANES | {
-    "few_channels": Shape((2, 9, 21, 3), (1, 2)),
-    "long_rows": Shape((2, 5, 300), (1, 2)),
-    "long_columns": Shape((2, 300, 5), (1, 2)),
-    "channels_and_width": Shape((2, 9, 4, 17), (1, 3)),
-    "images_and_height": Shape((6, 3, 11, 5), (0, 2)),
-    "first_two": Shape((6, 7, 35), (0, 1)),
-    "three": Shape((2, 7, 6, 19), (1, 2, 3)),
-    "three_packed": Shape((2, 5, 6, 7, 9), (1, 2, 3)),
-    "three_apart": Shape((4, 2, 5, 3, 18), (0, 2, 4)),
-    "all": Shape((6, 4, 18), (0, 1, 2)),
-    "none": Shape((3, 4, 19), ()),
-    "one_in_a_tuple": Shape((3, 20, 5), (1,)),
-    "unit_axes": Shape((2, 1, 18, 1), (1, 2, 3)),
-    "one_place": Shape((2, 19, 1, 1), (2, 3)),
-}
 # (before, after): direct and by levels, even and odd, and beyond the axes
 WINDOWS = ((0, 0), (1, 1), (1, 0), (0, 2), (2, 2), (4, 3), (4, 4), (5, 4), (13, 13), (2, 40), (10**30, 10**30))
 
@@ -46,14 +28,16 @@ WINDOWS = ((0, 0), (1, 1), (1, 0), (0, 2), (2, 2), (4, 3), (4, 4), (5, 4), (13, 
 @each_dtype
 @each_operator
 def test_windows(name, dtype):
-    for case, window in itertools.product(BOXES.values(), WINDOWS if dtype in cases.DTYPES else WINDOWS[1::4]):
+    for case, window in itertools.product(
+        cases.BOXES.values(), WINDOWS if dtype in cases.DTYPES else WINDOWS[1::4]
+    ):
         check(name, case, dtype, LRNSpec(*window, scale=0.3, beta=0.75, k=0.5))
 
 
 @each_dtype
 @each_operator
 def test_powers(name, dtype):
-    for case, beta in itertools.product(PLANES.values(), (0.0, 0.5, 0.6, 1.0, 1.7, 2.0, -0.75)):
+    for case, beta in itertools.product(cases.PLANES.values(), (0.0, 0.5, 0.6, 1.0, 1.7, 2.0, -0.75)):
         check(name, case, dtype, LRNSpec(1, 2, scale=0.4, beta=beta, k=0.5))
         check(name, case, dtype, LRNSpec(7, 7, scale=0.1, beta=beta, k=1e-3))
 
@@ -96,7 +80,7 @@ PLACEMENTS = {
     "swapped": lambda *_: {"swapped": True},
     "read_only": lambda *_: {"read_only": True},
 }
-SEVERAL = [case for case in BOXES.values() if len(case.axis) != 1]
+SEVERAL = [case for case in cases.BOXES.values() if len(case.axis) != 1]
 
 
 @each_dtype
@@ -186,7 +170,7 @@ def reached(shape, axes, at, back, ahead):
 
 @each_writer
 @pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
-@pytest.mark.parametrize("case", [*PLANES.values(), BOXES["three"], BOXES["first_two"]], ids=str)
+@pytest.mark.parametrize("case", [*cases.PLANES.values(), cases.BOXES["three"], cases.BOXES["first_two"]], ids=str)
 def test_a_bad_element_stays_within_its_box(case, dtype, name):
     compute, arrays = OPERATORS[name].compute, OPERATORS[name].arrays
     for (spec, bad), place in itertools.product(
@@ -220,7 +204,7 @@ def test_gradients_are_differences(axes, window):
 
 
 @pytest.mark.parametrize("window", [(1, 1), (1, 0), (0, 3), (7, 4)], ids=str)
-@pytest.mark.parametrize("case", PLANES.values(), ids=PLANES)
+@pytest.mark.parametrize("case", cases.PLANES.values(), ids=cases.PLANES)
 def test_the_tangent_is_the_transpose_of_the_gradient(case, window):
     x, g, dx = (cases.normal(case.shape, np.float64, seed) for seed in range(3))
     spec = LRNSpec(*window, 0.3, 0.75, 0.5)
