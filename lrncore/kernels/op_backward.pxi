@@ -27,6 +27,17 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
     for line in range(lines.count):
         i = at.mask = 0
         at.part = first_part(y, length, far)
+        if constant_taps:
+            if far and at.part:
+                at.i = shift
+                seen = combine_vector(x, y, gp, sum_vector(&windows, at), minus_slope, far, at.part, seen)
+                i = at.part
+            at.part = 0
+            while i <= length - LANES:
+                at.i = i + shift
+                seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, 0, seen)
+                i += LANES
+            at.part = length - i
         while i < length:
             at.i = i + shift
             seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, at.part, seen)

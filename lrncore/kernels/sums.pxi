@@ -195,14 +195,17 @@ cdef inline vec any_sum_under_power(const Windows* windows, Spot at) noexcept no
 cdef void square(const Formula* f, const Lines* lines) noexcept nogil:
     cdef const elem* x = lines.entering
     cdef real* squares = lines.taps[SQUARES].level[0]
-    cdef Py_ssize_t line, i
+    cdef Py_ssize_t line, i, length = lines.length
     cdef vec v
     for line in range(lines.count):
         i = 0
-        while i < lines.length:
-            v = fetch(x + i, part_of(lines.length - i))
+        while i <= length - LANES:
+            v = load_elements(x + i)
             store(squares + i, v * v)
             i += LANES
+        if i < length:
+            v = load_elements_part(x + i, length - i)
+            store(squares + i, v * v)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         squares += lines.pitch
 

@@ -85,7 +85,10 @@ cdef Belt take_belt(char** scratch, const Stream* plan, Py_ssize_t lead, Py_ssiz
     return belt
 
 
+# A slab of one chunk stays where it is, and so do the zeros around it.
 cdef inline void advance_belt(Belt* belt, const Stream* plan, Py_ssize_t item) noexcept nogil:
+    if plan.step >= plan.span:
+        return
     belt.chunk += plan.step * item
     if belt.chunk + plan.chunk * item > belt.begin + belt.bytes:
         memmove(belt.begin, belt.chunk - belt.lead, belt.lead)
@@ -365,7 +368,8 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
 
     while first < (1 if job.adjoining else slabs.count):
         lines.count = piece.count
-        begin_slab(job, &buffers)
+        if first == 0 or buffers.plan.step < buffers.plan.span:
+            begin_slab(job, &buffers)
         p = 0
         while p < buffers.plan.span:
             walk_chunk(job, &buffers, &piece, slab, p, &lines)
