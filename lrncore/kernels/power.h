@@ -62,11 +62,7 @@ INLINE Inside still_inside(Inside inside, vec s, Range range)
 
 INLINE int all_inside(Inside inside, Range range)
 {
-    bits_t lanes[LANES], all = 1;
-    memcpy(lanes, &inside, sizeof inside);
-    for (int i = 0; i < LANES; i++)
-        all &= lanes[i] < range.span;
-    return (int)all;
+    return all_below(inside, range.span);
 }
 
 INLINE int lane_within(real s, Range range)
@@ -120,12 +116,7 @@ INLINE int any_tiny(Inside seen, real limit)
 /* True if a lane of `sum` is not finite. A sum is finite only if all its terms are. */
 INLINE int may_have_nonfinite(vec sum)
 {
-    real lanes[LANES];
-    int found = 0;
-    store(lanes, sum);
-    for (int i = 0; i < LANES; i++)
-        found |= lanes[i] - lanes[i] != 0;
-    return found;
+    return any_nan(sum - sum);
 }
 
 /* ---- correcting an estimate -------------------------------------------------------------------------------------- */

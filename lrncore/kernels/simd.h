@@ -136,9 +136,11 @@ typedef __m128i x86_bits;
 #endif
 #if defined(LRN_DOUBLE)
 #define X86_SUFFIX _pd
+#define X86_MASK_SUFFIX _pd_mask
 #define X86_BITS_SUFFIX 64
 #else
 #define X86_SUFFIX _ps
+#define X86_MASK_SUFFIX _ps_mask
 #define X86_BITS_SUFFIX 32
 #endif
 #define X86_PASTE_(prefix, name, suffix) prefix##name##suffix
@@ -302,6 +304,37 @@ INLINE ivec splat_bits(bits_t a)
     real r;
     memcpy(&r, &a, sizeof r);
     return as_bits(splat(r));
+}
+
+/* Are all lanes below `limit`, as unsigned numbers? (A comparison into a mask register slows the loop before it.) */
+INLINE int all_below(ivec v, bits_t limit)
+{
+#if defined(LRN_X86) && !defined(HAS_MASK_REGISTERS)
+    return !X86(movemask)((vec)(v >= splat_bits(limit)));
+#else
+    bits_t lanes[LANES], all = 1;
+    memcpy(lanes, &v, sizeof v);
+    for (int i = 0; i < LANES; i++)
+        all &= lanes[i] < limit;
+    return (int)all;
+#endif
+}
+
+/* Is a lane NaN? */
+INLINE int any_nan(vec v)
+{
+#if defined(HAS_MASK_REGISTERS)
+    return !!X86_PASTE(X86_PREFIX, cmp, X86_MASK_SUFFIX)(v, v, _CMP_UNORD_Q);
+#elif defined(LRN_X86)
+    return X86(movemask)((vec)(v != v)) != 0;
+#else
+    real lanes[LANES];
+    int found = 0;
+    store(lanes, v);
+    for (int i = 0; i < LANES; i++)
+        found |= lanes[i] != lanes[i];
+    return found;
+#endif
 }
 
 /* v in a register: as a memory operand of several instructions it would be loaded by each. */
