@@ -34,7 +34,7 @@ cdef enum:
     # so short that the loads of the next one are in flight while the arithmetic of the last is finished.
     FAR_BYTES = 1 << 23
     FAR_ROWS_BYTES = 1 << 19
-    FAR_CHUNK_BYTES = 2560
+    FAR_CHUNK_BYTES = 3200
     FAR_LATE_CHUNK_BYTES = 1536
 
 
