@@ -22,6 +22,10 @@ KERNELS = Path("lrncore/kernels")
 # gives the same bits. No -ffast-math: it would remove the handling of NaN and Inf.
 GNU_FLAGS = ["-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden", "-g0"]
 
+# Tables that only unwind exceptions, of which C has none. (Without the padding of loops as well, the packed forward
+# took 5 % more on SSE2.)
+SMALL_FLAGS = ["-fno-asynchronous-unwind-tables"]
+
 # No names of functions in the modules: a twentieth of the wheel
 STRIP = ["-Wl,-s"] if sys.platform == "linux" else []
 
@@ -51,7 +55,7 @@ class BuildExt(build_ext):
             openmp = ["-fopenmp"] if self.compiles("-fopenmp") else []
             sanitizers = os.environ.get("LRNCORE_SANITIZE")
             checks = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"] if sanitizers else []
-            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else [])]
+            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else SMALL_FLAGS)]
             for extension in self.extensions:
                 extension.define_macros += MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
