@@ -210,10 +210,12 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept:
     job.positions = 0
     if job.box:
         return vicinity_bytes(job)
-    if not job.op.late:
+    if job.op.exact == NULL:
         return 0
     if not job.streamed:
-        return row_terms(reach + 1, job.tile)
+        if any_staged(job):
+            return 0
+        return (reach + 1) * rows_of_terms() * term_columns(reach + 1, job.tile) * <Py_ssize_t>sizeof(real)
     job.positions = min(job.chunk, plan_stream(job, job.tile).span) + reach * job.tile + 4 * WIDE_LANES
     return 4 * job.positions * <Py_ssize_t>sizeof(double)
 
@@ -263,10 +265,6 @@ cdef int keep_windows(Request* request, const Py_buffer* y) except -1:
     return 0
 
 
-# By all calls so far (`recomputed`)
-cdef Py_ssize_t recomputed_vectors = 0
-
-
 # Returns False, with nothing done, if `y` overlaps an input so that it cannot be written in place. `totals` are those
 # of an operator that writes no output.
 cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Totals* totals) except -1:
@@ -274,7 +272,6 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     cdef void* memory = NULL
     cdef Box* box = NULL
     cdef char* first
-    global recomputed_vectors
     cdef Py_ssize_t elements = 1
     cdef int i, parts
     for i in range(views[Y].ndim):
@@ -307,7 +304,7 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     with nogil:
         run(&call, parts, min(request.threads, parts), totals, first)
     for i in range(parts):
-        recomputed_vectors += (<Py_ssize_t*>(first + i * call.scratch))[0]
+        count_recomputed((<Py_ssize_t*>(first + i * call.scratch))[0])
     free(memory)
     free(box)
     return True
@@ -421,7 +418,7 @@ def parameters(g, x, tuple axes not None, tuple spec not None, int threads, int 
 
 def recomputed():
     """Return how many vectors of doubles were computed exactly, each with a power, since the import."""
-    return recomputed_vectors
+    return recomputed_so_far()
 
 
 #: Lanes of a vector of this build's element type, and of one of doubles

@@ -2,7 +2,8 @@
 #
 # A gradient adds up t of every channel whose window holds its own, and each t takes a power. So each t is computed
 # once, for the first gradient that adds it up, and kept: of rows in a ring of as many as a reflected window has, in a
-# stream for the positions of a chunk.
+# stream for the positions of a chunk. Rows wait for the end of their piece, which takes a ring of fewer columns, unless
+# what they need is overwritten or staged.
 
 # What lanes have among the x and g that reach a gradient: the largest |x| and |g| but NaN, and a number that is NaN
 # where one of them is
@@ -127,15 +128,28 @@ cdef inline wide_bits not_finite(const Redo* redo, Py_ssize_t i, Py_ssize_t coun
 
 # ---- rows: a ring of terms ----
 
-# Bytes of the ring
-cdef Py_ssize_t row_terms(Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
-    return rows * ((length + WIDE_LANES - 1) // WIDE_LANES) * <Py_ssize_t>(2 * sizeof(Wide) + sizeof(Py_ssize_t))
+cdef enum:
+    TERMS_BYTES = 1 << 16       # of rows that are recomputed after a piece: fewer columns at a time
 
 
-cdef inline void open_terms(Terms* terms, Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
+# Rows of `real` that a row of terms, with its stamps, fits into
+cdef inline Py_ssize_t rows_of_terms() noexcept nogil:
+    cdef Py_ssize_t vector = 2 * sizeof(Wide) + sizeof(Py_ssize_t), unit = WIDE_LANES * sizeof(real)
+    return (vector + unit - 1) // unit
+
+
+# The columns whose terms are kept at a time then, whole vectors
+cdef Py_ssize_t term_columns(Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
+    return round_up(min(length, TERMS_BYTES // (rows * rows_of_terms() * <Py_ssize_t>sizeof(real)) + 1), LANES)
+
+
+# Of so many rows and columns, in whole vectors, from `kept` on
+cdef inline void open_terms(Terms* terms, Wide* kept, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    terms.kept = kept
     terms.rows = rows
-    terms.vectors = (length + WIDE_LANES - 1) // WIDE_LANES
-    terms.stamps = <Py_ssize_t*>(terms.kept + 2 * rows * terms.vectors)
+    terms.vectors = columns // WIDE_LANES
+    terms.begin = 0
+    terms.stamps = <Py_ssize_t*>(kept + 2 * rows * terms.vectors)
 
 
 # The place of those of row `row`, vector `v`: t, and behind it g s^-beta
@@ -147,7 +161,7 @@ cdef inline Wide* place_of_term(const Terms* terms, Py_ssize_t row, Py_ssize_t v
 cdef inline void bring_term(const Formula* f, const Around* around, Py_ssize_t row, const elem* x, const elem* g,
                             Py_ssize_t i, Py_ssize_t count) noexcept nogil:
     cdef const Terms* terms = &around.terms
-    cdef Py_ssize_t v = i // WIDE_LANES
+    cdef Py_ssize_t v = (i - terms.begin) // WIDE_LANES
     cdef Py_ssize_t* stamp = terms.stamps + row % terms.rows * terms.vectors + v
     cdef Wide* kept
     cdef Site site
@@ -172,25 +186,28 @@ cdef Wide sum_of_terms(const Terms* terms, Py_ssize_t first, Py_ssize_t last, Py
     return wide_raised_sum(sum, exponent)
 
 
-# The wanted results of row around.channel
-cdef void combine_row(const Redo* redo, Py_ssize_t length) noexcept nogil:
+# The wanted results of row around.channel, from element `i` to `end`
+cdef void combine_row(const Redo* redo, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef const Formula* f = redo.f
     cdef Around* around = redo.around
-    cdef Py_ssize_t o = around.channel, reach = around.before + around.after
+    cdef Terms* terms = &around.terms
+    cdef Py_ssize_t o = around.channel, reach = around.before + around.after, length = end - i
     cdef Py_ssize_t first = max(<Py_ssize_t>0, o - around.after), last = min(o + around.before, around.channels - 1)
-    cdef Py_ssize_t i = 0, row, count, wide_lanes = WIDE_LANES
+    cdef Py_ssize_t row, v, count, wide_lanes = WIDE_LANES
     cdef bint settles = False
     cdef wide_bits wanted
-    if not around.terms.opened:
-        around.terms.opened = True
-        memset(around.terms.stamps, 0, around.terms.rows * around.terms.vectors * sizeof(Py_ssize_t))
+    if not terms.opened:
+        terms.opened = True
+        memset(terms.stamps, 0, terms.rows * terms.vectors * sizeof(Py_ssize_t))
+        around.looked_x.rows = around.looked_g.rows = 0
+        around.looked_x.last = around.looked_g.last = -1
     if f.exact_scale != 0 and f.beta != 0:
-        settles = (reaches_row(&around.looked_x, has_nan, &around.x, redo.x, o, max(<Py_ssize_t>0, o - reach),
+        settles = (reaches_row(&around.looked_x, has_nan, &around.x, redo.x + i, o, max(<Py_ssize_t>0, o - reach),
                                min(o + reach, around.channels - 1), length)
-                   | reaches_row(&around.looked_g, has_unbounded if signs_decide(f) else has_nan, &around.g, redo.g, o,
-                                 first, last, length))
-    while i < length:
-        count = min(length - i, wide_lanes)
+                   | reaches_row(&around.looked_g, has_unbounded if signs_decide(f) else has_nan, &around.g,
+                                 redo.g + i, o, first, last, length))
+    while i < end:
+        count = min(end - i, wide_lanes)
         wanted = not_finite(redo, i, count)
         if settles and any_lane(wanted):
             wanted = settle(redo, i, count, wanted)
@@ -198,10 +215,30 @@ cdef void combine_row(const Redo* redo, Py_ssize_t length) noexcept nogil:
             for row in range(first, last + 1):
                 bring_term(f, around, row, neighbour(&around.x, redo.x, row - o), neighbour(&around.g, redo.g, row - o),
                            i, count)
+            v = (i - terms.begin) // wide_lanes
             put_wanted(redo, i, count, wanted,
-                       gradient_of(f, sum_of_terms(&around.terms, first, last, i // wide_lanes),
-                                   load_wide(redo.x + i, count), place_of_term(&around.terms, o, i // wide_lanes)[1]))
+                       gradient_of(f, sum_of_terms(terms, first, last, v), load_wide(redo.x + i, count),
+                                   place_of_term(terms, o, v)[1]))
         i += wide_lanes
+
+
+# The rows that waited for the end of a piece, some columns at a time; `lines` are at row around.channel.
+cdef void combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef Around around = lines.around[0]
+    cdef Redo redo = Redo(f=f, evaluate=NULL, around=&around, x=NULL, g=NULL, y=NULL)
+    cdef Py_ssize_t i = 0, end, row, back
+    while i < lines.length:
+        end = min(i + around.terms.vectors * WIDE_LANES, lines.length)
+        around.terms.begin = i
+        around.terms.opened = False
+        for row in range(around.terms.first, around.terms.end):
+            around.channel = row
+            back = row - lines.around.channel
+            redo.x = <const elem*>(<const char*>lines.x + back * around.x.step)
+            redo.g = <const elem*>(<const char*>lines.g + back * around.g.step)
+            redo.y = <elem*>(<char*>lines.y + back * lines.y_pitch)
+            combine_row(&redo, i, end)
+        i = end
 
 
 # ---- streams ----
@@ -292,12 +329,19 @@ cdef inline Wide term_within(const Site* site, const double* terms, Py_ssize_t a
 # The results of lines that are not finite
 cdef void combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=NULL, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
+    cdef Terms* terms = &lines.around.terms
     cdef Py_ssize_t line
+    if terms.after:
+        if terms.end == 0:
+            terms.first = lines.around.channel
+        terms.end = lines.around.channel + 1
+        return
+    if lines.around.row:
+        combine_row(&redo, 0, lines.length)
+        return
     for line in range(lines.count):
         if lines.around.vicinity:
             combine_box(&redo, lines.length)
-        elif lines.around.row:
-            combine_row(&redo, lines.length)
         else:
             combine_positions(&redo, lines.length)
         redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)

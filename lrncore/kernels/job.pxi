@@ -108,7 +108,8 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.vicinity = NULL
     around.terms.kept = room.terms
     around.terms.apart = job.positions
-    around.terms.opened = False
+    around.terms.opened = around.terms.after = False
+    around.terms.first = around.terms.end = 0
     around.looked_x.rows = around.looked_g.rows = 0
     around.looked_x.last = around.looked_g.last = -job.channels
     around.recomputed = room.recomputed

@@ -204,6 +204,8 @@ cdef extern from "wide.h" nogil:
     wide wide_moved(wide v, Py_ssize_t lanes) noexcept
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
+    void count_recomputed(Py_ssize_t vectors) noexcept
+    Py_ssize_t recomputed_so_far() noexcept
 
 
 include "window.pxi"

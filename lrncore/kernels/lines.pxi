@@ -21,8 +21,12 @@ cdef struct Terms:
     Py_ssize_t* stamps      # row + 1 for each vector that is there
     Py_ssize_t rows
     Py_ssize_t vectors
+    Py_ssize_t begin        # the first column of a row that they are of
     Py_ssize_t apart
-    bint opened             # the stamps are those of this piece
+    bint opened             # the stamps are those of these columns
+    bint after              # rows are recomputed after the piece, since nothing that they need is overwritten:
+    Py_ssize_t first        # those from here on,
+    Py_ssize_t end          # up to here
 
 
 # Rows below `rows` were looked at; in row `last` was an element that is not finite, and in none after it.

@@ -199,7 +199,7 @@ cdef void normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept
 
 cdef Operator FORWARD_PAIRS = Operator(
     enter=square_pairs, climb=climb_pairs, along=sum_pairs_along, pile=pile_pairs, add=add_pairs_behind,
-    factors=NULL, ready=normalize_pairs, late=NULL, takes_entering=False,
+    factors=NULL, ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
     narrow=narrow_for_forward,
     entering=2, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
     parts=0,

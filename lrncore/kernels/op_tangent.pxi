@@ -139,7 +139,7 @@ cdef void narrow_for_tangents(const Formula* f, Py_ssize_t size, Exponents* reac
 
 cdef Operator TANGENT = Operator(
     enter=square_and_multiply, climb=climb, along=sum_along, pile=NULL, add=NULL, factors=NULL,
-    ready=tangents, late=NULL, takes_entering=False, narrow=narrow_for_tangents,
+    ready=tangents, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_tangents,
     entering=2, raised=2, steep_quotient=True, any_power=True, reads_g=True, g_enters=True, writes=True,
     parts=0,
 )

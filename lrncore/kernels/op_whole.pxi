@@ -137,7 +137,7 @@ cdef void narrow_for_whole_terms(const Formula* f, Py_ssize_t size, Exponents* r
 
 cdef Operator FORWARD_WHOLE = Operator(
     enter=NULL, climb=NULL, along=NULL, pile=pile_squares, add=add_behind,
-    factors=power_factors, ready=multiply, late=NULL,
+    factors=power_factors, ready=multiply, late=NULL, exact=NULL,
     takes_entering=False, narrow=narrow_for_whole,
     entering=1, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
     parts=0,
@@ -146,7 +146,7 @@ cdef Operator FORWARD_WHOLE = Operator(
 cdef Operator GRADIENT_WHOLE = Operator(
     enter=NULL, climb=NULL, along=NULL, pile=pile_products, add=add_behind,
     factors=gradient_factors, ready=combine_products,
-    late=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
+    late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
     entering=2, raised=2, steep_quotient=False, any_power=True, reads_g=True, g_enters=True, writes=True,
     parts=0,
 )

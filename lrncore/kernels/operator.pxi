@@ -19,6 +19,7 @@ cdef struct Operator:
     Factors factors     # makes p, and more, of the sums; False if some are out of range. NULL: `ready` takes the sums
     Hook ready          # the windows of a line are complete
     Hook late           # its reflected windows are; NULL if there are none. `ready` makes the newest line of their set
+    Hook exact          # recomputes rows that waited for the end of a piece; NULL if there is nothing to recompute then
     Narrow narrow       # which sums the fast powers hold for
     int entering        # sets that `enter` makes
     bint takes_entering     # `ready` can do the work of `enter` too, and recompute squares from x (ENTERING, FAR)

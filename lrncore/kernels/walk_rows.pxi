@@ -114,13 +114,22 @@ cdef inline Py_ssize_t rows_with(const Job* job, Py_ssize_t x_rows, Py_ssize_t g
             + job.operand[X].staged * x_rows + job.operand[G].staged * g_rows + job.operand[Y].staged)
 
 
+cdef inline bint any_staged(const Job* job) noexcept nogil:
+    return job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
+
+
+# Rows in scratch that hold the terms of recomputed gradients, if those cannot wait for the end of a piece
+cdef inline Py_ssize_t term_rows(const Job* job) noexcept nogil:
+    return (job.before + job.after + 1) * rows_of_terms() if job.op.exact and any_staged(job) else 0
+
+
 # Those that the loops pass over again and again
 cdef Py_ssize_t busy_rows(const Job* job) noexcept nogil:
     return rows_with(job, job.after + 1 + job.behind, 1)
 
 
 cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
-    return (rows_with(job, x_depth(job), g_depth(job)) * row_pitch(job.tile)
+    return ((rows_with(job, x_depth(job), g_depth(job)) + term_rows(job)) * row_pitch(job.tile)
             + (offsets_of(job.tile, OPERANDS) if job.scattered else 0))
 
 
@@ -138,8 +147,14 @@ cdef struct Rows:
     Py_ssize_t width
 
 
-cdef void take_rows(const Job* job, Rows* rows, Py_ssize_t width, real* scratch) noexcept nogil:
+cdef void take_rows(const Job* job, Rows* rows, Py_ssize_t width, real* scratch, Terms* terms) noexcept nogil:
     cdef int which, level
+    cdef Py_ssize_t reach = job.before + job.after
+    if term_rows(job):
+        open_terms(terms, <Wide*>take_ring(&scratch, term_rows(job), width).rows, reach + 1, width)
+    elif job.op.exact:
+        open_terms(terms, terms.kept, reach + 1, term_columns(reach + 1, job.tile))
+        terms.after = True
     rows.width = width
     for which in range(sets_of(job.op)):
         for level in range(job.window.levels):
@@ -186,9 +201,8 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     cdef Lines lines
     cdef Around around = around_of(job, room)
     cdef int which
-    take_rows(job, &rows, row_pitch(length), room.scratch)
+    take_rows(job, &rows, row_pitch(length), room.scratch, &around.terms)
     around.row = True
-    open_terms(&around.terms, job.before + job.after + 1, length)
     around.inner = length
     if job.operand[X].staged:
         around.x = around_ring(&rows.staged[X])
@@ -263,3 +277,6 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
             op.late(formula, &lines)
         if job.operand[Y].staged:
             scatter(&job.operand[Y], lines.y, piece.at[Y] + o * job.operand[Y].channel, piece.offset[Y], length)
+    if around.terms.end:
+        lines.y_pitch = job.operand[Y].channel
+        op.exact(formula, &lines)

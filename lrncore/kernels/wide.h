@@ -608,4 +608,26 @@ INLINE wide with_wide_lane(wide v, ptrdiff_t i, double a)
     return v;
 }
 
+/* ---- how many vectors were recomputed by all calls so far, from any thread ---------------------------------------- */
+
+static ptrdiff_t recomputed_vectors;
+
+INLINE void count_recomputed(ptrdiff_t vectors)
+{
+#if defined(__GNUC__)
+    __atomic_fetch_add(&recomputed_vectors, vectors, __ATOMIC_RELAXED);
+#else
+    recomputed_vectors += vectors;
+#endif
+}
+
+INLINE ptrdiff_t recomputed_so_far(void)
+{
+#if defined(__GNUC__)
+    return __atomic_load_n(&recomputed_vectors, __ATOMIC_RELAXED);
+#else
+    return recomputed_vectors;
+#endif
+}
+
 #endif
