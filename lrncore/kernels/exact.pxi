@@ -123,18 +123,18 @@ cdef Wide squares_in_window(const Site* site) noexcept nogil:
     cdef Py_ssize_t first = first_in(site, site.around.before), last = last_in(site, site.around.after), d
     cdef const Neighbours* to = &site.around.x
     cdef WideScale scale = scale_around(site, to, site.x, first, last)
-    cdef wide total = wide_splat(0), v
+    cdef wide total = wide_splat(0), lost = wide_splat(0), v
     cdef const elem* at
     if all_there(site, first, last):
         at = neighbour(to, site.x, first)
         for d in range(first, last + 1):
             v = wide_downscaled(load_wide(at, site.count), scale)
-            total = wide_muladd(v, v, total)
+            wide_accumulate(&total, &lost, v * v)
             at = wrapped(to, <const char*>at + to.step)
     else:
         for d in range(first, last + 1):
             v = wide_downscaled(neighbours(site, to, site.x, d), scale)
-            total = wide_muladd(v, v, total)
+            wide_accumulate(&total, &lost, v * v)
     return wide_upscaled(total, scale)
 
 
@@ -178,6 +178,13 @@ cdef inline Wide slope_of(const Formula* f, Wide s) noexcept nogil:
     return wide_over(wide_times(number(f.exact_scale), number(-2 * f.beta)), s)
 
 
+# A term t with its factor g x s^(-beta - 1), which is 0 under an infinite s, also where s^-beta is infinite
+cdef inline Wide vanishing(const Formula* f, Wide s, Wide x, Wide g, Wide t) noexcept nogil:
+    if -1 < f.beta < 0:
+        t.m = wide_select(is_infinite(s.m), x.m * g.m * wide_splat(0), t.m)
+    return t
+
+
 # The derivative of y along dx, the operand g
 cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
     cdef Wide s = sum_of(f, squares_around(f, site)), x, dx = wide_of(load_wide(site.g, site.count))
@@ -195,11 +202,11 @@ cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept no
     cdef double of_beta[MOST_LANES]
     cdef double of_k[MOST_LANES]
     cdef Py_ssize_t lane
-    t = wide_times(wide_of(load_wide(site.x, site.count)), wide_of(load_wide(site.g, site.count)))
-    t = powered(f, site, t, s)
+    cdef Wide x = wide_of(load_wide(site.x, site.count)), g = wide_of(load_wide(site.g, site.count))
+    t = powered(f, site, wide_times(x, g), s)
     store_wide(of_beta, wide_value(wide_times(t, wide_of(wide_log(s)))))
     # for beta 0, whose terms are 0, before the quotient overflows
-    t = wide_over(wide_times(t, number(-f.beta)), s)
+    t = vanishing(f, s, x, g, wide_over(wide_times(t, number(-f.beta)), s))
     store_wide(of_k, wide_value(t))
     store_wide(of_scale, wide_value(wide_times(t, total)))
     for lane in range(site.count):

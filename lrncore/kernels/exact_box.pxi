@@ -163,7 +163,7 @@ cdef void keep_term(Vicinity* v, const Formula* f, Py_ssize_t row, Py_ssize_t pl
         else:
             v.around.recomputed[0] += 1
             share = wide_times_power(wide_of(g), s, &f.exact_beta)
-            term = wide_times(wide_times(wide_of(x), slope_of(f, s)), share)
+            term = vanishing(f, s, wide_of(x), wide_of(g), wide_times(wide_times(wide_of(x), slope_of(f, s)), share))
         # none behind the line's end, where s is anything
         term.m = wide_between(term.m, 0, count) if count < WIDE_LANES else term.m
     store_numbers(v.numbers + number_at(v, table_of(v, SECOND, 0), row, place), v.apart, term)

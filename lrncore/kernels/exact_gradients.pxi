@@ -110,8 +110,9 @@ cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept no
 # t without its factor x[c], and g s^-beta
 cdef Wide term_at(const Formula* f, const Site* site, Wide* share) noexcept nogil:
     cdef Wide s = sum_of(f, squares_around(f, site))
-    share[0] = powered(f, site, wide_of(load_wide(site.g, site.count)), s)
-    return wide_times(wide_times(wide_of(load_wide(site.x, site.count)), slope_of(f, s)), share[0])
+    cdef Wide x = wide_of(load_wide(site.x, site.count)), g = wide_of(load_wide(site.g, site.count))
+    share[0] = powered(f, site, g, s)
+    return vanishing(f, s, x, g, wide_times(wide_times(x, slope_of(f, s)), share[0]))
 
 
 # dL/dx from the sum of the terms that reach it; g where beta is 0, whatever x is
@@ -176,13 +177,13 @@ cdef inline void bring_term(const Formula* f, const Around* around, Py_ssize_t r
 
 # The sum of t of rows `first` to `last`, which are there
 cdef Wide sum_of_terms(const Terms* terms, Py_ssize_t first, Py_ssize_t last, Py_ssize_t v) noexcept nogil:
-    cdef wide sum = wide_splat(0), exponent = wide_splat(-100000)
+    cdef wide sum = wide_splat(0), lost = wide_splat(0), exponent = wide_splat(-100000)
     cdef Py_ssize_t row
     if NEEDS_SCALE:
         for row in range(first, last + 1):
             exponent = wide_larger_exponent(exponent, place_of_term(terms, row, v)[0])
     for row in range(first, last + 1):
-        sum = sum + wide_at_exponent(place_of_term(terms, row, v)[0], exponent)
+        wide_accumulate(&sum, &lost, wide_at_exponent(place_of_term(terms, row, v)[0], exponent))
     return wide_raised_sum(sum, exponent)
 
 
@@ -308,13 +309,13 @@ cdef void combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
 cdef Wide terms_around(const Site* site, const double* terms, Py_ssize_t apart) noexcept nogil:
     cdef Py_ssize_t first = first_in(site, site.around.after), last = last_in(site, site.around.before), d
     cdef Py_ssize_t inner = site.around.inner
-    cdef wide sum = wide_splat(0), exponent = wide_splat(-100000)
+    cdef wide sum = wide_splat(0), lost = wide_splat(0), exponent = wide_splat(-100000)
     cdef bint all = all_there(site, first, last)
     if NEEDS_SCALE:
         for d in range(first, last + 1):
             exponent = wide_larger_exponent(exponent, term_within(site, terms, apart, d, all))
     for d in range(first, last + 1):
-        sum = sum + wide_at_exponent(term_within(site, terms, apart, d, all), exponent)
+        wide_accumulate(&sum, &lost, wide_at_exponent(term_within(site, terms, apart, d, all), exponent))
     return wide_raised_sum(sum, exponent)
 
 

@@ -168,7 +168,6 @@ cdef extern from "wide.h" nogil:
     wide wide_magnitude(wide v) noexcept
     wide wide_larger(wide a, wide b) noexcept
     wide wide_smaller(wide a, wide b) noexcept
-    wide wide_muladd(wide a, wide b, wide c) noexcept
     wide wide_sign(wide v) noexcept
     wide wide_select(wide_bits mask, wide yes, wide no) noexcept
     wide_bits is_nan(wide v) noexcept
@@ -204,6 +203,7 @@ cdef extern from "wide.h" nogil:
     wide wide_moved(wide v, Py_ssize_t lanes) noexcept
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
+    void wide_accumulate(wide* sum, wide* lost, wide v) noexcept
     void count_recomputed(Py_ssize_t vectors) noexcept
     Py_ssize_t recomputed_so_far() noexcept
 

@@ -147,14 +147,17 @@ cdef struct Rows:
     Py_ssize_t width
 
 
-cdef void take_rows(const Job* job, Rows* rows, Py_ssize_t width, real* scratch, Terms* terms) noexcept nogil:
-    cdef int which, level
+cdef void take_terms(const Job* job, Terms* terms, Py_ssize_t width, real** scratch) noexcept nogil:
     cdef Py_ssize_t reach = job.before + job.after
     if term_rows(job):
-        open_terms(terms, <Wide*>take_ring(&scratch, term_rows(job), width).rows, reach + 1, width)
+        open_terms(terms, <Wide*>take_ring(scratch, term_rows(job), width).rows, reach + 1, width)
     elif job.op.exact:
         open_terms(terms, terms.kept, reach + 1, term_columns(reach + 1, job.tile))
         terms.after = True
+
+
+cdef void take_rows(const Job* job, Rows* rows, Py_ssize_t width, real* scratch) noexcept nogil:
+    cdef int which, level
     rows.width = width
     for which in range(sets_of(job.op)):
         for level in range(job.window.levels):
@@ -197,11 +200,13 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     cdef const Operator* op = job.op
     cdef const Formula* formula = &job.formula
     cdef Py_ssize_t r, c, o, length = piece.length
+    cdef real* scratch = room.scratch
     cdef Rows rows
     cdef Lines lines
     cdef Around around = around_of(job, room)
     cdef int which
-    take_rows(job, &rows, row_pitch(length), room.scratch, &around.terms)
+    take_terms(job, &around.terms, row_pitch(length), &scratch)
+    take_rows(job, &rows, row_pitch(length), scratch)
     around.row = True
     around.inner = length
     if job.operand[X].staged:

@@ -608,6 +608,19 @@ INLINE wide with_wide_lane(wide v, ptrdiff_t i, double a)
     return v;
 }
 
+/* Adds v to a sum, and for double to what the sum has lost: equal terms are all rounded the same way. */
+INLINE void wide_accumulate(wide *sum, wide *lost, wide v)
+{
+#if defined(LRN_DOUBLE)
+    wide term = v - *lost, total = *sum + term, rounded = (total - *sum) - term;
+    *lost = wide_select(wide_not_finite(rounded), wide_splat(0), rounded);
+    *sum = total;
+#else
+    (void)lost;
+    *sum = *sum + v;
+#endif
+}
+
 /* ---- how many vectors were recomputed by all calls so far, from any thread ---------------------------------------- */
 
 static ptrdiff_t recomputed_vectors;
