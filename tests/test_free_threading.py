@@ -47,9 +47,14 @@ def test_cython_function_changes_no_attribute_of_its_module(path):
 
 
 @pytest.mark.parametrize("path", HEADERS, ids=name_of)
-def test_c_has_no_static_variable_but_constants(path):
-    declared = re.findall(r"^(?!#).*\bstatic\b.*", path.read_text(), re.MULTILINE)
-    assert [line for line in declared if "(" not in line and "static const " not in line] == []
+def test_c_has_no_static_variable_but_constants_and_atomic_ones(path):
+    source = path.read_text()
+    declared = re.findall(r"^(?!#).*\bstatic\b.*", source, re.MULTILINE)
+    for line in declared:
+        if "(" not in line and "static const " not in line:
+            name = re.search(r"(\w+);", line)[1]
+            uses = [use for use in source.splitlines() if re.search(rf"\b{name}\b", use) and use != line]
+            assert all("__atomic_" in use for use in uses), line
 
 
 @pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a global lock")

@@ -621,16 +621,18 @@ INLINE void wide_accumulate(wide *sum, wide *lost, wide v)
 #endif
 }
 
-/* ---- how many vectors were recomputed by all calls so far, from any thread ---------------------------------------- */
+/* ---- how many vectors were recomputed by all calls so far, from any thread; 0 where nothing is atomic -------------- */
 
+#if defined(__GNUC__)
 static ptrdiff_t recomputed_vectors;
+#endif
 
 INLINE void count_recomputed(ptrdiff_t vectors)
 {
 #if defined(__GNUC__)
     __atomic_fetch_add(&recomputed_vectors, vectors, __ATOMIC_RELAXED);
 #else
-    recomputed_vectors += vectors;
+    (void)vectors;
 #endif
 }
 
@@ -639,7 +641,7 @@ INLINE ptrdiff_t recomputed_so_far(void)
 #if defined(__GNUC__)
     return __atomic_load_n(&recomputed_vectors, __ATOMIC_RELAXED);
 #else
-    return recomputed_vectors;
+    return 0;
 #endif
 }
 
