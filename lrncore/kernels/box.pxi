@@ -101,8 +101,10 @@ cdef void locate_group(const Box* box, const Shape* shape, Py_ssize_t number, Py
 # ---- which axes make a row -----------------------------------------------------------------------------------------
 
 cdef enum:
-    # rows of fewer bytes take more than one slab: calls of hooks would show
+    # boxes: rows of fewer bytes take more than one slab, or calls of hooks would show; beyond the caches few slabs,
+    # since each is a stream of its own to the prefetcher (Zen 4, November 2026).
     BOX_ROW_BYTES = 4096
+    FAR_BOX_ROW_BYTES = 1024
     # lines of fewer vectors are not walked apart
     BOX_LINE_VECTORS = 4
 
@@ -131,7 +133,7 @@ cdef inline bint side_adjacent(const Side* side, Py_ssize_t apart) noexcept nogi
 
 # The sides of a row from the window axes but the first, and of the outer axes of the grid one of adjacent elements.
 cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* request, int threads) noexcept:
-    cdef Py_ssize_t item = sizeof(elem), row
+    cdef Py_ssize_t item = sizeof(elem), row, most = BOX_ROW_BYTES, bytes = sizeof(elem)
     cdef Side* side
     cdef Side other
     cdef int i, j, which
@@ -174,11 +176,15 @@ cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* r
         # one image: a piece of its channels for each thread
         box.tile = round_up((side.length + threads - 1) // threads, LANES)
         box.together = box.together and box.tile >= side.length
+    for i in range(views[Y].ndim):
+        bytes *= views[Y].shape[i]
+    if bytes >= FAR_BYTES:
+        most = FAR_BOX_ROW_BYTES
     row = 1
     for i in range(box.sides):
         row *= box.side[i].length + margin_of(&box.side[i])
     box.batch = 1
-    if box.sides == 1 + box.together and row * item < BOX_ROW_BYTES and grid.dims:
+    if box.sides == 1 + box.together and row * item < most and grid.dims:
         for i in range(box.sides, 0, -1):
             box.side[i] = box.side[i - 1]
         box.sides += 1
@@ -186,7 +192,7 @@ cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* r
             box.summed[i] += 1
         take_nearest(grid, &box.side[0])
         box.batched = True
-        box.batch = max(BOX_ROW_BYTES // (row * item), <Py_ssize_t>1)
+        box.batch = max(most // (row * item), <Py_ssize_t>1)
         box.batch = min(box.batch, (box.side[0].length + threads - 1) // threads)
 
 

@@ -128,6 +128,7 @@ cdef extern from "power_any.h" nogil:
     vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
     bint SHIFTS_LANES
     vec lanes_before(vec before, vec v, int by) noexcept
+    vec lanes_after(vec v, vec after, int by) noexcept
     bint UNLIKELY(bint condition) noexcept
 
 

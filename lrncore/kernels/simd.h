@@ -392,8 +392,22 @@ INLINE vec lanes_before(vec before, vec v, int by)
     }
 #undef SHIFTED
 }
+
+/* The lanes `by` (1 or 2) behind those of v, where `after` is the vector behind it */
+INLINE vec lanes_after(vec v, vec after, int by)
+{
+#define SHIFTED(by) from_bits((ivec)X86_BITS(alignr_epi)((x86_bits)after, (x86_bits)v, by))
+    return by == 1 ? SHIFTED(1) : SHIFTED(2);
+#undef SHIFTED
+}
 #else
 #define SHIFTS_LANES 0
+INLINE vec lanes_after(vec v, vec after, int by)
+{
+    (void)after, (void)by;
+    return v;
+}
+
 INLINE vec lanes_before(vec before, vec v, int by)
 {
     (void)before, (void)by;

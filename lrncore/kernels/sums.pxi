@@ -290,6 +290,45 @@ cdef inline void sum_adjacent_loop(const Taps* taps, int count, real* to, Py_ssi
         i += LANES
 
 
+# The same of the squares of lines that enter, under windows that reach `reach` places (1 or 2) both ways: `square` and
+# the sum in one
+cdef inline void sum_squares_loop(const Lines* lines, int reach, real* to) noexcept nogil:
+    cdef const elem* x = lines.entering
+    cdef Py_ssize_t line, i
+    cdef vec before, v, after, even, odd
+    for line in range(lines.count):
+        before = after = splat(0)
+        v = fetch(x, part_of(lines.length))
+        v = v * v
+        i = 0
+        while i < lines.length:
+            if i + LANES < lines.length:
+                after = fetch(x + i + LANES, part_of(lines.length - i - LANES))
+                after = after * after
+            else:
+                after = splat(0)
+            even = lanes_after(v, after, reach)
+            odd = v
+            if reach == 1:
+                even = even + lanes_before(before, v, 1)
+            else:
+                even = even + v + lanes_before(before, v, 2)
+                odd = lanes_after(v, after, 1) + lanes_before(before, v, 1)
+            store(to + i, even + odd)
+            before = v
+            v = after
+            i += LANES
+        x = <const elem*>(<const char*>x + lines.x_pitch)
+        to += lines.pitch
+
+
+cdef void sum_squares_along(const Lines* lines, int reach, real* to) noexcept nogil:
+    if reach == 1:
+        sum_squares_loop(lines, 1, to)
+    else:
+        sum_squares_loop(lines, 2, to)
+
+
 cdef inline void sum_along_loop(const Taps* taps, int count, real* to, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i = 0
     cdef vec even, odd

@@ -22,6 +22,7 @@ cdef struct BoxRows:
     real* input[SETS][INPUTS]       # of the passes along a row: of the first, and of the others in turn
     real* level[SETS][MAX_LEVELS]   # theirs, above the first
     Py_ssize_t pitch[OPERANDS]      # bytes from line to line
+    int squared                     # where squares are summed as they enter: how far windows reach both ways
 
 
 cdef Py_ssize_t box_scratch(const Job* job) noexcept nogil:
@@ -29,6 +30,15 @@ cdef Py_ssize_t box_scratch(const Job* job) noexcept nogil:
     cdef Py_ssize_t buffers = sets_of(job.op) * (levels_along(job.box) - 1 + min(job.box.passes, <int>INPUTS))
     shape_row(job.box, job.box.batch, job.box.tile, &shape)
     return rows_with(job, x_depth(job), g_depth(job)) * row_pitch(shape.size) + buffers * padded(&shape)
+
+
+# One loop squares and sums where windows are short and of adjacent elements.
+cdef int reach_of_squares(const Job* job) noexcept nogil:
+    cdef const Side* side = &job.box.side[job.box.sides - 1]
+    if (SHIFTS_LANES and job.op.enter == square and job.box.passes == 1 and not job.box.together
+            and side.before == side.after and 1 <= side.before <= 2):
+        return <int>side.before
+    return 0
 
 
 cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* scratch) noexcept nogil:
@@ -43,6 +53,7 @@ cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* 
         for level in range(1, levels_along(job.box)):
             box.level[which][level] = scratch + shape.lead
             scratch += padded(shape)
+    box.squared = reach_of_squares(job)
     take_rows(job, &box.rows, row_pitch(shape.size), scratch)
     for which in range(OPERANDS):
         box.pitch[which] = shape.pitch * <Py_ssize_t>sizeof(elem)
@@ -159,7 +170,11 @@ cdef void next_row(const Job* job, BoxRows* box, int first, int last, bint insid
     for which in range(first, last):
         for level in range(job.window.levels):
             advance(&box.rows.sums[which][level])
-    if inside:
+    if inside and first == SQUARES and box.squared:
+        lines.count = box.shape.count
+        lines.length = box.shape.line
+        sum_squares_along(lines, box.squared, ring_row(&box.rows.sums[SQUARES][0], 0))
+    elif inside:
         sum_row(job, box, first, last, first == SECOND, lines)
     for which in range(first, last):
         if not inside:
@@ -221,9 +236,10 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
                 lines.entering = box_arrived(job, &box, piece, X, r)
                 if op.g_enters:
                     lines.entering_g = box_arrived(job, &box, piece, G, r)
-                for which in range(op.entering):
-                    lines.taps[which].level[0] = box.input[which][0]
-                on_lines(job, &box.shape, op.enter, &lines)
+                if not box.squared:
+                    for which in range(op.entering):
+                        lines.taps[which].level[0] = box.input[which][0]
+                    on_lines(job, &box.shape, op.enter, &lines)
             next_row(job, &box, 0, op.entering, r < job.channels, r, &lines)
         if c < 0:
             continue
