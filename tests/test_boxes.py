@@ -249,3 +249,11 @@ def test_the_twins_and_the_layer_take_axes():
 
 def test_calls_of_boxes_are_another_kind_than_those_of_windows():
     assert _call.window_of(SPECS[0], (2, 3)) != _call.window_of(SPECS[0], (1,))
+
+
+@pytest.mark.parametrize("shape", [(2,) * 60, (2**30, 2**30)], ids=["axes", "places"])
+def test_rows_beyond_any_memory_are_refused(shape):
+    """An array that repeats one element may have any number of them."""
+    x = np.broadcast_to(np.float32(1), shape)
+    with pytest.raises(MemoryError, match="longer than any memory"):
+        lrncore.lrn_param_grads(x, x, cases.ALEXNET, tuple(range(len(shape))))

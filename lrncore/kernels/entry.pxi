@@ -249,6 +249,7 @@ cdef void run(const Call* call, int parts, int threads, Totals* totals, char* me
 # Leaves the axes along which a window holds more than one element; one of the others if there are none.
 cdef int keep_windows(Request* request, const Py_buffer* y) except -1:
     cdef Py_ssize_t most
+    cdef double places = 1
     cdef int i, kept = 0
     for i in range(request.count):
         most = y.shape[request.axes[i]] - 1
@@ -262,6 +263,12 @@ cdef int keep_windows(Request* request, const Py_buffer* y) except -1:
     if kept == 0:
         request.before = request.after = 0
     request.count = max(kept, 1)
+    if kept > 1:
+        # an array that repeats itself may have any number of elements
+        for i in range(y.ndim):
+            places *= y.shape[i]
+        if ldexp(places, kept) > ldexp(1, 57):
+            raise MemoryError("windows along axes longer than any memory")
     return 0
 
 
