@@ -104,23 +104,29 @@ def test_the_worst_is_said_first(times):
 @pytest.mark.parametrize(
     ("made", "layout", "window"),
     [
-        (call(9, 40), "packed", "short"),
-        (call(9, 40, spec=LRNSpec(10**30, 10**30, 1.0, 0.75, 1.0)), "packed", "long"),
-        (call(9, 200, spec=LRNSpec(10**30, 10**30, 1.0, 0.75, 1.0)), "packed", "whole"),
-        (call(9, 200, spec=LRNSpec(10**30, 0, 1.0, 0.75, 1.0)), "packed", "longer"),
-        (call(9, 40, 7, axis=1), "short inner", "short"),
-        (call(9, 40, 7, 10, axis=-3), "planar", "short"),
+        (call(9, 40), "packed", "short window"),
+        (call(9, 40, spec=LRNSpec(10**30, 10**30, 1.0, 0.75, 1.0)), "packed", "long window"),
+        (call(9, 200, spec=LRNSpec(10**30, 10**30, 1.0, 0.75, 1.0)), "packed", "whole window"),
+        (call(9, 200, spec=LRNSpec(10**30, 0, 1.0, 0.75, 1.0)), "packed", "longer window"),
+        (call(9, 40, 7, axis=1), "short inner", "short window"),
+        (call(9, 40, 7, 10, axis=-3), "planar", "short window"),
         (
             call(9, 40, 99, axis=1, x=Operand(where=Placement((0, 2, 1), (0, 0, 0), (False,) * 3, 0, False))),
             "packed",
-            "short",
+            "short window",
         ),
-        (call(9, 40, 99, axis=1, x=Operand(repeated=(2,))), "packed", "short"),
-        (call(99, 40, 7, axis=1, x=Operand(sliding=True)), "short inner", "short"),
+        (call(9, 40, 99, axis=1, x=Operand(repeated=(2,))), "packed", "short window"),
+        (call(99, 40, 7, axis=1, x=Operand(sliding=True)), "short inner", "short window"),
+        (call(2, 3, 20, 30, axis=(2, 3)), "packed", "short box"),
+        (call(2, 20, 30, 3, axis=(-2, 1)), "short inner", "short box"),
+        (call(9, 40, 99, axis=(0, 1), spec=LRNSpec(70, 70, 1.0, 0.75, 1.0)), "planar", "long box"),
+        (call(9, 200, axis=(0, 1), spec=LRNSpec(10**30, 10**30, 1.0, 0.75, 1.0)), "packed", "longer box"),
+        (call(9, 200, axis=(1,), spec=LRNSpec(10**30, 10**30, 1.0, 0.75, 1.0)), "packed", "whole window"),
+        (call(9, 200, axis=()), "packed", "short window"),
     ],
 )
 def test_kind_of_a_call(made, layout, window):
-    assert kind_of(made) == Kind("lrn", "float32", layout, f"{window} window")
+    assert kind_of(made) == Kind("lrn", "float32", layout, window)
 
 
 def test_what_is_said_repeats_the_call(times, capsys):

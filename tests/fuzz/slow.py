@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from operators import running
 from placement import contiguous
+from reference import axes_of
 
 from .calls import Call
 from .check import imports, source
@@ -45,18 +46,18 @@ def wider(kind):
 
 
 def kind_of(call):
-    """Return a call's kind, by where its channels lie and how many a window holds."""
-    axis = call.axis % len(call.shape)
-    order = (call.x.where or contiguous(len(call.shape))).order
-    nearer = order[order.index(axis) + 1 :] if axis in order else ()
-    inner = math.prod(call.shape[other] for other in nearer if other not in call.x.repeated)
+    """Return a call's kind, by where the axes of its windows lie and how many a window holds along the longest."""
+    ndim, axes = len(call.shape), axes_of(call.axis, len(call.shape))
+    order = (call.x.where or contiguous(ndim)).order
+    nearest = max((order.index(axis) for axis in axes if axis in order), default=ndim)
+    inner = math.prod(call.shape[other] for other in order[nearest + 1 :] if other not in call.x.repeated)
     layout = "packed" if inner == 1 else "short inner" if inner < 64 else "planar"
-    channels = call.shape[axis]
-    before, after = (min(reach, channels - 1) for reach in (call.spec.before, call.spec.after))
-    size = min(before + after + 1, channels)
-    window = "whole" if min(before, after) == channels - 1 >= 64 else "short" if size <= 9 else "long"
-    if window == "long" and size > 64:
-        window = "longer"
+    size = max((min(call.spec.size, call.shape[axis]) for axis in axes), default=1)
+    window = "short" if size <= 9 else "long" if size <= 64 else "longer"
+    if len(axes) > 1:
+        return Kind(call.function, call.dtype, layout, f"{window} box")
+    if size > 64 and min(call.spec.before, call.spec.after) >= size - 1:
+        window = "whole"
     return Kind(call.function, call.dtype, layout, f"{window} window")
 
 
