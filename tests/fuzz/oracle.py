@@ -103,7 +103,7 @@ def jvp(dx, x, spec, eps):
 def param_grads(g, x, spec, eps):
     """Return dL/dscale, dL/dbeta and dL/dk, from parts of the positions that fit the caches."""
     count = 1 + x.size // PART
-    parts = zip(*(np.array_split(array, count, axis=1) for array in (g, x)), strict=True)
+    parts = zip(*(np.array_split(array, count, axis=-1) for array in (g, x)), strict=True)
     totals, unit = np.sum([sums_of_terms(*part, spec, eps) for part in parts], axis=0)
     return derivative(totals, unit, np.isnan(g).any() | np.isnan(x).any(), spec)
 
