@@ -2,7 +2,7 @@
 
 import pytest
 from fuzz import oracle
-from fuzz.calls import FUNCTIONS, Call, LRNSpec, Operand, Values
+from fuzz.calls import FUNCTIONS, Call, LRNSpec, Operand, Values, View
 from fuzz.check import check
 from fuzz.slow import Times
 from fuzz.strategies import calls
@@ -24,6 +24,12 @@ def test_a_derivative_whose_slope_vanishes_in_float32():
             g=dx,
         )
     )
+
+
+def test_zeros_beside_a_slab_change_no_compensated_sum():
+    x = Operand(Values(seed=54, magnitude=100.0, special=((334, "1e300"),)))
+    spec = LRNSpec(1, 7, 1.0, 0.6, 1.0)
+    check(Call("lrn_backward", "float64", (33, 16, 2), 1, spec, x, g=View(flipped=True), out=View()))
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((1,), ()), ((1, 150, 150), (1, 2)), ((150, 150), (0, 1))], ids=str)

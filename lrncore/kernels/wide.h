@@ -608,13 +608,15 @@ INLINE wide with_wide_lane(wide v, ptrdiff_t i, double a)
     return v;
 }
 
-/* Adds v to a sum, and for double to what the sum has lost: equal terms are all rounded the same way. */
+/* Adds v to a sum, and for double to what the sum has lost: equal terms are all rounded the same way. Zeros change
+ * neither of them, for how many there are beside a slab depends on where a vector begins. */
 INLINE void wide_accumulate(wide *sum, wide *lost, wide v)
 {
 #if defined(LRN_DOUBLE)
     wide term = v - *lost, total = *sum + term, rounded = (total - *sum) - term;
-    *lost = wide_select(wide_not_finite(rounded), wide_splat(0), rounded);
-    *sum = total;
+    wide_bits none = wide_equal(v, wide_splat(0));
+    *lost = wide_select(none, *lost, wide_select(wide_not_finite(rounded), wide_splat(0), rounded));
+    *sum = wide_select(none, *sum, total);
 #else
     (void)lost;
     *sum = *sum + v;
