@@ -213,3 +213,9 @@ def test_a_slope_that_vanishes_in_float32():
 
 def test_a_power_beyond_double():
     assert_forward(np.array([4.4e44]), LRNSpec(0, 0, 1.0, 3.9, 1.0), 0)
+
+
+@pytest.mark.parametrize("n", [100, 300, 3000])
+def test_sums_of_many_equal_numbers_out_of_range(n):
+    """Which a plain sum rounds all the same way."""
+    assert_forward(np.full(n, 1e300), LRNSpec(0, n, 1.0, 0.75, 1.0), 0)

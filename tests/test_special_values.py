@@ -164,6 +164,19 @@ def test_inf_in_x_makes_the_gradients_it_reaches_nan(beta, layout):
     assert np.isfinite(dx[~np.isnan(dx)]).all()
 
 
+@each_dtype
+@pytest.mark.parametrize("beta", [-0.75, -0.25])
+def test_inf_in_x_and_a_negative_exponent_leave_other_windows_finite(beta, dtype):
+    """The sum of its neighbour is infinite, whose t = g x s^(-beta - 1) is 0 in the gradients that add it up."""
+    x = np.array([np.inf, 0.5, 1, 2, 3], dtype)
+    dx = lrncore.lrn_backward(np.ones_like(x), x, LRNSpec(1, 1, 1.0, beta, 1.0), axis=0)
+    s = np.array([np.inf, np.inf, 1 + 0.25 + 1 + 4, 1 + 1 + 4 + 9, 1 + 4 + 9])
+    t = np.array([np.nan, 0.5, 1, 2, 3]) * s ** (-beta - 1)
+    sums = np.array([t[1] + t[2] + t[3], t[2] + t[3] + t[4], t[3] + t[4]])
+    expected = s[2:] ** -beta - 2 * beta * x[2:] * sums
+    np.testing.assert_allclose(dx[2:], expected, rtol=8 * np.finfo(dtype).eps)
+
+
 @both_walks
 @each_dtype
 @each_beta
