@@ -64,7 +64,7 @@ cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Ar
     v.opened = False
     for which in range(OPERANDS):
         for i in range(job.box.sides):
-            v.steps[which][i] = job.box.side[i].stride[which]
+            v.steps[which][i] = job.box.side[i].axis.stride[which]
             if job.operand[which].staged:
                 v.steps[which][i] = shape.apart[i] * <Py_ssize_t>sizeof(elem)
 

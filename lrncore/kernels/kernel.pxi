@@ -9,45 +9,55 @@
 #     dx[c] = g[c] * p[c] - 2 scale beta x[c] * sum of t[j] over [c - after, c + before]             backward
 #
 # The backward's window is the reflected one: all j with c in W(j). op_tangent.pxi and op_parameters.pxi have the
-# formulas of the other derivatives.
+# formulas of the other derivatives. Along several axes W is a box, whose sums are sums along one axis after the other.
 #
 # Four ideas, each in its own place:
 #
 #     walk      walk_rows, walk_stream,   order, tiles, rings, staging, tails; which line enters, is ready, is late:
-#               walk_whole                each file opens with a timeline. Knows no formula
+#               walk_whole, walk_box      each file opens with a timeline. Knows no formula
 #     sum       window, sums              windows as a few taps on trailing sums; nothing is ever subtracted
 #     power     power.h, power_any.h      functions of vectors, each with its domain and largest error;
 #               powers, out_of_range      the loops over them, and what happens to an s outside the domain
 #     operator  operator, op_<name>       a row of hooks that a walk calls:
 #
-#         operator         enter                  ready                       late
-#         forward          squares                y = x p                     -
-#         forward, pairs   squares as pairs       y = x p                     -         for large beta
-#         backward         squares                gp = g p, and t             dx
-#         tangent          squares, and x dx      dy                          -
-#         parameters       squares                adds to the totals          -
+#         operator         enter                along              ready                 late
+#         forward          squares              their sums         y = x p               -
+#         forward, pairs   squares as pairs     sums of pairs      y = x p               -         for large beta
+#         backward         squares              of squares, of t   gp = g p, and t       dx
+#         tangent          squares, and x dx    of both            dy                    -
+#         parameters       squares              their sums         adds to the totals    -
 #
-# Where windows hold every channel, their sums come before the first line is ready; op_whole.pxi has the forward and the
-# derivatives of that walk.
+# `along` is for boxes: the sums along a row itself. Where windows hold every channel, their sums come before the first
+# line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
-# `grid` finds the walk that fits the strides, `job` has what a call is, `entry` the calls and the one parallel loop.
-# `exact` recomputes what is out of the powers' range in numbers with more room (wide.h).
+# `grid` finds the walk that fits the strides, and `box` the rows of a box; `job` has what a call is, `buffers` what
+# memory it is given, `entry` the calls and the one parallel loop. `exact`, `exact_gradients` and `exact_box` recompute
+# what is out of the powers' range in numbers with more room (wide.h).
 #
 # Glossary
 #     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none
 #     line      elements that a loop passes over: a row, or the positions of a chunk
-#     row       one channel of a tile; a tile is a piece of the inner axis of a slab (walk_rows)
-#     chunk     positions of a slab in memory order (walk_stream); `lead` positions are kept before it
+#     row       one channel of a tile; a tile is a piece of the inner axis of a slab (walk_rows). Of boxes: what lies
+#               beneath one place of their first axis, as far as the others reach (box.pxi)
+#     side      an axis of such a row; place: where an element is in it, in scratch; group: lines an equal pitch apart
+#     pass      sums of a whole row along one of its sides (walk_box)
+#     batch     slabs whose rows make one row, where those would be short (walk_box)
+#     chunk     positions of a slab in memory order (walk_stream)
 #     belt      a buffer in which a chunk moves on (walk_stream)
 #     pile      sums of a block of channels, some apart (walk_whole)
 #     factor    what a line is multiplied with, the same for all channels (walk_whole)
+#     piece     what a thread walks at a time
 #     level     trailing sums of 3^i channels; tap: a line of some level that a window adds up (window.pxi)
 #     set       the levels of one kind of trailing sums: of squares, and a second one
 #     scattered an inner axis made of all outer axes, where rows along one of them would be short
 #     part      elements of a vector that is not whole
+#     lead      what is kept before a chunk; zeros before and behind a row of boxes
 #     staged    copied through scratch, since the walk cannot read or write the array in place
 #     far       beyond the caches: non-temporal stores, prefetches, squares recomputed from x
 #     exactly   in doubles with an exponent apart (exact.pxi)
+#     term      t of a recomputed gradient, kept with its share g s^-beta for all results that it reaches
+#     vicinity  of a line of a box: what was summed around it exactly, a stage for each pass (exact_box.pxi); strand:
+#               where a line of a row lies
 #
 # Design
 #     a) A loop is specialized for its power alone. The way of the sum (which taps, from where) is decided for each
@@ -59,7 +69,6 @@
 #     d) docs/explanation/performance.md counts what limits each loop, numerics.md says why the range tests suffice.
 
 from cython.parallel cimport prange
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport INFINITY, NAN, ceil, fabs, floor, ilogb, isfinite, ldexp, log, log2, sqrt
 from libc.stdlib cimport free, malloc
@@ -233,4 +242,5 @@ include "grid.pxi"
 include "box.pxi"
 include "exact_box.pxi"
 include "walk_box.pxi"
+include "buffers.pxi"
 include "entry.pxi"

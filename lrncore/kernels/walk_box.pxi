@@ -1,8 +1,8 @@
 # The walk for windows over several axes (box.pxi): along the first of them, a row at a time, by the timeline of
-# walk_rows. Where that has a line that enters, here it is summed along its own axes first, and so is what `ready` makes
-# for the reflected windows:
+# walk_rows. What enters is summed along the row's own sides first, and so is what `ready` makes for the reflected
+# windows (before = after = 2):
 #
-#     step   enters    is summed along itself    ready          late
+#     step   enters    along                     ready          late
 #      0     x[0]      squares of 0
 #      1     x[1]      squares of 1
 #      2     x[2]      squares of 2, t of 0      windows of 0
@@ -10,7 +10,7 @@
 #      4     x[4]      squares of 4, t of 2      windows of 2   reflected windows of 0
 #      ...
 #
-# The hooks see lines without the zeros between them, the sums whole rows with.
+# Hooks run over the lines, without the zeros between them; sums run over whole rows.
 
 cdef enum:
     INPUTS = 3
@@ -58,16 +58,16 @@ cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* 
     for which in range(OPERANDS):
         box.pitch[which] = shape.pitch * <Py_ssize_t>sizeof(elem)
         if not job.operand[which].staged and job.box.sides > 1 + job.box.together:
-            box.pitch[which] = job.box.side[job.box.sides - 2 - job.box.together].stride[which]
+            box.pitch[which] = job.box.side[job.box.sides - 2 - job.box.together].axis.stride[which]
 
 
-# A row comes into scratch, or leaves it.
-cdef void pass_row(const Job* job, const Shape* shape, int which, char* at, elem* row, bint leave) noexcept nogil:
+# Copies a row into scratch, or out of it.
+cdef void move_row(const Job* job, const Shape* shape, int which, char* at, elem* row, bint leave) noexcept nogil:
     cdef const Box* box = job.box
     cdef Operand operand = job.operand[which]
     cdef int last = box.sides - 1, i
     cdef Py_ssize_t runs = 1, run, rest, along, place, offset
-    operand.inner = box.side[last].stride[which]
+    operand.inner = box.side[last].axis.stride[which]
     for i in range(last):
         runs *= shape.length[i]
     for run in range(runs):
@@ -77,19 +77,19 @@ cdef void pass_row(const Job* job, const Shape* shape, int which, char* at, elem
             along = rest % shape.length[i]
             rest //= shape.length[i]
             place += along * shape.apart[i]
-            offset += along * box.side[i].stride[which]
+            offset += along * box.side[i].axis.stride[which]
         if leave:
             scatter(&operand, row + place, at + offset, NULL, shape.length[last])
         else:
             gather(&operand, at + offset, NULL, row + place, shape.length[last])
 
 
-# Row c, the newest, after it has come into scratch if it has to
+# Row c, the newest; in scratch, if the operand is staged
 cdef inline elem* box_arrived(const Job* job, const BoxRows* box, const Piece* piece, int which,
                               Py_ssize_t c) noexcept nogil:
     cdef elem* row = row_of(job, &box.rows, piece, which, c, 0)
     if job.operand[which].staged:
-        pass_row(job, &box.shape, which, piece.at[which] + c * job.operand[which].channel, row, False)
+        move_row(job, &box.shape, which, piece.at[which] + c * job.operand[which].channel, row, False)
     return row
 
 
@@ -272,4 +272,4 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
             stand_at(&vicinity, o, &lines)
             on_lines(job, &box.shape, op.late, &lines)
         if job.operand[Y].staged:
-            pass_row(job, &box.shape, Y, piece.at[Y] + o * job.operand[Y].channel, lines.y, True)
+            move_row(job, &box.shape, Y, piece.at[Y] + o * job.operand[Y].channel, lines.y, True)

@@ -1,0 +1,88 @@
+# What memory a call is given: the bounds of its buffers, whether they overlap, and whether they are what the face said.
+
+# The bytes [low, high) that a buffer touches
+cdef void extent(const Py_buffer* view, const char** low, const char** high) noexcept:
+    cdef int i
+    low[0] = <const char*>view.buf
+    high[0] = <const char*>view.buf + sizeof(elem)
+    for i in range(view.ndim):
+        if view.strides[i] > 0:
+            high[0] += (view.shape[i] - 1) * view.strides[i]
+        else:
+            low[0] += (view.shape[i] - 1) * view.strides[i]
+
+
+# True if y and `view` are disjoint or identical, so that y can be written while `view` is read
+cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept:
+    cdef const char* low
+    cdef const char* high
+    cdef const char* y_low
+    cdef const char* y_high
+    cdef int i
+    extent(view, &low, &high)
+    extent(y, &y_low, &y_high)
+    if high <= y_low or y_high <= low:
+        return True
+    if view.buf != y.buf:
+        return False
+    for i in range(view.ndim):
+        if view.strides[i] != y.strides[i] and view.shape[i] > 1:
+            return False
+    return True
+
+
+# Does every element lie at a multiple of its size? Non-temporal stores need that.
+cdef bint aligned(const Py_buffer* y) noexcept:
+    cdef Py_ssize_t places = <Py_ssize_t>y.buf
+    cdef int i
+    for i in range(y.ndim):
+        places |= y.strides[i]
+    return places % <Py_ssize_t>sizeof(elem) == 0
+
+
+cdef bint repeats(const Py_buffer* y) noexcept:
+    cdef int i
+    for i in range(y.ndim):
+        if y.strides[i] == 0 and y.shape[i] > 1:
+            return True
+    return False
+
+
+# Is a buffer one of this build's elements, their bytes in the order that the call was told?
+cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
+    cdef const char* form = view.format
+    if view.itemsize != <Py_ssize_t>sizeof(elem) or form == NULL:
+        return False
+    # the face exports bfloat16 as bits in this machine's order, whatever order its dtype has
+    if ELEMENT_FORMAT != c"H" and (form[0] == OTHER_ORDER) != swapped:
+        return False
+    if form[0] in b"<>=@^":
+        form += 1
+    return form[0] == ELEMENT_FORMAT and form[1] == 0
+
+
+# The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
+# overrides an attribute, or another thread assigns one during the call.
+cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* request) except -1:
+    cdef Py_buffer* view
+    cdef int which, i
+    cdef bint same = True
+    for which in range(OPERANDS):
+        view = views[which]
+        if which == G and not op.reads_g or which == Y and not op.writes:
+            continue    # x stands in for it
+        if not holds_elements(view, request.swapped >> which & 1):
+            raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
+                             f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
+                             f"{(<bytes>view.format).decode() if view.format else None!r}")
+        same = same and view.ndim == views[X].ndim
+        for i in range(view.ndim if same else 0):
+            same = same and view.shape[i] == views[X].shape[i]
+    for i in range(request.count):
+        same = same and (request.axes[i - 1] if i else -1) < request.axes[i] < views[X].ndim
+    if not same:
+        shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
+        raise ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
+                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axes "
+                         f"{tuple([request.axes[i] for i in range(request.count)])}")
+    return 0
