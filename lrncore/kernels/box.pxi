@@ -23,10 +23,10 @@ cdef struct Box:
     int summed[MAX_DIMS]    # the side that each pass sums along
     bint together           # the last two sides are one line
     bint batched            # the first side is of slabs, `batch` of them in a row
-    bint tiled              # the last side is of elements outside windows, `tile` of them in a row
     Py_ssize_t batch
     Py_ssize_t batches
-    Py_ssize_t tile
+    Py_ssize_t stretch      # rows with results that a piece has
+    Py_ssize_t stretches
 
 
 # A row as it lies in scratch, in elements
@@ -47,8 +47,8 @@ cdef inline Py_ssize_t margin_of(const Side* side) noexcept nogil:
     return max(side.before, side.after)
 
 
-# Of a piece with `batch` slabs and `tile` elements, which may be fewer than the call's
-cdef void shape_row(const Box* box, Py_ssize_t batch, Py_ssize_t tile, Shape* shape) noexcept nogil:
+# Of a piece with `batch` slabs, which may be fewer than the call's
+cdef void shape_row(const Box* box, Py_ssize_t batch, Shape* shape) noexcept nogil:
     cdef int i, last = box.sides - 1, lines
     cdef Py_ssize_t block = 1
     shape.lead = 0
@@ -56,8 +56,6 @@ cdef void shape_row(const Box* box, Py_ssize_t batch, Py_ssize_t tile, Shape* sh
         shape.length[i] = box.side[i].axis.length
         if i == 0 and box.batched:
             shape.length[i] = batch
-        if i == last and box.tiled:
-            shape.length[i] = tile
         shape.apart[i] = block
         block *= shape.length[i] + margin_of(&box.side[i])
         shape.lead = max(shape.lead, (box.side[i].before + box.side[i].after) * shape.apart[i])
@@ -161,22 +159,16 @@ cdef void choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* r
     cdef Py_ssize_t item = sizeof(elem), row, most = BOX_ROW_BYTES, bytes = sizeof(elem)
     cdef Side* side
     cdef int i
-    box.batched = box.tiled = box.together = False
+    box.batched = box.together = False
     set_sides(box, views, request)
     sort_sides(box)
     side = &box.side[box.sides - 1]
     if (not adjacent(&side.axis, item) and grid.dims
             and farthest(&grid.axes[grid.dims - 1]) < farthest(&side.axis)):
         take_nearest(grid, box, box.sides)
-        box.tiled = True
         side = &box.side[box.sides - 1]
         box.together = (adjacent(&box.side[box.sides - 2].axis, side.axis.length * item) and adjacent(&side.axis, item)
                         or side.axis.length < BOX_LINE_VECTORS * LANES)
-    box.tile = side.axis.length
-    if box.tiled and grid.dims == 0 and box.tile >= 2 * LANES:
-        # one image: a piece of its channels for each thread
-        box.tile = round_up((side.axis.length + threads - 1) // threads, LANES)
-        box.together = box.together and box.tile >= side.axis.length
     for i in range(views[Y].ndim):
         bytes *= views[Y].shape[i]
     if bytes >= FAR_BYTES:
@@ -216,8 +208,7 @@ cdef bint lies_apart(const Box* box, int which) noexcept:
     cdef int lines = box.sides - 2 - box.together
     if last.stride[which] != <Py_ssize_t>sizeof(elem) or (lines >= 0 and box.side[lines].axis.stride[which] == 0):
         return True
-    return box.together and (box.tile < last.length
-                             or box.side[box.sides - 2].axis.stride[which] != last.length * last.stride[which])
+    return box.together and box.side[box.sides - 2].axis.stride[which] != last.length * last.stride[which]
 
 
 # What a call of `threads` threads does at a time
@@ -233,9 +224,8 @@ cdef void lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept:
     box.batches = 1
     if box.batched:
         box.batches = (box.side[0].axis.length + box.batch - 1) // box.batch
-    grid.tiles = (last.length + box.tile - 1) // box.tile
     job.slabs *= box.batches
-    job.tile = box.tile
+    grid.tiles = 1
     for which in range(OPERANDS):
         operand = &job.operand[which]
         operand.channel = grid.channel.stride[which]
@@ -243,18 +233,32 @@ cdef void lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept:
         operand.staged = operand.swapped or operand.overwritten or lies_apart(box, which)
     job.operand[G].staged = job.operand[G].staged and job.op.reads_g
     job.operand[Y].staged = job.operand[Y].staged and job.op.writes
+    # Stretches of the rows for threads that would have nothing to do. Each reads some rows of its neighbours', which
+    # must not have been overwritten.
+    box.stretches = 1
+    if job.slabs < threads and not job.operand[X].overwritten and not job.operand[G].overwritten:
+        box.stretches = min((threads + job.slabs - 1) // job.slabs,
+                            max(job.channels // (4 * (job.before + job.after)), <Py_ssize_t>1))
+    box.stretch = (job.channels + box.stretches - 1) // box.stretches
+    box.stretches = (job.channels + box.stretch - 1) // box.stretch
+    job.slabs *= box.stretches
 
 
 # Moves a piece, whose operands are at the beginning of the arrays, to that of a task.
-cdef void take_piece(const Grid* grid, const Box* box, Py_ssize_t task, Piece* piece) noexcept nogil:
-    cdef const Axis* last = &box.side[box.sides - 1].axis
-    cdef Py_ssize_t tile = task % grid.tiles * box.tile, batch, slab = task // grid.tiles
+cdef void take_piece(const Job* job, const Grid* grid, Py_ssize_t task, Piece* piece) noexcept nogil:
+    cdef const Box* box = job.box
+    cdef Py_ssize_t begin = task % box.stretches * box.stretch, end = min(begin + box.stretch, job.channels)
+    cdef Py_ssize_t slab = task // box.stretches, batch = slab % box.batches * box.batch
+    # the rows that these results depend on: of reflected windows, those under the windows of what they add up
+    cdef Py_ssize_t low = max(<Py_ssize_t>0, begin - job.before - (job.after if job.op.late else 0))
+    cdef Py_ssize_t high = min(job.channels, end + job.after + job.behind)
     cdef int which
-    batch = slab % box.batches * box.batch
     slab //= box.batches
-    piece.length = min(box.tile, last.length - tile)
+    piece.first = begin - low
+    piece.end = end - low
+    piece.length = high - low
     piece.count = min(box.batch, box.side[0].axis.length - batch)
     for which in range(OPERANDS):
-        piece.at[which] += offset_of(grid, which, grid.dims, slab) + tile * last.stride[which]
+        piece.at[which] += offset_of(grid, which, grid.dims, slab) + low * grid.channel.stride[which]
         if box.batched:
             piece.at[which] += batch * box.side[0].axis.stride[which]

@@ -36,7 +36,7 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
         for task in range(first, last):
             for i in range(OPERANDS):
                 piece.at[i] = call.data[i]
-            take_piece(grid, job.box, task, &piece)
+            take_piece(job, grid, task, &piece)
             walk_box(job, &piece, &room)
         return
     if job.scattered:

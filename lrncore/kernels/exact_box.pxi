@@ -37,7 +37,7 @@ cdef inline int tables_of(const Operator* op, const Box* box) noexcept nogil:
 cdef Py_ssize_t vicinity_bytes(const Job* job) noexcept nogil:
     cdef Shape shape
     cdef Py_ssize_t numbers
-    shape_row(job.box, job.box.batch, job.box.tile, &shape)
+    shape_row(job.box, job.box.batch, &shape)
     numbers = tables_of(job.op, job.box) * table_depth(job) * padded(&shape)
     return (numbers * <Py_ssize_t>(sizeof(Wide) // sizeof(wide) * sizeof(double))
             + numbers // WIDE_LANES * <Py_ssize_t>sizeof(Py_ssize_t))

@@ -51,6 +51,8 @@ cdef struct Piece:
     const Py_ssize_t* offset[OPERANDS]  # bytes to each element of a scattered inner axis, or NULL
     Py_ssize_t count
     Py_ssize_t length
+    Py_ssize_t first        # box: the rows that have results, of `length`; the others are in reach of these
+    Py_ssize_t end
 
 
 # What a thread has to itself

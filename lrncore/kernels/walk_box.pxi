@@ -28,7 +28,7 @@ cdef struct BoxRows:
 cdef Py_ssize_t box_scratch(const Job* job) noexcept nogil:
     cdef Shape shape
     cdef Py_ssize_t buffers = sets_of(job.op) * (levels_along(job.box) - 1 + min(job.box.passes, <int>INPUTS))
-    shape_row(job.box, job.box.batch, job.box.tile, &shape)
+    shape_row(job.box, job.box.batch, &shape)
     return rows_with(job, x_depth(job), g_depth(job)) * row_pitch(shape.size) + buffers * padded(&shape)
 
 
@@ -44,7 +44,7 @@ cdef int reach_of_squares(const Job* job) noexcept nogil:
 cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* scratch) noexcept nogil:
     cdef const Shape* shape = &box.shape
     cdef int which, level
-    shape_row(job.box, piece.count, piece.length, &box.shape)
+    shape_row(job.box, piece.count, &box.shape)
     clear(scratch, box_scratch(job))
     for which in range(sets_of(job.op)):
         for level in range(min(job.box.passes, <int>INPUTS)):
@@ -199,6 +199,7 @@ cdef inline void stand_at(Vicinity* vicinity, Py_ssize_t row, const Lines* lines
 cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcept nogil:
     cdef const Operator* op = job.op
     cdef Py_ssize_t r, c, o
+    cdef bint has
     cdef BoxRows box
     cdef Rows* rows = &box.rows
     cdef Lines lines
@@ -225,14 +226,15 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
     lines.y = NULL
     lines.t = lines.gp = NULL
 
-    for r in range(job.channels + job.after + job.behind):
+    around.channels = piece.length
+    for r in range(piece.end + job.after + job.behind):
         c = r - job.after
         o = c - job.behind
         advance(&rows.staged[X])
         if op.g_enters or c >= 0:
             advance(&rows.staged[G])
-        if c < job.channels:
-            if r < job.channels:
+        if c < piece.length:
+            if r < piece.length:
                 lines.entering = box_arrived(job, &box, piece, X, r)
                 if op.g_enters:
                     lines.entering_g = box_arrived(job, &box, piece, G, r)
@@ -240,11 +242,13 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
                     for which in range(op.entering):
                         lines.taps[which].level[0] = box.input[which][0]
                     on_lines(job, &box.shape, op.enter, &lines)
-            next_row(job, &box, 0, op.entering, r < job.channels, r, &lines)
+            next_row(job, &box, 0, op.entering, r < piece.length, r, &lines)
         if c < 0:
             continue
+        # has it results, or t that some add up?
+        has = piece.first - (job.after if op.late else 0) <= c < min(piece.length, piece.end + job.behind)
 
-        if c < job.channels:
+        if c < piece.length:
             lines.x = row_of(job, rows, piece, X, c, job.after)
             if op.g_enters:
                 lines.g = row_of(job, rows, piece, G, c, job.after)
@@ -257,13 +261,14 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
             else:
                 lines.y = row_of(job, rows, piece, Y, c, 0)
             stand_at(&vicinity, c, &lines)
-            on_lines(job, &box.shape, op.ready, &lines)
+            if has:
+                on_lines(job, &box.shape, op.ready, &lines)
         elif op.late:
             advance(&rows.gain)
 
         if op.late:
-            next_row(job, &box, SECOND, SETS, c < job.channels, c, &lines)
-            if o < 0:
+            next_row(job, &box, SECOND, SETS, has, c, &lines)
+            if o < piece.first:
                 continue
             lines.x = row_of(job, rows, piece, X, o, job.after + job.behind)
             lines.g = row_of(job, rows, piece, G, o, job.behind)
@@ -271,5 +276,7 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
             lines.y = row_of(job, rows, piece, Y, o, 0)
             stand_at(&vicinity, o, &lines)
             on_lines(job, &box.shape, op.late, &lines)
+        elif not has:
+            continue
         if job.operand[Y].staged:
             move_row(job, &box.shape, Y, piece.at[Y] + o * job.operand[Y].channel, lines.y, True)
