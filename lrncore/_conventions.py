@@ -48,11 +48,10 @@ class Convention:
     meanings: tuple[str, ...] = ("size", "alpha", "beta", "k")
     """Of the arguments."""
     regions: dict[str | int, int | None] = field(default_factory=dict)
-    """Values of the argument that means "region", each with the number of axes of its windows. None: that
-    of the array's dimensions less two. Where no window is a box there is no such argument, and where it has no such
-    values it is the axes themselves."""
+    """What the argument that means "region" may be, each with its windows' number of axes; None: all of the array
+    but two. Empty where there is no such argument, since no window is a box, or it is the axes themselves."""
     ndims: str = ""
-    """Argument for the number of an array's dimensions, which is 4 by default."""
+    """The argument, if any, for the number of an array's dimensions; 4 without it."""
     box_k: float | None = None
     """The k of every box, whatever is given."""
     most: float = math.inf
@@ -62,7 +61,7 @@ class Convention:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The framework's names for the size, alpha, beta and k."""
+        """The framework's names for the size, alpha, beta, k and region."""
         return dict(zip(self.meanings, self.arguments, strict=True))
 
     def axes(self, region: object, ndims: int = 4) -> int:
