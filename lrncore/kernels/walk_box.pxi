@@ -93,9 +93,14 @@ cdef inline elem* box_arrived(const Job* job, const BoxRows* box, const Piece* p
     return row
 
 
+# `offset` bytes on, if there is something
+cdef inline void* moved_on(const void* at, Py_ssize_t offset) noexcept nogil:
+    return <char*>at + offset if at != NULL else NULL
+
+
 # Calls a hook on the lines of a row, group by group.
 cdef void on_lines(const Job* job, const Shape* shape, Hook hook, Lines* lines) noexcept nogil:
-    cdef Py_ssize_t number, place, size = sizeof(elem)
+    cdef Py_ssize_t number, place, offset
     cdef Py_ssize_t offsets[OPERANDS]
     cdef Lines group
     cdef int which, i
@@ -110,21 +115,22 @@ cdef void on_lines(const Job* job, const Shape* shape, Hook hook, Lines* lines) 
         locate_group(job.box, shape, number, &place, offsets)
         for which in range(OPERANDS):
             if job.operand[which].staged:
-                offsets[which] = place * size
+                offsets[which] = place * <Py_ssize_t>sizeof(elem)
+        offset = place * <Py_ssize_t>sizeof(real)
         group = lines[0]
-        lines.around.vicinity.group = <const char*>lines.x + offsets[X]
-        lines.around.vicinity.place = place
-        group.entering = <const elem*>(<const char*>lines.entering + offsets[X])
-        group.entering_g = <const elem*>(<const char*>lines.entering_g + offsets[G])
-        group.x = <const elem*>(<const char*>lines.x + offsets[X])
-        group.g = <const elem*>(<const char*>lines.g + offsets[G])
-        group.y = <elem*>(<char*>lines.y + offsets[Y])
-        group.t = lines.t + place
-        group.gp = lines.gp + place
+        group.entering = <const elem*>moved_on(lines.entering, offsets[X])
+        group.entering_g = <const elem*>moved_on(lines.entering_g, offsets[G])
+        group.x = <const elem*>moved_on(lines.x, offsets[X])
+        group.g = <const elem*>moved_on(lines.g, offsets[G])
+        group.y = <elem*>moved_on(lines.y, offsets[Y])
+        group.t = <real*>moved_on(lines.t, offset)
+        group.gp = <real*>moved_on(lines.gp, offset)
         for which in range(SETS):
-            group.taps[which].level[0] = lines.taps[which].level[0] + place
+            group.taps[which].level[0] = <real*>moved_on(lines.taps[which].level[0], offset)
             for i in range(job.window.taps):
-                group.taps[which].line[i] = lines.taps[which].line[i] + place
+                group.taps[which].line[i] = <const real*>moved_on(lines.taps[which].line[i], offset)
+        lines.around.vicinity.group = <const char*>group.x
+        lines.around.vicinity.place = place
         hook(&job.formula, &group)
 
 
@@ -213,18 +219,15 @@ cdef void walk_box(const Job* job, const Piece* piece, const Room* room) noexcep
         around.g = around_ring(&rows.staged[G])
     around.vicinity = &vicinity
     set_vicinity(&vicinity, job, &box.shape, &around)
+    # what is not there yet is NULL
+    memset(&lines, 0, sizeof(lines))
     lines.around = &around
     lines.totals = room.totals
     lines.x_pitch = box.pitch[X]
     lines.g_pitch = box.pitch[G]
     lines.y_pitch = box.pitch[Y]
     lines.pitch = box.shape.pitch
-    lines.period = lines.ahead = lines.g_ahead = 0
     lines.source = STORED
-    lines.far = False
-    lines.x = lines.g = lines.entering = lines.entering_g = NULL
-    lines.y = NULL
-    lines.t = lines.gp = NULL
 
     around.channels = piece.length
     for r in range(piece.end + job.after + job.behind):
