@@ -38,14 +38,14 @@ def assert_forward(x, spec, axis, every=1):
     y = lrncore.lrn(x, spec, axis)[..., ::every]
     exact = reference.once(reference.forward, x[..., ::every], *cases.parameters(spec), axis)
     eps = float(ml_dtypes.finfo(x.dtype).eps)
-    assert_close(y, exact, cases.forward_ulp(x.dtype, spec, x.shape[axis]) * eps * abs(exact))
+    assert_close(y, exact, cases.forward_ulp(x.dtype, spec, cases.lengths(x.shape, axis)) * eps * abs(exact))
 
 
 def assert_backward(g, x, spec, axis):
     dx = lrncore.lrn_backward(g, x, spec, axis)
     exact, terms = reference.once(reference.backward, g, x, *cases.parameters(spec), axis)
     eps = float(ml_dtypes.finfo(x.dtype).eps)
-    assert_close(dx, exact, cases.gradient_eps(x.dtype, spec, x.shape[axis]) * eps * terms)
+    assert_close(dx, exact, cases.gradient_eps(x.dtype, spec, cases.lengths(x.shape, axis)) * eps * terms)
 
 
 @lru_cache(4)
@@ -215,7 +215,23 @@ def test_a_power_beyond_double():
     assert_forward(np.array([4.4e44]), LRNSpec(0, 0, 1.0, 3.9, 1.0), 0)
 
 
-@pytest.mark.parametrize("n", [100, 300, 3000])
-def test_sums_of_many_equal_numbers_out_of_range(n):
+@pytest.mark.parametrize("shape", [(100,), (300,), (3000,), (100, 100)], ids=str)
+def test_sums_of_many_equal_numbers_out_of_range(shape):
     """Which a plain sum rounds all the same way."""
-    assert_forward(np.full(n, 1e300), LRNSpec(0, n, 1.0, 0.75, 1.0), 0)
+    axes, spec = tuple(range(len(shape))), LRNSpec(0, shape[0], 1.0, 0.75, 1.0)
+    assert_forward(np.full(shape, 1e300), spec, axes)
+    x, ones = np.full(shape, 1e160), np.ones(shape)
+    assert_backward(ones, x, spec, axes)
+    dy = lrncore.lrn_jvp(ones, x, spec, axes)
+    exact, terms = reference.jvp(ones, x, *cases.parameters(spec), axes)
+    assert_close(dy, exact, cases.gradient_eps(x.dtype, spec, shape) * np.finfo(x.dtype).eps * terms)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((5,), 0), ((5, 1), (0, 1)), ((1, 5), (0, 1))], ids=str)
+def test_tangents_of_large_numbers_among_zeros(shape, axis):
+    """Zeros come first in a sum whose terms have exponents of their own, and have none."""
+    x, dx, spec = np.zeros(shape), np.full(shape, 1e100), LRNSpec(2, 2, 1.0, 0.75, 1.0)
+    x.flat[2:4] = 1e160
+    exact, terms = reference.jvp(dx, x, *cases.parameters(spec), axis)
+    found = lrncore.lrn_jvp(dx, x, spec, axis)
+    assert_close(found, exact, cases.gradient_eps(x.dtype, spec, shape) * np.finfo(x.dtype).eps * terms)

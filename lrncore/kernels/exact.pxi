@@ -141,14 +141,15 @@ cdef Wide squares_in_window(const Site* site) noexcept nogil:
 # The sum of the products x g, which one scale of x and one of g would not fit
 cdef Wide products_around(const Formula* f, const Site* site) noexcept nogil:
     cdef const Around* around = site.around
-    cdef Wide total = wide_of(wide_splat(0)), x, g
+    cdef Wide total = wide_nothing(), x, g
+    cdef wide lost = wide_splat(0)
     cdef Py_ssize_t d
     if around.vicinity:
         return box_sum(around.vicinity, f, SECOND, around.vicinity.row, site.position)
     for d in range(first_in(site, around.before), last_in(site, around.after) + 1):
         x = wide_of(neighbours(site, &around.x, site.x, d))
         g = wide_of(neighbours(site, &around.g, site.g, d))
-        total = wide_plus(total, wide_times(x, g))
+        wide_accumulate_number(&total, &lost, wide_times(x, g))
     return total
 
 

@@ -206,7 +206,8 @@ cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssiz
     cdef Py_ssize_t back = side.after if reflected else side.before, ahead = side.before if reflected else side.after
     cdef Py_ssize_t apart = shape.apart[axis], along, d, there
     cdef Strand strand = strand_of(v, place)
-    cdef Wide sum = number(0)
+    cdef Wide sum = wide_nothing()
+    cdef wide lost = wide_splat(0)
     if not strand.inside:
         return sum
     if axis >= v.box.sides - 1 - v.box.together:
@@ -217,15 +218,15 @@ cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssiz
             if there <= -WIDE_LANES or there >= shape.line:
                 continue
             if stage == 1 and not reflected:
-                sum = wide_plus(sum, summand(v, which, row, &strand, there))
+                wide_accumulate_number(&sum, &lost, summand(v, which, row, &strand, there))
             else:
-                sum = wide_plus(sum, across(v, f, which, stage - 1, row, strand.begin + there))
+                wide_accumulate_number(&sum, &lost, across(v, f, which, stage - 1, row, strand.begin + there))
         return sum
     along = place // shape.apart[axis]
     if axis:
         along = place % shape.apart[axis - 1] // shape.apart[axis]
     for d in range(-min(back, along), min(ahead, shape.length[axis] - 1 - along) + 1):
-        sum = wide_plus(sum, at_stage(v, f, which, stage - 1, row, place + d * apart))
+        wide_accumulate_number(&sum, &lost, at_stage(v, f, which, stage - 1, row, place + d * apart))
     return sum
 
 
@@ -246,11 +247,12 @@ cdef Wide box_sum(Vicinity* v, const Formula* f, int which, Py_ssize_t row, Py_s
     cdef bint reflected = is_terms(v, which)
     cdef Py_ssize_t back = around.after if reflected else around.before
     cdef Py_ssize_t ahead = around.before if reflected else around.after, d
-    cdef Wide sum = number(0)
+    cdef Wide sum = wide_nothing()
+    cdef wide lost = wide_splat(0)
     if not v.opened:
         open_tables(v)
     for d in range(-min(back, row), min(ahead, around.channels - 1 - row) + 1):
-        sum = wide_plus(sum, at_stage(v, f, which, v.box.passes, row + d, place))
+        wide_accumulate_number(&sum, &lost, at_stage(v, f, which, v.box.passes, row + d, place))
     return sum
 
 

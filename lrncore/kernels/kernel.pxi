@@ -214,6 +214,8 @@ cdef extern from "wide.h" nogil:
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
     void wide_accumulate(wide* sum, wide* lost, wide v) noexcept
+    Wide wide_nothing() noexcept
+    void wide_accumulate_number(Wide* sum, wide* lost, Wide v) noexcept
     void count_recomputed(Py_ssize_t vectors) noexcept
     Py_ssize_t recomputed_so_far() noexcept
 

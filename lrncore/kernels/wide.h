@@ -157,7 +157,8 @@ INLINE Wide wide_of(wide v)
     const int64_t fraction = ((int64_t)1 << 52) - 1, half = (int64_t)1022 << 52, whole = 0x4338000000000000;
     wide_bits tiny = wide_less(wide_magnitude(v), wide_splat(0x1p-1022));
     wide_bits b = wide_as_bits(wide_select(tiny, v * wide_splat(0x1p64), v));
-    wide biased = wide_from_bits(((b >> 52) & wide_splat_bits(0x7ff)) + wide_splat_bits(whole)) - wide_splat(WIDE_WHOLE);
+    wide_bits field = ((b >> 52) & wide_splat_bits(0x7ff)) + wide_splat_bits(whole);
+    wide biased = wide_from_bits(field) - wide_splat(WIDE_WHOLE);
     wide_bits itself = wide_equal(v, wide_splat(0)) | wide_not_finite(v);
     Wide w;
     w.m = wide_from_bits((b & wide_splat_bits(fraction | INT64_MIN)) | wide_splat_bits(half));
@@ -411,7 +412,7 @@ INLINE wide wide_log(Wide s)
     return (e + l) * wide_splat(0.69314718055994530942);
 }
 
-/* ---- to and from memory: `count` elements, up to WIDE_LANES; zeros behind them ------------------------------------ */
+/* ---- to and from memory: `count` elements, up to WIDE_LANES; zeros behind them ----------------------------------- */
 
 INLINE wide wide_of_reals(const real *from)
 {
@@ -623,7 +624,32 @@ INLINE void wide_accumulate(wide *sum, wide *lost, wide v)
 #endif
 }
 
-/* ---- how many vectors were recomputed by all calls so far, from any thread; 0 where nothing is atomic -------------- */
+/* 0, with an exponent below all others: what a sum begins with */
+INLINE Wide wide_nothing(void)
+{
+    Wide w = wide_of(wide_splat(0));
+#if defined(LRN_DOUBLE)
+    w.e = wide_splat(-100000);
+#endif
+    return w;
+}
+
+/* wide_accumulate of numbers whose exponents differ. What is lost has the exponent of the sum, which only grows. */
+INLINE void wide_accumulate_number(Wide *sum, wide *lost, Wide v)
+{
+#if defined(LRN_DOUBLE)
+    wide v_e = wide_select(wide_equal(v.m, wide_splat(0)), sum->e, v.e);
+    wide e = wide_larger(sum->e, v_e), down = wide_two_to(sum->e - e);
+    *lost = *lost * down;
+    sum->m = wide_select(wide_not_finite(sum->m), sum->m, sum->m * down);
+    sum->e = e;
+    wide_accumulate(&sum->m, lost, wide_scaled(v.m, v_e - e));
+#else
+    wide_accumulate(&sum->m, lost, v.m);
+#endif
+}
+
+/* ---- how many vectors were recomputed by all calls so far, from any thread; 0 where nothing is atomic ------------- */
 
 #if defined(__GNUC__)
 static ptrdiff_t recomputed_vectors;
