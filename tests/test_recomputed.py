@@ -20,6 +20,8 @@ LAYOUTS = {
     "short inner": Shape((4, 96, 3, 3), 1),
     "few channels": Shape((14, 16, 12), 2),
 }
+BOXES = {"planes": Shape((6, 30, 32), (1, 2)), "packed planes": Shape((30, 20, 24), (0, 1))}
+WINDOWS = LAYOUTS | BOXES
 SPEC = LRNSpec(2, 2, 2e-5, 0.75, 2.0)
 HUGE = {"float32": 1e30, "float64": 1e200}
 
@@ -28,12 +30,13 @@ WRITERS = [name for name, operator in OPERATORS.items() if operator.takes_out]
 each_operator = pytest.mark.parametrize("name", OPERATORS)
 each_writer = pytest.mark.parametrize("name", WRITERS)
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+each_window = pytest.mark.parametrize("layout", WINDOWS)
 each_dtype = pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
 
 
 def operands(layout, dtype, x=1.0, g=1.0, every=1):
     """Return g and x, N(0, 1); some elements, those in order, are multiplied by a number."""
-    arrays = [cases.normal(LAYOUTS[layout].shape, dtype, seed) for seed in (1, 0)]
+    arrays = [cases.normal(WINDOWS[layout].shape, dtype, seed) for seed in (1, 0)]
     with np.errstate(over="ignore"):
         for array, factor in zip(arrays, (g, x), strict=True):
             array.reshape(-1)[::every] *= dtype.type(factor)
@@ -46,13 +49,13 @@ def recomputed(name, layout, arrays, spec=SPEC, over=None, threads=1):
     out = {} if over is None else {"out": arrays[over]}
     kernel = _checks.KERNELS[arrays[0].dtype.name]
     before = kernel.recomputed()
-    OPERATORS[name].compute(*arrays, spec, LAYOUTS[layout].axis, num_threads=threads, **out)
+    OPERATORS[name].compute(*arrays, spec, WINDOWS[layout].axis, num_threads=threads, **out)
     return kernel.recomputed() - before
 
 
 def vectors(layout, isa):
     """Return how many vectors of doubles all elements are."""
-    return np.prod(LAYOUTS[layout].shape) / kernels.load(isa)["float64"].lanes
+    return np.prod(WINDOWS[layout].shape) / kernels.load(isa)["float64"].lanes
 
 
 def places(name):
@@ -64,7 +67,7 @@ def places(name):
 
 
 @each_dtype
-@each_layout
+@each_window
 @each_operator
 def test_nothing_of_ordinary_numbers(name, layout, dtype):
     for over in places(name):
@@ -72,7 +75,7 @@ def test_nothing_of_ordinary_numbers(name, layout, dtype):
 
 
 @each_dtype
-@each_layout
+@each_window
 @each_operator
 def test_nothing_of_tiny_numbers_beside_a_constant(name, layout, dtype):
     assert recomputed(name, layout, operands(layout, dtype, x=1 / HUGE[dtype.name])) == 0
@@ -139,7 +142,7 @@ def most(name, layout):
 
 
 @each_dtype
-@each_layout
+@each_window
 @pytest.mark.parametrize("everything", EVERYTHING)
 @each_operator
 def test_every_vector_is_raised_once(name, everything, layout, dtype, isa):
@@ -152,7 +155,7 @@ def test_every_vector_is_raised_once(name, everything, layout, dtype, isa):
 
 
 @each_dtype
-@each_layout
+@each_window
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["lrn_jvp", "lrn_param_grads"])
 def test_operands_that_are_not_finite_cost_a_power_at_most(name, bad, layout, dtype, isa):
@@ -160,7 +163,7 @@ def test_operands_that_are_not_finite_cost_a_power_at_most(name, bad, layout, dt
         assert recomputed(name, layout, arrays) <= most(name, layout) * vectors(layout, isa)
 
 
-@each_layout
+@each_window
 @each_operator
 def test_threads_share_the_count(name, layout):
     arrays = operands(layout, np.dtype(np.float32), x=1e30)
