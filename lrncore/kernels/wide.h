@@ -458,7 +458,7 @@ INLINE wide load_wide(const elem *from, ptrdiff_t count)
 #if !defined(LRN_FLOAT16) && !defined(LRN_BFLOAT16)
     if (count == WIDE_LANES)
         return wide_of_reals(from);
-#elif defined(LRN_VECTORS)
+#elif defined(LRN_VECTORS) && !defined(HAS_MASK_REGISTERS)
     if (count == WIDE_LANES) {
         hvec halves = {0};
         memcpy(&halves, from, WIDE_LANES * sizeof *from);
@@ -649,7 +649,7 @@ INLINE void wide_accumulate_number(Wide *sum, wide *lost, Wide v)
 #endif
 }
 
-/* ---- how many vectors were recomputed by all calls so far, from any thread; 0 where nothing is atomic ------------- */
+/* ---- how many vectors were recomputed by all calls so far, from any thread; 0 where nothing is atomic ------------ */
 
 #if defined(__GNUC__)
 static ptrdiff_t recomputed_vectors;
