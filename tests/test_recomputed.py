@@ -53,9 +53,14 @@ def recomputed(name, layout, arrays, spec=SPEC, over=None, threads=1):
     return kernel.recomputed() - before
 
 
+def lanes(isa):
+    """Return how many doubles are a vector."""
+    return kernels.load(isa)["float64"].lanes
+
+
 def vectors(layout, isa):
     """Return how many vectors of doubles all elements are."""
-    return np.prod(WINDOWS[layout].shape) / kernels.load(isa)["float64"].lanes
+    return np.prod(WINDOWS[layout].shape) / lanes(isa)
 
 
 def places(name):
@@ -111,15 +116,14 @@ def test_windows_of_one_element(name, layout, bad, dtype, isa):
     """The outputs whose windows hold it; of a gradient, the terms that those add up."""
     case, arrays = LAYOUTS[layout], operands(layout, dtype)
     arrays[-1][tuple(length // 2 for length in case.shape)] = HUGE[dtype.name] if bad is None else bad
-    lanes = kernels.load(isa)["float64"].lanes
     channels = min(SPEC.size if name != "lrn_backward" else 3 * SPEC.size - 2, case.channels)
     if layout == "planar":
         most = channels
     elif case.axis == len(case.shape) - 1:
-        most = 1 + -(-channels // lanes)
+        most = 1 + -(-channels // lanes(isa))
     else:  # a vector or two for each channel, or all between the first and the last
         inner = np.prod(case.shape[case.axis + 1 :])
-        most = max(2 * channels, 1.5 * channels * inner / lanes)
+        most = max(2 * channels, 1.5 * channels * inner / lanes(isa))
     for over in places(name):
         assert 0 < recomputed(name, layout, arrays, over=over) <= most
 
@@ -161,6 +165,42 @@ def test_every_vector_is_raised_once(name, everything, layout, dtype, isa):
 def test_operands_that_are_not_finite_cost_a_power_at_most(name, bad, layout, dtype, isa):
     for arrays in operands(layout, dtype, x=bad), operands(layout, dtype, g=bad):
         assert recomputed(name, layout, arrays) <= most(name, layout) * vectors(layout, isa)
+
+
+# ---- windows that hold every channel, and boxes -----------------------------------------------------------
+
+WHOLE = LRNSpec(95, 95, 2e-5, 0.75, 2.0)
+
+
+def column_vectors(layout, isa):
+    """Return how many vectors the columns of all slabs are, none of two slabs, and at the ends of tiles."""
+    case = LAYOUTS[layout]
+    inner = int(np.prod(case.shape[case.axis + 1 :]))
+    slabs = np.prod(case.shape) // (inner * case.channels)
+    return slabs * -(-inner // lanes(isa)) * 1.1
+
+
+@each_dtype
+@each_operator
+@pytest.mark.parametrize("layout", ["planar", "medium inner", "packed", "short inner"])
+def test_a_column_is_raised_once_for_all_its_channels(name, layout, dtype, isa):
+    arrays = operands(layout, dtype, x=HUGE[dtype.name])
+    for over in places(name):
+        assert 0 < recomputed(name, layout, arrays, WHOLE, over) <= column_vectors(layout, isa), f"over {over}"
+
+
+@each_dtype
+@pytest.mark.parametrize("box", BOXES)
+@each_writer
+def test_boxes_of_one_element(name, box, dtype):
+    """The outputs whose boxes hold it; of a gradient, the terms that those add up."""
+    g, x = operands(box, dtype)
+    x[tuple(length // 2 for length in x.shape)] = HUGE[dtype.name]
+    size = 7 if name == "lrn_backward" else 3
+    assert 0 < recomputed(name, box, [g, x], LRNSpec(1, 1, 2e-5, 0.75, 2.0)) <= size**2
+
+
+# ---- threads ----------------------------------------------------------------------------------------------
 
 
 @each_window

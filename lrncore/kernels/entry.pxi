@@ -164,6 +164,8 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept:
     job.positions = 0
     if job.box:
         return vicinity_bytes(job)
+    if job.whole:
+        return columns_bytes(job.tile)
     if job.op.exact == NULL:
         return 0
     if not job.streamed:

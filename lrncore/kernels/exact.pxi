@@ -116,6 +116,8 @@ cdef inline WideScale scale_around(const Site* site, const Neighbours* to, const
 cdef inline Wide squares_around(const Formula* f, const Site* site) noexcept nogil:
     if site.around.vicinity:
         return box_sum(site.around.vicinity, f, SQUARES, site.around.vicinity.row, site.position)
+    if site.around.columns:
+        return factor_at(f, site, SUM)
     return squares_in_window(site)
 
 
@@ -164,6 +166,8 @@ cdef inline Wide sum_of(const Formula* f, Wide total) noexcept nogil:
 
 # v s^-beta, which is counted
 cdef inline Wide powered(const Formula* f, const Site* site, Wide v, Wide s) noexcept nogil:
+    if site.around.columns:
+        return wide_times(v, factor_at(f, site, POWER))
     site.around.recomputed[0] += 1
     return wide_times_power(v, s, &f.exact_beta)
 
@@ -188,11 +192,12 @@ cdef inline Wide vanishing(const Formula* f, Wide s, Wide x, Wide g, Wide t) noe
 
 # The derivative of y along dx, the operand g
 cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef Wide s = sum_of(f, squares_around(f, site)), x, dx = wide_of(load_wide(site.g, site.count))
+    cdef Wide s, along, dx = wide_of(load_wide(site.g, site.count))
     if f.beta == 0:
         return wide_value(dx)
-    x = wide_of(load_wide(site.x, site.count))
-    dx = wide_plus(dx, wide_times(wide_times(slope_of(f, s), x), products_around(f, site)))
+    s = sum_of(f, squares_around(f, site))
+    along = factor_at(f, site, ALONG) if site.around.columns else wide_times(slope_of(f, s), products_around(f, site))
+    dx = wide_plus(dx, wide_times(along, wide_of(load_wide(site.x, site.count))))
     return wide_value(powered(f, site, dx, s))
 
 

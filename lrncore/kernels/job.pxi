@@ -108,6 +108,7 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.x.ring = around.g.ring = NULL
     around.x.ring_bytes = around.g.ring_bytes = 0
     around.vicinity = NULL
+    around.columns = NULL
     around.terms.kept = room.terms
     around.terms.apart = job.positions
     around.terms.opened = around.terms.after = False

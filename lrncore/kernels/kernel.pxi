@@ -45,6 +45,7 @@
 #     chunk     positions of a slab in memory order (walk_stream)
 #     belt      a buffer in which a chunk moves on (walk_stream)
 #     pile      sums of a block of channels, some apart (walk_whole)
+#     column    the elements of all channels at one inner place (exact_whole)
 #     factor    what a line is multiplied with, the same for all channels (walk_whole)
 #     piece     what a thread walks at a time
 #     level     trailing sums of 3^i channels; tap: a line of some level that a window adds up (window.pxi)
@@ -209,6 +210,7 @@ cdef extern from "wide.h" nogil:
     void store_numbers(double* to, Py_ssize_t apart, Wide w) noexcept
     Wide load_numbers(const double* at, Py_ssize_t apart) noexcept
     void store_wide(double* to, wide v) noexcept
+    wide load_doubles(const double* at) noexcept
     wide wide_with_one_nan(wide v) noexcept
     wide wide_moved(wide v, Py_ssize_t lanes) noexcept
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
@@ -243,6 +245,7 @@ include "walk_whole.pxi"
 include "grid.pxi"
 include "box.pxi"
 include "exact_box.pxi"
+include "exact_whole.pxi"
 include "walk_box.pxi"
 include "buffers.pxi"
 include "entry.pxi"

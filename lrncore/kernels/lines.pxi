@@ -36,6 +36,7 @@ cdef struct Looked:
 
 
 cdef struct Vicinity
+cdef struct Columns
 
 
 # Where the neighbours of a line's elements are
@@ -54,6 +55,7 @@ cdef struct Around:
     Looked looked_g
     Py_ssize_t* recomputed  # counts vectors whose power was evaluated exactly
     Vicinity* vicinity      # of windows along several axes (exact_box.pxi), or NULL
+    Columns* columns        # of windows that hold every channel (exact_whole.pxi), or NULL
 
 
 # The sets of windows of an operator

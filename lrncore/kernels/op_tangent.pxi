@@ -104,7 +104,7 @@ cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
             for lane in range(count):
                 wanted[lane] = not lane_within(sums[lane], f.holds) or not isfinite(results[lane])
                 all = all and wanted[lane]
-            if not all:
+            if not all and not lines.around.columns:    # whole windows form no x / s
                 add_lost(f, &products, &at, redo.x + i, s, wanted)
             for lane in range(count):
                 if wanted[lane] and is_final_nan(f, sums[lane]):

@@ -224,6 +224,7 @@ cdef void walk_whole(const Job* job, const Piece* slabs, const Room* room) noexc
     cdef Whole whole
     cdef Lines lines
     cdef Around around = around_of(job, room)
+    cdef Columns columns
     cdef int which
     whole.plan = plan_whole(job, piece.length)
     take_whole(job, &whole, room.scratch)
@@ -233,6 +234,8 @@ cdef void walk_whole(const Job* job, const Piece* slabs, const Room* room) noexc
         around.x.step = piece.length * item
     if job.operand[G].staged:
         around.g.step = piece.length * item
+    open_columns(&columns, job, &around)
+    around.columns = &columns
     lines.around = &around
     lines.totals = room.totals
     lines.source = STORED
@@ -249,6 +252,7 @@ cdef void walk_whole(const Job* job, const Piece* slabs, const Room* room) noexc
         lines.taps[which].line[0] = lines.taps[which].level[0] = whole.sums[min(which, sets_of(job.op) - 1)]
     while done < slabs.count:
         piece.count = lines.count = min(whole.plan.count, slabs.count - done)
+        columns.slab = NULL
         for which in range(Y):
             if job.operand[which].staged:
                 bring(job, &whole, &piece, which)

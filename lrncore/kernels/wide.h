@@ -573,6 +573,13 @@ INLINE void store_wide(double *to, wide v)
     memcpy(to, &v, sizeof v);
 }
 
+INLINE wide load_doubles(const double *from)
+{
+    wide v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
 /* Every NaN becomes the same one, so that a result has the same bits whichever way it took. */
 INLINE wide wide_with_one_nan(wide v)
 {
