@@ -5,8 +5,8 @@
 #     second     products x dx, or t         likewise, over reflected windows where it is t
 #     share      g s^-beta of what has a t
 #
-# A table has a place for every element of some rows, the newest instead of the oldest, and is filled a vector at a time
-# when something asks for it. So an element that leaves the range costs what its neighbourhood does, once.
+# A table has a line for each of some rows, the newest instead of the oldest, and is filled a vector at a time when
+# something asks for it. So an element that leaves the range costs what its neighbourhood does, once.
 
 cdef struct Vicinity:
     const Box* box
@@ -14,12 +14,13 @@ cdef struct Vicinity:
     const Around* around
     bint keeps_terms        # the second set is of t, which is kept
     double* numbers
-    Py_ssize_t* stamps      # row + 1 of each vector in the tables
-    Py_ssize_t depth        # rows of a table
-    Py_ssize_t width        # numbers of a row of it
-    Py_ssize_t vectors      # of such a row
+    Py_ssize_t* held        # the row in each line of the tables, or -1,
+    unsigned char* there    # and of each vector of it whether it is there
+    Py_ssize_t depth        # lines of a table, a power of two
+    Py_ssize_t width        # numbers of a line
+    Py_ssize_t vectors      # of a line
     Py_ssize_t apart        # from numbers to their exponents
-    bint opened             # stamps are there
+    bint opened             # `held` is written
     Py_ssize_t steps[OPERANDS][MAX_DIMS]    # bytes from place to place of a side
     Py_ssize_t row          # at hand,
     const char* at[OPERANDS]                # its operands,
@@ -36,15 +37,19 @@ cdef inline int tables_of(const Operator* op, const Box* box) noexcept nogil:
 # Bytes of all tables, for the widest rows
 cdef Py_ssize_t vicinity_bytes(const Job* job) noexcept nogil:
     cdef Shape shape
-    cdef Py_ssize_t numbers
+    cdef Py_ssize_t width, parts = sizeof(Wide) // sizeof(wide)
     shape_row(job.box, job.box.batch, &shape)
-    numbers = tables_of(job.op, job.box) * table_depth(job) * padded(&shape)
-    return (numbers * <Py_ssize_t>(sizeof(Wide) // sizeof(wide) * sizeof(double))
-            + numbers // WIDE_LANES * <Py_ssize_t>sizeof(Py_ssize_t))
+    width = padded(&shape)
+    return tables_of(job.op, job.box) * table_depth(job) * (
+        width * parts * <Py_ssize_t>sizeof(double) + <Py_ssize_t>sizeof(Py_ssize_t) + width // WIDE_LANES)
 
 
+# As many lines as a window has rows, and on to a power of two
 cdef inline Py_ssize_t table_depth(const Job* job) noexcept nogil:
-    return min(job.before + job.after + 1, job.channels)
+    cdef Py_ssize_t depth = 1
+    while depth < min(job.before + job.after + 1, job.channels):
+        depth *= 2
+    return depth
 
 
 cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Around* around) noexcept nogil:
@@ -60,7 +65,8 @@ cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Ar
     numbers = tables_of(job.op, job.box) * v.depth * v.width
     v.apart = numbers
     v.numbers = <double*>around.terms.kept
-    v.stamps = <Py_ssize_t*>(v.numbers + numbers * <Py_ssize_t>(sizeof(Wide) // sizeof(wide)))
+    v.held = <Py_ssize_t*>(v.numbers + numbers * <Py_ssize_t>(sizeof(Wide) // sizeof(wide)))
+    v.there = <unsigned char*>(v.held + numbers // v.width)
     v.opened = False
     for which in range(OPERANDS):
         for i in range(job.box.sides):
@@ -72,7 +78,7 @@ cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Ar
 # Nothing is in the tables yet.
 cdef void open_tables(Vicinity* v) noexcept nogil:
     v.opened = True
-    memset(v.stamps, 0, v.apart // WIDE_LANES * sizeof(Py_ssize_t))
+    memset(v.held, 0xff, v.apart // v.width * sizeof(Py_ssize_t))
 
 
 # A line of the row: the place of its first element, and where that is in x and g from the row's first element
@@ -100,17 +106,37 @@ cdef Strand strand_of(const Vicinity* v, Py_ssize_t place) noexcept nogil:
     return strand
 
 
-# The elements of row `row` at the `i`th of a line, which need not be one of it; zeros outside
-cdef wide elements_at(const Vicinity* v, int which, Py_ssize_t row, const Strand* strand, Py_ssize_t i) noexcept nogil:
-    cdef const Neighbours* to = &v.around.g if which == G else &v.around.x
-    cdef Py_ssize_t first = max(<Py_ssize_t>0, -i), last = min(<Py_ssize_t>WIDE_LANES, v.shape.line - i)
-    cdef const elem* at
-    if not strand.inside or first >= last:
+# The strand `d` places on along a side
+cdef inline Strand moved(const Vicinity* v, const Strand* strand, int side, Py_ssize_t d) noexcept nogil:
+    cdef Strand other = strand[0]
+    cdef int which
+    other.begin += d * v.shape.apart[side]
+    for which in range(Y):
+        other.offset[which] += d * v.steps[which][side]
+    return other
+
+
+# Where row `row` has the first x, and the first g, of a strand
+cdef inline const elem* x_of(const Vicinity* v, Py_ssize_t row, const Strand* strand) noexcept nogil:
+    return neighbour(&v.around.x, <const elem*>(v.at[X] + strand.offset[X]), row - v.row)
+
+
+cdef inline const elem* g_of(const Vicinity* v, Py_ssize_t row, const Strand* strand) noexcept nogil:
+    return neighbour(&v.around.g, <const elem*>(v.at[G] + strand.offset[G]), row - v.row)
+
+
+# The elements at the `i`th of a line of `length`, which need not be one of it; zeros outside
+cdef inline wide elements_at(const elem* line, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+    if 0 <= i <= length - WIDE_LANES:
+        return load_wide(line + i, WIDE_LANES)
+    return elements_within(line, length, i)
+
+
+cdef wide elements_within(const elem* line, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+    cdef Py_ssize_t first = max(<Py_ssize_t>0, -i), last = min(<Py_ssize_t>WIDE_LANES, length - i)
+    if first >= last:
         return wide_splat(0)
-    at = neighbour(to, <const elem*>(v.at[which] + strand.offset[which]), row - v.row) + i + first
-    if first == 0:
-        return load_wide(at, last)
-    return wide_moved(load_wide(at, last - first), first)
+    return wide_moved(load_wide(line + i + first, last - first), first)
 
 
 # Where in its row a line begins, from its x
@@ -121,12 +147,10 @@ cdef Py_ssize_t place_of(const Vicinity* v, const elem* x) noexcept nogil:
     return v.place + (<const char*>x - v.group) // v.steps[X][lines] * v.shape.apart[lines]
 
 
-# What is summed, before it is
-cdef Wide summand(const Vicinity* v, int which, Py_ssize_t row, const Strand* strand, Py_ssize_t i) noexcept nogil:
-    cdef Wide x = wide_of(elements_at(v, X, row, strand, i))
-    if which == SQUARES:
-        return wide_times(x, x)
-    return wide_times(x, wide_of(elements_at(v, G, row, strand, i)))
+# Squares of x, where that is g, or products
+cdef inline Wide summand(const elem* x, const elem* g, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+    cdef Wide a = wide_of(elements_at(x, length, i))
+    return wide_times(a, a if g == x else wide_of(elements_at(g, length, i)))
 
 
 # The second set of a gradient is of terms, which are kept, under reflected windows.
@@ -145,18 +169,25 @@ cdef inline int table_of_shares(const Vicinity* v) noexcept nogil:
     return 2 * v.box.passes + 1
 
 
+# The line of all tables where a table has row `row`, and the number where that has a place
+cdef inline Py_ssize_t line_of(const Vicinity* v, int table, Py_ssize_t row) noexcept nogil:
+    return table * v.depth + (row & (v.depth - 1))
+
+
 cdef inline Py_ssize_t number_at(const Vicinity* v, int table, Py_ssize_t row, Py_ssize_t place) noexcept nogil:
-    return (table * v.depth + row % v.depth) * v.width + v.shape.lead + place
+    return line_of(v, table, row) * v.width + v.shape.lead + place
 
 
-# t and share at a vector's place
-cdef void keep_term(Vicinity* v, const Formula* f, Py_ssize_t row, Py_ssize_t place) noexcept nogil:
-    cdef Strand strand = strand_of(v, place)
+# t and share at a vector's place on a strand
+cdef void keep_term(Vicinity* v, const Formula* f, Py_ssize_t row, Py_ssize_t place,
+                    const Strand* strand) noexcept nogil:
     cdef Py_ssize_t i = place - strand.begin, count = min(<Py_ssize_t>WIDE_LANES, v.shape.line - i)
-    cdef wide x = elements_at(v, X, row, &strand, i), g = elements_at(v, G, row, &strand, i)
     cdef Wide share = number(0), term = number(0), s
+    cdef wide x, g
     if strand.inside and count > 0:
-        s = sum_of(f, box_sum(v, f, SQUARES, row, place))
+        x = elements_at(x_of(v, row, strand), v.shape.line, i)
+        g = elements_at(g_of(v, row, strand), v.shape.line, i)
+        s = sum_of(f, strand_sum(v, f, SQUARES, row, place, strand))
         if needs_no_power(f, s, g):
             share = wide_of(wide_select(is_nan(wide_value(s)), wide_splat(NAN), g))
             term = wide_times(wide_times(wide_of(x), number(-f.beta)), share)
@@ -179,81 +210,135 @@ cdef inline bint needs_no_power(const Formula* f, Wide s, wide g) noexcept nogil
     return not any_lane(~is_nan(sum) & ~(wide_not_finite(g) & ~wide_not_finite(sum)))
 
 
-# The sums of a set along the first `stage` axes of a row, at a vector's place
-cdef Wide at_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row,
-                   Py_ssize_t place) noexcept nogil:
-    cdef Py_ssize_t at = number_at(v, table_of(v, which, stage), row, place)
-    cdef Strand strand
-    if stage == 0 and not is_terms(v, which):
-        strand = strand_of(v, place)
-        return summand(v, which, row, &strand, place - strand.begin)
-    if v.stamps[at // WIDE_LANES] != row + 1:
-        v.stamps[at // WIDE_LANES] = row + 1
-        if stage == 0:
-            keep_term(v, f, row, place)
-        else:
-            store_numbers(v.numbers + at, v.apart, sum_stage(v, f, which, stage, row, place))
-    return load_numbers(v.numbers + at, v.apart)
+# A sum, and for float64 what it has lost
+cdef struct Compensated:
+    Wide sum
+    wide lost
+
+
+cdef inline Compensated nothing() noexcept nogil:
+    cdef Compensated total
+    total.sum = wide_nothing()
+    total.lost = wide_splat(0)
+    return total
+
+
+cdef inline void add_number(Compensated* total, Wide a) noexcept nogil:
+    wide_accumulate_number(&total.sum, &total.lost, a)
+
+
+# Where the sums of a set along the first `stage` axes of a row are, at a vector's place on a strand. They are in a table
+# then.
+cdef inline const double* at_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row,
+                                   Py_ssize_t place, const Strand* strand) noexcept nogil:
+    cdef Py_ssize_t line = line_of(v, table_of(v, which, stage), row)
+    cdef unsigned char* there = v.there + line * v.vectors + (v.shape.lead + place) // WIDE_LANES
+    if v.held[line] != row or not there[0]:
+        fill(v, f, which, stage, row, place, strand, line, there)
+    return v.numbers + line * v.width + v.shape.lead + place
+
+
+cdef void fill(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row, Py_ssize_t place,
+               const Strand* strand, Py_ssize_t line, unsigned char* there) noexcept nogil:
+    if v.held[line] != row:
+        v.held[line] = row
+        memset(v.there + line * v.vectors, 0, v.vectors)
+    there[0] = True
+    if stage == 0:
+        keep_term(v, f, row, place, strand)
+    else:
+        store_numbers(v.numbers + line * v.width + v.shape.lead + place, v.apart,
+                      sum_stage(v, f, which, stage, row, place, strand))
 
 
 # Those of the stage before along one more axis
-cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row,
-                    Py_ssize_t place) noexcept nogil:
+cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row, Py_ssize_t place,
+                    const Strand* strand) noexcept nogil:
     cdef const Shape* shape = v.shape
     cdef int axis = v.box.summed[stage - 1]
     cdef const Side* side = &v.box.side[axis]
-    cdef bint reflected = is_terms(v, which)
+    cdef bint reflected = is_terms(v, which), of_elements = stage == 1 and not reflected
     cdef Py_ssize_t back = side.after if reflected else side.before, ahead = side.before if reflected else side.after
-    cdef Py_ssize_t apart = shape.apart[axis], along, d, there
-    cdef Strand strand = strand_of(v, place)
-    cdef Wide sum = wide_nothing()
-    cdef wide lost = wide_splat(0)
+    cdef Py_ssize_t apart = shape.apart[axis], along, d, first = -back, last = ahead
+    cdef Py_ssize_t filled = place + first * apart
+    cdef Compensated total = nothing()
+    cdef const elem* x
+    cdef const elem* g
+    cdef Strand other
     if not strand.inside:
-        return sum
+        return total.sum
+    x = g = x_of(v, row, strand)
+    if which == SECOND:
+        g = g_of(v, row, strand)
     if axis >= v.box.sides - 1 - v.box.together:
         # along lines
         along = place - strand.begin
-        for d in range(-back, ahead + 1):
-            there = along + d * apart
-            if there <= -WIDE_LANES or there >= shape.line:
-                continue
-            if stage == 1 and not reflected:
-                wide_accumulate_number(&sum, &lost, summand(v, which, row, &strand, there))
+        while along + first * apart <= -WIDE_LANES:
+            first += 1
+        while along + last * apart >= shape.line:
+            last -= 1
+        for d in range(first, last + 1):
+            if of_elements:
+                add_number(&total, summand(x, g, shape.line, along + d * apart))
             else:
-                wide_accumulate_number(&sum, &lost, across(v, f, which, stage - 1, row, strand.begin + there))
-        return sum
-    along = place // shape.apart[axis]
+                add_number(&total, across(v, f, which, stage - 1, row, place + d * apart, strand, &filled))
+        return total.sum
+    along = place // apart
     if axis:
-        along = place % shape.apart[axis - 1] // shape.apart[axis]
+        along = place % shape.apart[axis - 1] // apart
     for d in range(-min(back, along), min(ahead, shape.length[axis] - 1 - along) + 1):
-        wide_accumulate_number(&sum, &lost, at_stage(v, f, which, stage - 1, row, place + d * apart))
-    return sum
+        if of_elements:
+            add_number(&total, summand(<const elem*>(<const char*>x + d * v.steps[X][axis]),
+                                     <const elem*>(<const char*>g + d * v.steps[X if g == x else G][axis]),
+                                     shape.line, place - strand.begin))
+        else:
+            other = moved(v, strand, axis, d)
+            add_number(&total, load_numbers(at_stage(v, f, which, stage - 1, row, place + d * apart, &other),
+                                          v.apart))
+    return total.sum
 
 
-# Sums at a place between two vectors' places
-cdef Wide across(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row, Py_ssize_t place) noexcept nogil:
+# Sums at a place between two vectors' places, near those of a strand. What lies before place `filled` is there.
+cdef inline Wide across(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row, Py_ssize_t place,
+                        const Strand* strand, Py_ssize_t* filled) noexcept nogil:
     cdef Py_ssize_t beyond = (v.shape.lead + place) % WIDE_LANES
-    cdef int table = table_of(v, which, stage)
-    cdef Wide first = at_stage(v, f, which, stage, row, place - beyond)
-    if beyond == 0:
-        return first
-    at_stage(v, f, which, stage, row, place - beyond + WIDE_LANES)
-    return load_numbers(v.numbers + number_at(v, table, row, place), v.apart)
+    if place + WIDE_LANES > filled[0]:
+        at_line(v, f, which, stage, row, place - beyond, strand)
+        filled[0] = place - beyond + WIDE_LANES
+        if beyond:
+            at_line(v, f, which, stage, row, filled[0], strand)
+            filled[0] += WIDE_LANES
+    return load_numbers(v.numbers + number_at(v, table_of(v, which, stage), row, place), v.apart)
+
+
+# As at_stage, where the place may be before or behind the strand
+cdef inline const double* at_line(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row,
+                                  Py_ssize_t place, const Strand* strand) noexcept nogil:
+    cdef Strand other
+    if 0 <= place - strand.begin < v.shape.line:
+        return at_stage(v, f, which, stage, row, place, strand)
+    other = strand_of(v, place)
+    return at_stage(v, f, which, stage, row, place, &other)
 
 
 # The sum of a set over the boxes of a vector's places
 cdef Wide box_sum(Vicinity* v, const Formula* f, int which, Py_ssize_t row, Py_ssize_t place) noexcept nogil:
+    cdef Strand strand = strand_of(v, place)
+    return strand_sum(v, f, which, row, place, &strand)
+
+
+cdef Wide strand_sum(Vicinity* v, const Formula* f, int which, Py_ssize_t row, Py_ssize_t place,
+                     const Strand* strand) noexcept nogil:
     cdef const Around* around = v.around
     cdef bint reflected = is_terms(v, which)
     cdef Py_ssize_t back = around.after if reflected else around.before
-    cdef Py_ssize_t ahead = around.before if reflected else around.after, d
-    cdef Wide sum = wide_nothing()
-    cdef wide lost = wide_splat(0)
+    cdef Py_ssize_t ahead = around.before if reflected else around.after, r
+    cdef Compensated total = nothing()
     if not v.opened:
         open_tables(v)
-    for d in range(-min(back, row), min(ahead, around.channels - 1 - row) + 1):
-        wide_accumulate_number(&sum, &lost, at_stage(v, f, which, v.box.passes, row + d, place))
-    return sum
+    for r in range(max(row - back, <Py_ssize_t>0), min(row + ahead, around.channels - 1) + 1):
+        add_number(&total, load_numbers(at_stage(v, f, which, v.box.passes, r, place, strand), v.apart))
+    return total.sum
 
 
 # The results of lines that are not finite

@@ -125,11 +125,17 @@ INLINE wide wide_sign(wide v)
 
 INLINE int any_lane(wide_bits mask)
 {
+#if defined(LRN_X86) && VECTOR_BYTES == 64
+    return _mm512_movepi64_mask((__m512i)mask) != 0;
+#elif defined(LRN_X86)
+    return X86_ANY(movemask_pd)((wide)mask) != 0;
+#else
     int64_t lanes[WIDE_LANES], all = 0;
     memcpy(lanes, &mask, sizeof mask);
     for (int i = 0; i < WIDE_LANES; i++)
         all |= lanes[i];
     return all != 0;
+#endif
 }
 
 /* 3 * 2^51: a whole number plus this has it in its last bits. */
@@ -489,11 +495,9 @@ INLINE void store_wide_elements(elem *to, wide v, ptrdiff_t count)
 /* Bits of the first `count` lanes */
 INLINE wide_bits wide_first_lanes(ptrdiff_t count)
 {
-    int64_t lanes[WIDE_LANES];
+    static const int64_t lanes[2 * 8] = {-1, -1, -1, -1, -1, -1, -1, -1};
     wide_bits mask;
-    for (int i = 0; i < WIDE_LANES; i++)
-        lanes[i] = -(int64_t)(i < count);
-    memcpy(&mask, lanes, sizeof mask);
+    memcpy(&mask, lanes + 8 - count, sizeof mask);
     return mask;
 }
 
