@@ -43,8 +43,8 @@ cdef struct Job:
     const Box* box          # where windows are along several axes, or NULL
 
 
-# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab, or both
-# (box)
+# What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab (rows), or
+# `length` rows of `count` slabs (box)
 cdef struct Piece:
     char* at[OPERANDS]
     Py_ssize_t pitch[OPERANDS]  # bytes from slab to slab

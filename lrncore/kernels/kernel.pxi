@@ -42,6 +42,7 @@
 #     side      an axis of such a row; place: where an element is in it, in scratch; group: lines an equal pitch apart
 #     pass      sums of a whole row along one of its sides (walk_box)
 #     batch     slabs whose rows make one row, where those would be short (walk_box)
+#     stretch   rows with results that a piece has, where slabs are fewer than threads (walk_box)
 #     chunk     positions of a slab in memory order (walk_stream)
 #     belt      a buffer in which a chunk moves on (walk_stream)
 #     pile      sums of a block of channels, some apart (walk_whole)
