@@ -1,7 +1,7 @@
 # What memory a call is given: the bounds of its buffers, whether they overlap, and whether they are what the face said.
 
 # The bytes [low, high) that a buffer touches
-cdef void extent(const Py_buffer* view, const char** low, const char** high) noexcept:
+cdef rare extent(const Py_buffer* view, const char** low, const char** high) noexcept:
     cdef int i
     low[0] = <const char*>view.buf
     high[0] = <const char*>view.buf + sizeof(elem)

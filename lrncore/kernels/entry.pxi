@@ -71,7 +71,7 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
 
 
 # The axes of the three buffers, as the walks visit them: the first window axis, and those that have no windows
-cdef void set_grid(Grid* grid, Py_buffer** views, const Request* request) noexcept:
+cdef rare set_grid(Grid* grid, Py_buffer** views, const Request* request) noexcept:
     cdef Axis* to
     cdef int i, which, windows = 0
     grid.dims = 0
@@ -91,7 +91,7 @@ cdef void set_grid(Grid* grid, Py_buffer** views, const Request* request) noexce
 
 
 # Fills `call` from the three buffers (x stands in for an operand that the operator does not have).
-cdef void prepare(Call* call, Py_buffer** views, const Request* request, const Operator* op) noexcept:
+cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const Operator* op) noexcept:
     cdef Job* job = &call.job
     cdef Py_ssize_t size
     cdef int which, levels
@@ -131,7 +131,7 @@ cdef void prepare(Call* call, Py_buffer** views, const Request* request, const O
 
 
 # The walk for a window along one axis
-cdef void lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept:
+cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept:
     cdef int which
     choose(grid, 0 if job.whole else job.before + job.after)
     job.streamed = grid.streamed
@@ -177,7 +177,7 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept:
 
 
 # Where `ready` has its squares from
-cdef void set_source(Job* job, const Grid* grid, bint aligned) noexcept:
+cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept:
     cdef bint direct = not grid.streamed and job.op.takes_entering
     cdef bint staged = job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
     job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
@@ -294,7 +294,7 @@ cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) ex
         PyBuffer_Release(&x_view)
 
 
-cdef Request request_of(tuple axes, tuple spec, int threads, int swapped) except *:
+cdef Request request_of(tuple axes, tuple spec, threads, swapped) except *:
     cdef Request request
     request.count = 0
     for axis in axes[:MAX_DIMS]:
@@ -309,22 +309,22 @@ cdef Request request_of(tuple axes, tuple spec, int threads, int swapped) except
 # `spec` is (before, after, scale, beta, k). Bits 0, 1 and 2 of `swapped` say that the bytes of x, of the other input
 # and of the output are.
 
-def forward(x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
+def forward(x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
     """Write ``x * (k + scale * sum x^2)^-beta`` into `y`; False if the two overlap, with nothing written."""
     return apply(&FORWARD, x, x, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def backward(g, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
+def backward(g, x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
     """Write the gradient with respect to `x` into `y`; False if `y` overlaps `g` or `x`, with nothing written."""
     return apply(&BACKWARD, x, g, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def tangent(dx, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
+def tangent(dx, x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
     """Write the forward's derivative along `dx` into `y`; False if `y` overlaps `dx` or `x`, with nothing written."""
     return apply(&TANGENT, x, dx, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def parameters(g, x, tuple axes not None, tuple spec not None, int threads, int swapped, /):
+def parameters(g, x, tuple axes not None, tuple spec not None, threads, swapped, /):
     """Return the derivatives of ``sum(g * y)`` with respect to scale, beta and k."""
     cdef Totals totals[PARTIAL_TOTALS]
     cdef Totals whole

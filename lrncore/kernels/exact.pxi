@@ -202,7 +202,7 @@ cdef wide tangent_at(const Formula* f, const Site* site) noexcept nogil:
 
 
 # The terms of the parameters' derivatives
-cdef void add_at(const Formula* f, const Site* site, Totals* totals) noexcept nogil:
+cdef rare add_at(const Formula* f, const Site* site, Totals* totals) noexcept nogil:
     cdef Wide total = squares_around(f, site), s = sum_of(f, total), t
     cdef double of_scale[MOST_LANES]
     cdef double of_beta[MOST_LANES]
@@ -235,7 +235,7 @@ cdef struct Redo:
 
 
 # Recomputes the `wanted` ones of `count` elements, at most a vector, from the `i`th of the line on.
-cdef void recompute(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted) noexcept nogil:
+cdef rare recompute(const Redo* redo, Py_ssize_t i, Py_ssize_t count, const bint* wanted) noexcept nogil:
     cdef Py_ssize_t first = 0, some
     cdef wide_bits lanes
     cdef Site site

@@ -52,7 +52,7 @@ cdef inline Py_ssize_t table_depth(const Job* job) noexcept nogil:
     return depth
 
 
-cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Around* around) noexcept nogil:
+cdef rare set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Around* around) noexcept nogil:
     cdef Py_ssize_t numbers
     cdef int which, i
     v.box = job.box
@@ -76,7 +76,7 @@ cdef void set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Ar
 
 
 # Nothing is in the tables yet.
-cdef void open_tables(Vicinity* v) noexcept nogil:
+cdef rare open_tables(Vicinity* v) noexcept nogil:
     v.opened = True
     memset(v.held, 0xff, v.apart // v.width * sizeof(Py_ssize_t))
 
@@ -342,7 +342,7 @@ cdef Wide strand_sum(Vicinity* v, const Formula* f, int which, Py_ssize_t row, P
 
 
 # The results of lines that are not finite
-cdef void combine_box(const Redo* redo, Py_ssize_t length) noexcept nogil:
+cdef rare combine_box(const Redo* redo, Py_ssize_t length) noexcept nogil:
     cdef Vicinity* v = redo.around.vicinity
     cdef wide_bits wanted
     cdef Py_ssize_t i = 0, count, place

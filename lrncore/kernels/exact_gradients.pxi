@@ -188,7 +188,7 @@ cdef Wide sum_of_terms(const Terms* terms, Py_ssize_t first, Py_ssize_t last, Py
 
 
 # The wanted results of row around.channel, from element `i` to `end`
-cdef void combine_row(const Redo* redo, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+cdef rare combine_row(const Redo* redo, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef const Formula* f = redo.f
     cdef Around* around = redo.around
     cdef Terms* terms = &around.terms
@@ -224,7 +224,7 @@ cdef void combine_row(const Redo* redo, Py_ssize_t i, Py_ssize_t end) noexcept n
 
 
 # The rows that waited for the end of a piece, some columns at a time; `lines` are at row around.channel.
-cdef void combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Around around = lines.around[0]
     cdef Redo redo = Redo(f=f, evaluate=NULL, around=&around, x=NULL, g=NULL, y=NULL)
     cdef Py_ssize_t i = 0, end, row, back
@@ -259,7 +259,7 @@ cdef bint may_settle(const Redo* redo, Py_ssize_t length) noexcept nogil:
 
 
 # The wanted results of positions in memory order: t, and g s^-beta, of all positions that they reach, and then these.
-cdef void combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
+cdef rare combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
     cdef const Around* around = redo.around
     cdef const Formula* f = redo.f
     cdef Py_ssize_t inner = around.inner, slab = around.inner * around.channels, wide_lanes = WIDE_LANES
@@ -328,7 +328,7 @@ cdef inline Wide term_within(const Site* site, const double* terms, Py_ssize_t a
 
 
 # The results of lines that are not finite
-cdef void combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=NULL, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
     cdef Terms* terms = &lines.around.terms
     cdef Py_ssize_t line

@@ -119,7 +119,7 @@ cdef inline real tiny_below(double steps) noexcept nogil:
 
 # Raised quotients x / s, times s^-beta where an operator forms that (`steepness` 1 + beta, otherwise 1), which are
 # subnormal have lost bits. Which x may have such ones, and below which s none has?
-cdef void set_lossless(Formula* f, Exponents reach, double steepness, Py_ssize_t size) noexcept nogil:
+cdef rare set_lossless(Formula* f, Exponents reach, double steepness, Py_ssize_t size) noexcept nogil:
     cdef double most = max(<double>reach.highest, steepness * reach.highest, steepness * reach.lowest)
     f.tiny = tiny_below(most - RAISED)
     f.tiny_g = tiny_below(max(f.beta * reach.lowest, f.beta * reach.highest))
@@ -132,7 +132,7 @@ cdef void set_lossless(Formula* f, Exponents reach, double steepness, Py_ssize_t
 
 # The operators that add up terms t = g x s^(-beta-1), scaled by 2^RAISED: 2^-RAISED s stays normal, a t that vanishes
 # is below the last bit of its share, and the slope is a normal number.
-cdef void narrow_for_terms(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+cdef rare narrow_for_terms(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
     cdef int scale = ilogb(f.exact_scale) + 1 if f.exact_scale != 0 else 0
     reach.lowest = max(reach.lowest, RAISED + 4 - EXPONENT_BIAS)
     reach.highest = min(reach.highest, 2 * RAISED - 6 - scale)

@@ -67,7 +67,7 @@ cdef inline bint adjacent(const Axis* axis, Py_ssize_t apart) noexcept nogil:
 
 
 # Sorts the outer axes from the farthest strides to the nearest and joins those that make one.
-cdef void fold(Grid* grid) noexcept nogil:
+cdef rare fold(Grid* grid) noexcept nogil:
     cdef Axis axis
     cdef int i, j, kept = 0
     cdef Axis* outer
@@ -100,7 +100,7 @@ cdef void fold(Grid* grid) noexcept nogil:
 # Where rows would be short, all outer axes are one inner axis, whose elements are copied through scratch one by one.
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow, and
 # where they would be too narrow to streams of tiles.
-cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
+cdef rare choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
     cdef Py_ssize_t item = sizeof(elem), kept = 0, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
@@ -137,7 +137,7 @@ cdef void choose(Grid* grid, Py_ssize_t reach) noexcept nogil:
         grid.dims -= 1
 
 
-cdef void set_operand(Operand* operand, const Grid* grid, int which) noexcept nogil:
+cdef rare set_operand(Operand* operand, const Grid* grid, int which) noexcept nogil:
     operand.channel = grid.channel.stride[which]
     # in a stream, the elements of a slab that is not adjacent are single channels
     operand.inner = grid.inner.stride[which]
@@ -189,7 +189,7 @@ cdef void write_offsets(const Grid* grid, int which, Py_ssize_t begin, Py_ssize_
 
 
 # The tiles of a stream: everything passes through scratch.
-cdef void set_stream_tiles(Job* job, Grid* grid) noexcept nogil:
+cdef rare set_stream_tiles(Job* job, Grid* grid) noexcept nogil:
     cdef Py_ssize_t wide
     job.operand[X].staged = True
     job.operand[G].staged = job.op.reads_g
@@ -201,7 +201,7 @@ cdef void set_stream_tiles(Job* job, Grid* grid) noexcept nogil:
 
 # Chunks, and tiles, as wide as fit the first-level cache; tiles all about equally wide, and as many as keep the
 # threads equally busy.
-cdef void set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
+cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), rows, width
     grid.tiles = 1
     job.tile = job.inner

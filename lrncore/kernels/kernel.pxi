@@ -84,6 +84,7 @@ cdef extern from *:
 cdef extern from "power_any.h" nogil:
     ctypedef float real     # double in the builds for float64
     ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
+    ctypedef void rare "RARE"   # void, of functions that are called once a call, or for what is out of range
     int LANES
     int VECTOR_BYTES
 

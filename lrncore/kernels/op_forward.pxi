@@ -1,7 +1,7 @@
 # The forward: y = x s^-beta (powers.pxi).
 
 # x s^-beta, at most scale^-1/2 s^(1/2 - beta) where scale > 0 and k >= 0, is finite: the loop does not look at results.
-cdef void narrow_for_forward(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+cdef rare narrow_for_forward(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
     cdef double room
     if f.exact_scale > 0 and f.exact_k >= 0:
         room = EXPONENT_BIAS - 2 + 0.5 * ilogb(f.exact_scale)

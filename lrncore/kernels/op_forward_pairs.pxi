@@ -177,7 +177,7 @@ cdef void normalize_pairs(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 # The results of lines whose s is out of range
-cdef void normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=normalized_at, around=lines.around, x=lines.x, g=lines.x, y=lines.y)
     cdef real sums[MOST_LANES]
     cdef bint wanted[MOST_LANES]

@@ -51,7 +51,7 @@ cdef void multiply(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 # p is a normal number.
-cdef void narrow_for_whole(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+cdef rare narrow_for_whole(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
     cdef int most
     narrow_for_forward(f, size, reach)
     if fabs(f.beta) * EXPONENT_BIAS > EXPONENT_BIAS - 2:
@@ -130,7 +130,7 @@ cdef void combine_products(const Formula* f, const Lines* lines) noexcept nogil:
         tangents_exactly(f, lines)
 
 
-cdef void narrow_for_whole_terms(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+cdef rare narrow_for_whole_terms(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
     narrow_for_whole(f, size, reach)
     narrow_for_tangents(f, size, reach)
 

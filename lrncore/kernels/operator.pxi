@@ -37,7 +37,7 @@ cdef inline int sets_of(const Operator* op) noexcept nogil:
 
 
 # `size` elements are in a window at most.
-cdef void set_formula(Formula* f, const Request* request, const Operator* op, Py_ssize_t size,
+cdef rare set_formula(Formula* f, const Request* request, const Operator* op, Py_ssize_t size,
                       int levels) noexcept nogil:
     cdef Exponents reach
     f.scale = <real>request.scale

@@ -48,7 +48,7 @@ cdef inline wide_bits final_nans(const Formula* f, wide s) noexcept nogil:
 
 
 # The results of lines whose s is not in range of the loop's power
-cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=NULL, around=lines.around, x=lines.x, g=lines.x, y=lines.y)
     cdef Py_ssize_t line, i
     cdef Windows windows
@@ -71,7 +71,7 @@ cdef void normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil
 
 
 # Those of a vector of sums, of which `count` are in the line
-cdef void normalize_beyond(const Redo* redo, Py_ssize_t i, Py_ssize_t count, vec s) noexcept nogil:
+cdef rare normalize_beyond(const Redo* redo, Py_ssize_t i, Py_ssize_t count, vec s) noexcept nogil:
     cdef const Formula* f = redo.f
     cdef real sums[MOST_LANES]
     cdef real tested[MOST_LANES]
@@ -105,7 +105,7 @@ cdef void normalize_beyond(const Redo* redo, Py_ssize_t i, Py_ssize_t count, vec
 
 
 # The gains of lines whose s is not in range of the loop's power; t is NaN where no power holds.
-cdef void gains_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare gains_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef const elem* x = lines.x
     cdef const elem* g = lines.g
     cdef real sums[MOST_LANES]
@@ -160,7 +160,7 @@ cdef inline bint is_lost(real x, real product, double factor) noexcept nogil:
 
 
 # Lines some s of which are out of range, or so large that x / s may have lost bits
-cdef void gains_beyond(const Formula* f, const Lines* lines, bint all_held) noexcept nogil:
+cdef rare gains_beyond(const Formula* f, const Lines* lines, bint all_held) noexcept nogil:
     if not all_held:
         gains_exactly(f, lines)
     if f.exact_scale != 0 and f.beta != 0 and (f.watches_gains or has_tiny(f, lines)):
@@ -169,7 +169,7 @@ cdef void gains_beyond(const Formula* f, const Lines* lines, bint all_held) noex
 
 # t is NaN where bits of g s^-beta or of x / s were lost that show in results. A result has x[c] times it, and where
 # nothing is negative x[c]^2 is at most s / scale.
-cdef void mark_lost(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare mark_lost(const Formula* f, const Lines* lines) noexcept nogil:
     cdef const elem* x = lines.x
     cdef const elem* g = lines.g
     cdef real sums[MOST_LANES]

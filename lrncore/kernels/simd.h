@@ -42,10 +42,12 @@ typedef uint32_t bits_t;
 #define INLINE static __forceinline
 #define OUT_OF_LINE static __declspec(noinline)
 #define UNLIKELY(c) (c)
+#define RARE void
 #else
 #define INLINE static inline __attribute__((always_inline, unused))
 #define OUT_OF_LINE static __attribute__((noinline, unused))
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
+#define RARE __attribute__((cold)) void /* the compiler makes such a function small rather than fast */
 #endif
 
 /* ---- capabilities: what each instruction set has. Code below asks for these names, never for a set or a width --- */

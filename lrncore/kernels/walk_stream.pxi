@@ -101,7 +101,7 @@ cdef Py_ssize_t mask_pitch(const Job* job) noexcept nogil:
 
 
 # Writes the masks of all taps: bits set where tap `j` of a window that reaches `ahead` channels on is inside the slab.
-cdef void write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept nogil:
+cdef rare write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept nogil:
     cdef Py_ssize_t i, j, pitch = mask_pitch(job)
     for j in range(job.window.taps):
         for i in range(pitch):

@@ -26,7 +26,7 @@ cdef struct Window:
     Py_ssize_t rows               # all levels together
 
 
-cdef void plan_window(Window* window, Py_ssize_t size) noexcept nogil:
+cdef rare plan_window(Window* window, Py_ssize_t size) noexcept nogil:
     cdef Py_ssize_t lag = 0, span = 1
     cdef int level = 0, i
     window.levels = 1
