@@ -14,6 +14,13 @@ cdef inline vec combine_vector(const elem* x, elem* dx, const real* gp, vec sum,
     return seen + v
 
 
+# The same for a part of a vector, in one copy for the loops with constant taps
+cdef vec combine_part(const Formula* f, const Lines* lines, const elem* x, elem* dx, Spot at, vec seen) noexcept nogil:
+    cdef Windows windows
+    open_windows(&windows, f, lines, SECOND, how_second(lines), 0)
+    return combine_vector(x, dx, lines.gp + at.i, any_sum(&windows, &at), splat(-f.slope), False, at.part, seen)
+
+
 cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint far,
                               const Lines* lines) noexcept nogil:
     cdef Windows windows
@@ -30,21 +37,25 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
         if constant_taps:
             if far and at.part:
                 at.i = shift
-                seen = combine_vector(x, y, gp, sum_vector(&windows, at), minus_slope, far, at.part, seen)
+                seen = combine_part(f, lines, x, y, at, seen)
                 i = at.part
             at.part = 0
             while i <= length - LANES:
                 at.i = i + shift
                 seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, 0, seen)
                 i += LANES
-            at.part = length - i
-        while i < length:
-            at.i = i + shift
-            seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, at.part, seen)
-            i += step_of(at.part)
-            at.part = part_of(length - i)
-            if how.source == MASKED:
-                at.mask = next_mask(at.mask, windows.period)
+            if i < length:
+                at.i = i + shift
+                at.part = length - i
+                seen = combine_part(f, lines, x + i, y + i, at, seen)
+        else:
+            while i < length:
+                at.i = i + shift
+                seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, at.part, seen)
+                i += step_of(at.part)
+                at.part = part_of(length - i)
+                if how.source == MASKED:
+                    at.mask = next_mask(at.mask, windows.period)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         y = <elem*>(<char*>y + lines.y_pitch)
         gp += lines.pitch
@@ -60,13 +71,15 @@ cdef inline How plain(int taps) noexcept nogil:
 # With loops of its own for the windows that `gains` has some for
 cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_second(lines)
-    cdef bint direct = how.source == STORED and lines.taps[SECOND].levels == 1
+    cdef bint direct = how.source == STORED
     if direct and how.taps == 5 and lines.far:
         combine_loop(f, plain(5), 5, True, lines)
     elif direct and how.taps == 5:
         combine_loop(f, plain(5), 5, False, lines)
     elif MANY_LOOPS and direct and how.taps == 3 and not lines.far:
         combine_loop(f, plain(3), 3, False, lines)
+    elif MANY_LOOPS and direct and how.taps == 7 and not lines.far:
+        combine_loop(f, plain(7), 7, False, lines)
     elif MANY_LOOPS and direct and how.taps == 9 and not lines.far:
         combine_loop(f, plain(9), 9, False, lines)
     else:

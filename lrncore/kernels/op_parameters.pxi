@@ -38,14 +38,12 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
     cdef const elem* x = lines.x
     cdef const elem* g = lines.g
     cdef Py_ssize_t line, i, end
-    cdef Windows windows
-    open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
     for line in range(lines.count):
-        if UNLIKELY(not total_up_part(f, lines, &windows, x, g, line, 0, lines.length)):
+        if UNLIKELY(not total_up_part(f, lines, x, g, line, 0, lines.length)):
             i = 0
             while i < lines.length:
                 end = min(i + PART_VECTORS * LANES, lines.length)
-                if not total_up_part(f, lines, &windows, x, g, line, i, end):
+                if not total_up_part(f, lines, x, g, line, i, end):
                     total_up_exactly(f, lines, x, g, i, end)
                 i = end
         x = <const elem*>(<const char*>x + lines.x_pitch)
@@ -53,8 +51,9 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 # Elements i to `end` of a line. Adds nothing and returns False if something left the range, or was lost.
-cdef bint total_up_part(const Formula* f, const Lines* lines, const Windows* windows, const elem* x, const elem* g,
-                        Py_ssize_t line, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef bint total_up_part(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t line,
+                        Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    cdef Windows windows
     cdef vec even, odd, window, s, v, u, t, zero = splat(0)
     cdef vec k_sum, k_rest, scale_sum, scale_rest, beta_sum, beta_rest
     cdef real tiny = max(f.tiny, <real>sqrt(f.tiny_sum))
@@ -64,13 +63,14 @@ cdef bint total_up_part(const Formula* f, const Lines* lines, const Windows* win
     cdef Spot at
     inside = small = small_g = nothing_outside()
     k_sum = k_rest = scale_sum = scale_rest = beta_sum = beta_rest = zero
+    open_windows(&windows, f, lines, SQUARES, how_stored(f, lines), 0)
     at.mask = begin % lines.period if lines.period else 0
     while i < end:
         at.i = i + line * lines.pitch
         at.part = part_of(end - i)
-        sum_halves(windows, at, &even, &odd)
-        window = added(windows, PLAIN, even, odd)
-        s = added(windows, f.addition, even, odd)
+        sum_halves(&windows, at, &even, &odd)
+        window = added(&windows, PLAIN, even, odd)
+        s = added(&windows, f.addition, even, odd)
         if at.part:
             window = first_lanes(window, zero, at.part)
             s = first_lanes(s, splat(1), at.part)
@@ -103,19 +103,20 @@ cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const
     cdef real squares[MOST_LANES]
     cdef real quotients[MOST_LANES]
     cdef real gains[MOST_LANES]
-    cdef Windows windows
+    cdef Windows plain, windows
     cdef Spot at
-    cdef vec even, odd, s
+    cdef vec s
     cdef Py_ssize_t lane
     cdef double own, most, t, kept = 0, lost = 0
-    open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
+    open_windows(&windows, f, lines, SQUARES, how_stored(f, lines), 0)
+    plain = windows
+    plain.how.addition = PLAIN
     at.mask = i % lines.period if lines.period else 0
     while i < end:
         at.i = i + line * lines.pitch
         at.part = part_of(end - i)
-        sum_halves(&windows, at, &even, &odd)
-        store(squares, added(&windows, PLAIN, even, odd))
-        s = added(&windows, f.addition, even, odd)
+        store(squares, any_sum(&plain, &at))
+        s = any_sum(&windows, &at)
         store(sums, s)
         store(quotients, quotient(fetch(x + i, at.part), s, RAISED))
         store(gains, times_exp2(fetch(g + i, at.part), s, &f.exponent))
@@ -138,7 +139,7 @@ cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const
 
 
 # The terms of elements i to `end` of a line
-cdef void total_up_exactly(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t i,
+cdef rare total_up_exactly(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t i,
                            Py_ssize_t end) noexcept nogil:
     cdef Site site
     while i < end:

@@ -32,7 +32,7 @@ cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
     cdef elem* y = lines.y
     cdef Py_ssize_t line, i
     cdef Spot at
-    open_windows(&squares, f, lines, SQUARES, how_of(f, lines), 0)
+    open_windows(&squares, f, lines, SQUARES, how_stored(f, lines), 0)
     open_windows(&products, f, lines, SECOND, how_second(lines), 0)
     for line in range(lines.count):
         i = at.mask = 0
@@ -57,7 +57,7 @@ cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 # Adds to `wanted` the lanes in which bits of x / s or of x s^-beta / s were lost that show in results.
-cdef void add_lost(const Formula* f, const Windows* products, const Spot* at, const elem* x, vec s,
+cdef rare add_lost(const Formula* f, const Windows* products, const Spot* at, const elem* x, vec s,
                    bint* wanted) noexcept nogil:
     cdef real quotients[MOST_LANES]
     cdef real gains[MOST_LANES]
@@ -79,7 +79,7 @@ cdef void add_lost(const Formula* f, const Windows* products, const Spot* at, co
 
 # The results of lines whose s is out of range, to which x s^-beta / s has lost bits, or that are not finite, unless a
 # NaN among x or dx made them so
-cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
+cdef rare tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=tangent_at, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
     cdef real sums[MOST_LANES]
     cdef real results[MOST_LANES]
@@ -119,7 +119,7 @@ cdef void tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 # What vanishes of the products x dx is below the last bit of their share.
-cdef void narrow_for_tangents(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
+cdef rare narrow_for_tangents(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil:
     cdef double least, bound
     narrow_for_terms(f, size, reach)
     if f.exact_scale == 0 or f.beta == 0:

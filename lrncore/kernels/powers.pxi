@@ -14,8 +14,9 @@
 #     9    3/4     ENTERING    planar                      1.10, 1.08    1.10, 1.09    1.10, 1.09
 #     9    3/4     STORED      packed                      1.09, 1.02    1.13, 1.13    1.08, 1.10
 #
-# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Half types have the first
-# three.
+# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. On AVX2 the loop for any window
+# took 1.2 times as long for n = 7, and for windows of three taps on several levels (n = 31), which have loops for
+# ENTERING and STORED too. Half types have the first three.
 
 # A power as the loops hold it, the s that it holds for, and those below which nothing is lost of x / s
 cdef struct Raising:
@@ -73,6 +74,24 @@ cdef inline Inside gains_vector(vec x, vec g, real* gp, real* t, vec s, Kind kin
     return still_inside(inside, raised.tested, to.holds)
 
 
+# The same for a part of a vector where beta is 3/4, in one copy for all ways to sum: called once for each line
+cdef Inside normalize_part(const Formula* f, const Lines* lines, const elem* x, elem* y, Spot at,
+                           Inside inside) noexcept nogil:
+    cdef Windows windows
+    cdef Raising to = raising(f, THREE_QUARTERS)
+    open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
+    return normalize_vector(x, y, any_sum_under_power(&windows, at), THREE_QUARTERS, &to, False, at.part, inside)
+
+
+cdef Inside gains_part(const Formula* f, const Lines* lines, const elem* x, const elem* g, Spot at,
+                       Inside inside) noexcept nogil:
+    cdef Windows windows
+    cdef Raising to = raising(f, THREE_QUARTERS)
+    open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
+    return gains_vector(fetch(x, at.part), fetch(g, at.part), lines.gp + at.i, lines.t + at.i,
+                        any_sum_under_power(&windows, at), THREE_QUARTERS, &to, inside)
+
+
 cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int constant_taps,
                                 const Lines* lines) noexcept nogil:
     cdef Windows windows
@@ -80,39 +99,42 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
     cdef Inside inside = nothing_outside()
     cdef const elem* x = lines.x
     cdef elem* y = lines.y
-    cdef Py_ssize_t line, i, j, shift = 0, length = lines.length
-    cdef bint far = how.source == FAR, whole = kind == THREE_QUARTERS
+    cdef Py_ssize_t line, i, end, shift = 0, length = lines.length
+    cdef bint far = how.source == FAR, masked = how.source == MASKED
+    # a line's last vector overlaps the one before: quicker than a part of one
+    cdef bint overlaps = not far and not masked and length >= LANES
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how, constant_taps)
     for line in range(lines.count):
         i = at.mask = 0
         at.part = first_part(y, length, far)
-        if whole:
+        if kind == THREE_QUARTERS:
             if far and at.part:
                 at.i = shift
-                inside = normalize_vector(x, y, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
+                inside = normalize_part(f, lines, x, y, at, inside)
                 i = at.part
             at.part = 0
-            # a line's last vector overlaps the one before: quicker than a part of one
-            while not far and how.source != MASKED and length >= LANES and i < length:
-                j = min(i, length - LANES)
-                at.i = j + shift
-                inside = normalize_vector(x + j, y + j, sum_under_power(&windows, at), kind, &to, far, 0, inside)
-                i += LANES
-            while i <= length - LANES:
+            end = length if overlaps else length - LANES + 1
+            while i < end:
+                if not far and not masked:
+                    i = min(i, length - LANES)
                 at.i = i + shift
                 inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, 0, inside)
                 i += LANES
-                if how.source == MASKED:
+                if masked:
                     at.mask = next_mask(at.mask, windows.period)
-            at.part = length - i
-        while i < length:
-            at.i = i + shift
-            inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
-            i += step_of(at.part)
-            at.part = part_of(length - i)
-            if how.source == MASKED:
-                at.mask = next_mask(at.mask, windows.period)
+            if i < length:
+                at.i = i + shift
+                at.part = length - i
+                inside = normalize_part(f, lines, x + i, y + i, at, inside)
+        else:
+            while i < length:
+                at.i = i + shift
+                inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
+                i += step_of(at.part)
+                at.part = part_of(length - i)
+                if masked:
+                    at.mask = next_mask(at.mask, windows.period)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         y = <elem*>(<char*>y + lines.y_pitch)
         shift += lines.pitch
@@ -130,13 +152,12 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
     cdef real* gp = lines.gp
     cdef real* t = lines.t
     cdef Py_ssize_t line, i, shift = 0, length = lines.length, g_ahead = lines.g_ahead
-    cdef bint whole = kind == THREE_QUARTERS
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how, constant_taps)
     for line in range(lines.count):
         i = at.mask = 0
         at.part = part_of(length)
-        if whole:
+        if kind == THREE_QUARTERS:
             at.part = 0
             while i <= length - LANES:
                 if how.source == FAR:
@@ -147,15 +168,19 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
                 i += LANES
                 if how.source == MASKED:
                     at.mask = next_mask(at.mask, windows.period)
-            at.part = length - i
-        while i < length:
-            at.i = i + shift
-            inside = gains_vector(held(fetch(x + i, at.part)), held(fetch(g + i, at.part)), gp + i, t + i,
-                                  sum_under_power(&windows, at), kind, &to, inside)
-            i += LANES
-            at.part = part_of(length - i)
-            if how.source == MASKED:
-                at.mask = next_mask(at.mask, windows.period)
+            if i < length:
+                at.i = i + shift
+                at.part = length - i
+                inside = gains_part(f, lines, x + i, g + i, at, inside)
+        else:
+            while i < length:
+                at.i = i + shift
+                inside = gains_vector(held(fetch(x + i, at.part)), held(fetch(g + i, at.part)), gp + i, t + i,
+                                      sum_under_power(&windows, at), kind, &to, inside)
+                i += LANES
+                at.part = part_of(length - i)
+                if how.source == MASKED:
+                    at.mask = next_mask(at.mask, windows.period)
         x = <const elem*>(<const char*>x + lines.x_pitch)
         g = <const elem*>(<const char*>g + lines.g_pitch)
         gp += lines.pitch
@@ -170,28 +195,40 @@ cdef inline How way(Source source, int taps) noexcept nogil:
     return How(source=source, taps=taps, addition=TOGETHER)
 
 
-cdef inline bint is_way(How how, Source source, int taps) noexcept nogil:
-    return how.source == source and how.taps == taps and how.addition == TOGETHER
+cdef inline How long_way(Source source, int taps) noexcept nogil:
+    return How(source=source, taps=taps, addition=APART)
+
+
+cdef inline bint is_way(How how, How way) noexcept nogil:
+    return how.source == way.source and how.taps == way.taps and how.addition == way.addition
 
 
 cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_of(f, lines)
-    if f.kind == THREE_QUARTERS and is_way(how, ENTERING, 5):
+    if f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 5)):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, STORED, 5):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 5)):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, FAR, 5):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(FAR, 5)):
         normalize_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, MASKED, 5):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
         normalize_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 3):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 3):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 9):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 9):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
+        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 7), 7, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
+        normalize_loop(f, THREE_QUARTERS, way(STORED, 7), 7, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
+        normalize_loop(f, THREE_QUARTERS, long_way(ENTERING, 3), 3, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
+        normalize_loop(f, THREE_QUARTERS, long_way(STORED, 3), 3, lines)
     elif f.kind == THREE_QUARTERS:
         normalize_loop(f, THREE_QUARTERS, how, 0, lines)
     elif f.kind == HALF:
@@ -206,22 +243,30 @@ cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
 
 cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_of(f, lines)
-    if f.kind == THREE_QUARTERS and is_way(how, ENTERING, 5):
+    if f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 5)):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, STORED, 5):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 5)):
         gains_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, FAR, 5):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(FAR, 5)):
         gains_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, MASKED, 5):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
         gains_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 3):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 3):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
         gains_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, ENTERING, 9):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, STORED, 9):
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
         gains_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
+        gains_loop(f, THREE_QUARTERS, way(ENTERING, 7), 7, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
+        gains_loop(f, THREE_QUARTERS, way(STORED, 7), 7, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
+        gains_loop(f, THREE_QUARTERS, long_way(ENTERING, 3), 3, lines)
+    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
+        gains_loop(f, THREE_QUARTERS, long_way(STORED, 3), 3, lines)
     elif f.kind == THREE_QUARTERS:
         gains_loop(f, THREE_QUARTERS, how, 0, lines)
     elif f.kind == HALF:

@@ -52,6 +52,11 @@ cdef inline How how_again(const Formula* f, const Lines* lines) noexcept nogil:
     return how
 
 
+# The same for operators that do not take what enters (`takes_entering`): fewer ways to compile
+cdef inline How how_stored(const Formula* f, const Lines* lines) noexcept nogil:
+    return How(source=MASKED if lines.period else STORED, taps=lines.taps[SQUARES].count, addition=f.addition)
+
+
 # How the second set of windows is summed
 cdef inline How how_second(const Lines* lines) noexcept nogil:
     return How(source=MASKED if lines.period else STORED, taps=lines.taps[SECOND].count, addition=PLAIN)
@@ -139,10 +144,7 @@ cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd
     if source == FAR:
         prefetch(windows.entering + at.i + windows.ahead)
         newest = term(windows, 0, FAR, at)
-        if taps == 5:
-            half_sums(windows, newest, 5, FAR, at, even, odd)
-        else:
-            half_sums(windows, newest, taps, FAR, at, even, odd)
+        half_sums(windows, newest, taps, FAR, at, even, odd)
         return
     newest = entered(windows, at) if source == ENTERING else term(windows, 0, STORED, at)
     if taps == 5:
