@@ -125,8 +125,8 @@ INLINE wide wide_sign(wide v)
 
 INLINE int any_lane(wide_bits mask)
 {
-#if defined(LRN_X86) && VECTOR_BYTES == 64
-    return _mm512_movepi64_mask((__m512i)mask) != 0;
+#if defined(HAS_MASK_REGISTERS)
+    return X86_ANY(movepi64_mask)((x86_bits)mask) != 0;
 #elif defined(LRN_X86)
     return X86_ANY(movemask_pd)((wide)mask) != 0;
 #else
