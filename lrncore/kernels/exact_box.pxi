@@ -289,12 +289,12 @@ cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssiz
     for d in range(-min(back, along), min(ahead, shape.length[axis] - 1 - along) + 1):
         if of_elements:
             add_number(&total, summand(<const elem*>(<const char*>x + d * v.steps[X][axis]),
-                                     <const elem*>(<const char*>g + d * v.steps[X if g == x else G][axis]),
-                                     shape.line, place - strand.begin))
+                                       <const elem*>(<const char*>g + d * v.steps[X if g == x else G][axis]),
+                                       shape.line, place - strand.begin))
         else:
             other = moved(v, strand, axis, d)
             add_number(&total, load_numbers(at_stage(v, f, which, stage - 1, row, place + d * apart, &other),
-                                          v.apart))
+                                            v.apart))
     return total.sum
 
 
