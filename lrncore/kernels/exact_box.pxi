@@ -227,8 +227,8 @@ cdef inline void add_number(Compensated* total, Wide a) noexcept nogil:
     wide_accumulate_number(&total.sum, &total.lost, a)
 
 
-# Where the sums of a set along the first `stage` axes of a row are, at a vector's place on a strand. They are in a table
-# then.
+# Where the sums of a set along the first `stage` axes of a row are, at a vector's place on a strand. They are in a
+# table then.
 cdef inline const double* at_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row,
                                    Py_ssize_t place, const Strand* strand) noexcept nogil:
     cdef Py_ssize_t line = line_of(v, table_of(v, which, stage), row)
