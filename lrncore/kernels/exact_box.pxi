@@ -234,16 +234,16 @@ cdef inline const double* at_stage(Vicinity* v, const Formula* f, int which, int
     cdef Py_ssize_t line = line_of(v, table_of(v, which, stage), row)
     cdef unsigned char* there = v.there + line * v.vectors + (v.shape.lead + place) // WIDE_LANES
     if v.held[line] != row or not there[0]:
-        fill(v, f, which, stage, row, place, strand, line, there)
+        fill(v, f, which, stage, row, place, strand, line)
     return v.numbers + line * v.width + v.shape.lead + place
 
 
 cdef void fill(Vicinity* v, const Formula* f, int which, int stage, Py_ssize_t row, Py_ssize_t place,
-               const Strand* strand, Py_ssize_t line, unsigned char* there) noexcept nogil:
+               const Strand* strand, Py_ssize_t line) noexcept nogil:
     if v.held[line] != row:
         v.held[line] = row
         memset(v.there + line * v.vectors, 0, v.vectors)
-    there[0] = True
+    v.there[line * v.vectors + (v.shape.lead + place) // WIDE_LANES] = True
     if stage == 0:
         keep_term(v, f, row, place, strand)
     else:
