@@ -57,22 +57,18 @@ def assert_close(found, exact, terms, spec, channels, dtype):
     assert not wrong.any(), (np.argwhere(wrong)[0], np.asarray(found)[wrong][0], exact[wrong][0])
 
 
+@pytest.mark.parametrize(
+    ("compute", "formula", "seeds"),
+    [(lrncore.lrn_backward, reference.backward, (1, 2)), (lrncore.lrn_jvp, reference.jvp, (3, 4))],
+    ids=["gradients", "tangents"],
+)
 @each_spec
 @each_dtype
-def test_gradients_of_numbers_of_all_magnitudes(dtype, spec):
+def test_numbers_of_all_magnitudes(dtype, spec, compute, formula, seeds):
     spec = rounded(spec, dtype)
-    x, g = (of_all_magnitudes((1, 7, 600), dtype, seed) for seed in (1, 2))
-    exact, terms = oracle(reference.backward, g, x, *cases.parameters(spec), 1)
-    assert_close(lrncore.lrn_backward(g, x, spec), exact, terms, spec, 7, dtype)
-
-
-@each_spec
-@each_dtype
-def test_tangents_of_numbers_of_all_magnitudes(dtype, spec):
-    spec = rounded(spec, dtype)
-    x, dx = (of_all_magnitudes((1, 7, 600), dtype, seed) for seed in (3, 4))
-    exact, terms = oracle(reference.jvp, dx, x, *cases.parameters(spec), 1)
-    assert_close(lrncore.lrn_jvp(dx, x, spec), exact, terms, spec, 7, dtype)
+    x, other = (of_all_magnitudes((1, 7, 600), dtype, seed) for seed in seeds)
+    exact, terms = oracle(formula, other, x, *cases.parameters(spec), 1)
+    assert_close(compute(other, x, spec), exact, terms, spec, 7, dtype)
 
 
 @each_spec

@@ -94,7 +94,7 @@ cdef rare set_grid(Grid* grid, Py_buffer** views, const Request* request) noexce
 cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const Operator* op) noexcept:
     cdef Job* job = &call.job
     cdef Py_ssize_t size
-    cdef int which, levels
+    cdef int which, levels, threads = 1 if op.parts else request.threads
     job.channels = views[Y].shape[request.axes[0]]
     job.before = min(request.before, job.channels - 1)
     job.after = min(request.after, job.channels - 1)
@@ -104,7 +104,7 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_grid(&call.grid, views, request)
     job.box = call.box
     if call.box:
-        choose_sides(call.box, &call.grid, views, request, 1 if op.parts else request.threads)
+        choose_sides(call.box, &call.grid, views, request, threads)
         size = min(size, job.channels) * elements_along(call.box)
         levels = max(levels, levels_along(call.box))
     job.whole = (job.box == NULL and job.channels >= WHOLE_CHANNELS
@@ -121,9 +121,9 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
         job.operand[which].swapped = request.swapped >> which & 1
         job.operand[which].overwritten = op.writes and which != Y and views[which].buf == views[Y].buf
     if job.box:
-        lay_out_box(job, call.box, &call.grid, 1 if op.parts else request.threads)
+        lay_out_box(job, call.box, &call.grid, threads)
     else:
-        lay_out_lines(job, &call.grid, aligned(views[Y]), 1 if op.parts else request.threads)
+        lay_out_lines(job, &call.grid, aligned(views[Y]), threads)
     call.tasks = job.slabs * call.grid.tiles
     call.terms = ALIGNMENT + round_up(exact_bytes(job), ALIGNMENT)
     call.scratch = call.terms + scratch_of(job) * sizeof(real)

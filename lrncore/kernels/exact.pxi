@@ -36,6 +36,7 @@ cdef inline Site site_of(const Around* around, const elem* x, const elem* g, Py_
     site.together = True
     if around.vicinity:
         site.position = place_of(around.vicinity, x) + i
+        site.lowest = site.highest = 0
         return site
     if around.row:
         site.lowest = site.highest = around.channel

@@ -138,9 +138,6 @@ cdef extern from "power_any.h" nogil:
     bint may_have_nonfinite(vec sum) noexcept
     vec held(vec v) noexcept
     vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
-    bint SHIFTS_LANES
-    vec lanes_before(vec before, vec v, int by) noexcept
-    vec lanes_after(vec v, vec after, int by) noexcept
     bint UNLIKELY(bint condition) noexcept
 
 
@@ -161,6 +158,12 @@ cdef extern from "storage.h" nogil:
     void store_elem(char* at, elem a, bint swapped) noexcept
 
 
+cdef extern from "shifts.h" nogil:
+    bint SHIFTS_LANES
+    vec lanes_before(vec before, vec v, int by) noexcept
+    vec lanes_after(vec v, vec after, int by) noexcept
+
+
 cdef extern from "wide.h" nogil:
     ctypedef double wide        # a vector of doubles
     ctypedef long long wide_bits    # and masks of its lanes
@@ -168,9 +171,6 @@ cdef extern from "wide.h" nogil:
 
     ctypedef struct Wide:       # numbers m * 2^e
         wide m
-
-    ctypedef struct WideExponent:
-        pass
 
     ctypedef struct WideScale:  # a power of two for all numbers of a window
         pass
@@ -186,9 +186,6 @@ cdef extern from "wide.h" nogil:
     wide_bits is_nan(wide v) noexcept
     wide_bits is_infinite(wide v) noexcept
     wide_bits wide_not_finite(wide v) noexcept
-    wide_bits wide_within(wide v, Range range) noexcept
-    wide_bits wide_first_lanes(Py_ssize_t count) noexcept
-    wide_bits wide_lanes_of(const bint* wanted, Py_ssize_t count) noexcept
     bint any_lane(wide_bits mask) noexcept
     Wide wide_of(wide v) noexcept
     Wide wide_plus(Wide a, Wide b) noexcept
@@ -201,9 +198,24 @@ cdef extern from "wide.h" nogil:
     wide wide_larger_exponent(wide e, Wide w) noexcept
     wide wide_at_exponent(Wide w, wide e) noexcept
     Wide wide_raised_sum(wide sum, wide e) noexcept
+    void wide_accumulate(wide* sum, wide* lost, wide v) noexcept
+    Wide wide_nothing() noexcept
+    void wide_accumulate_number(Wide* sum, wide* lost, Wide v) noexcept
+
+
+cdef extern from "wide_power.h" nogil:
+    ctypedef struct WideExponent:
+        pass
+
     WideExponent wide_exponent(double beta) noexcept
     Wide wide_times_power(Wide v, Wide s, const WideExponent* to) noexcept
     wide wide_log(Wide s) noexcept
+
+
+cdef extern from "wide_memory.h" nogil:
+    wide_bits wide_within(wide v, Range range) noexcept
+    wide_bits wide_first_lanes(Py_ssize_t count) noexcept
+    wide_bits wide_lanes_of(const bint* wanted, Py_ssize_t count) noexcept
     wide load_wide(const elem* at, Py_ssize_t count) noexcept
     bint has_nan(const elem* at, Py_ssize_t count) noexcept
     bint has_unbounded(const elem* at, Py_ssize_t count) noexcept
@@ -217,9 +229,6 @@ cdef extern from "wide.h" nogil:
     wide wide_moved(wide v, Py_ssize_t lanes) noexcept
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
-    void wide_accumulate(wide* sum, wide* lost, wide v) noexcept
-    Wide wide_nothing() noexcept
-    void wide_accumulate_number(Wide* sum, wide* lost, Wide v) noexcept
     void count_recomputed(Py_ssize_t vectors) noexcept
     Py_ssize_t recomputed_so_far() noexcept
 

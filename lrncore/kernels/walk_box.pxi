@@ -64,10 +64,9 @@ cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* 
 # Copies a row into scratch, or out of it.
 cdef void move_row(const Job* job, const Shape* shape, int which, char* at, elem* row, bint leave) noexcept nogil:
     cdef const Box* box = job.box
-    cdef Operand operand = job.operand[which]
+    cdef const Operand* operand = &job.operand[which]
     cdef int last = box.sides - 1, i
     cdef Py_ssize_t runs = 1, run, rest, along, place, offset
-    operand.inner = box.side[last].axis.stride[which]
     for i in range(last):
         runs *= shape.length[i]
     for run in range(runs):
@@ -79,9 +78,9 @@ cdef void move_row(const Job* job, const Shape* shape, int which, char* at, elem
             place += along * shape.apart[i]
             offset += along * box.side[i].axis.stride[which]
         if leave:
-            scatter(&operand, row + place, at + offset, NULL, shape.length[last])
+            scatter(operand, row + place, at + offset, NULL, shape.length[last])
         else:
-            gather(&operand, at + offset, NULL, row + place, shape.length[last])
+            gather(operand, at + offset, NULL, row + place, shape.length[last])
 
 
 # Row c, the newest; in scratch, if the operand is staged
