@@ -28,19 +28,24 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
     cdef const elem* x = lines.x
     cdef const real* gp = lines.gp
     cdef elem* y = lines.y
-    cdef Py_ssize_t line, i, shift = 0, length = lines.length
+    cdef Py_ssize_t line, i, end, shift = 0, length = lines.length
+    # as `gains`, which leaves nothing behind a line's end then
+    cdef bint overlaps = not far and how.source != MASKED and length >= LANES
     cdef Spot at
     open_windows(&windows, f, lines, SECOND, how, constant_taps)
     for line in range(lines.count):
         i = at.mask = 0
         at.part = first_part(y, length, far)
-        if constant_taps:
+        if constant_taps or overlaps:
             if far and at.part:
                 at.i = shift
                 seen = combine_part(f, lines, x, y, at, seen)
                 i = at.part
             at.part = 0
-            while i <= length - LANES:
+            end = length if overlaps else length - LANES + 1
+            while i < end:
+                if not far and how.source != MASKED:
+                    i = min(i, length - LANES)
                 at.i = i + shift
                 seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, 0, seen)
                 i += LANES

@@ -153,17 +153,21 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
     cdef const elem* g = lines.g
     cdef real* gp = lines.gp
     cdef real* t = lines.t
-    cdef Py_ssize_t line, i, shift = 0, length = lines.length, g_ahead = lines.g_ahead
+    cdef Py_ssize_t line, i, end, shift = 0, length = lines.length, g_ahead = lines.g_ahead
+    cdef bint overlaps = how.source != FAR and how.source != MASKED and length >= LANES  # as above
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how, constant_taps)
     for line in range(lines.count):
         i = at.mask = 0
         at.part = part_of(length)
-        if kind == THREE_QUARTERS:
+        if kind == THREE_QUARTERS or overlaps:
             at.part = 0
-            while i <= length - LANES:
+            end = length if overlaps else length - LANES + 1
+            while i < end:
                 if how.source == FAR:
                     prefetch(g + i + g_ahead)
+                elif how.source != MASKED:
+                    i = min(i, length - LANES)
                 at.i = i + shift
                 inside = gains_vector(held(load_elements(x + i)), held(load_elements(g + i)), gp + i, t + i,
                                       sum_under_power(&windows, at), kind, &to, inside)
