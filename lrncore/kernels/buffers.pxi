@@ -1,4 +1,4 @@
-# What memory a call is given: the bounds of its buffers, whether they overlap, and whether they are what the face said.
+# What memory a call is given: the bounds of its buffers, what they hold, and whether they overlap. For every family.
 
 # The bytes [low, high) that a buffer touches
 cdef rare extent(const Py_buffer* view, const char** low, const char** high) noexcept:
@@ -59,30 +59,3 @@ cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
     if form[0] in b"<>=@^":
         form += 1
     return form[0] == ELEMENT_FORMAT and form[1] == 0
-
-
-# The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
-# overrides an attribute, or another thread assigns one during the call.
-cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* request) except -1:
-    cdef Py_buffer* view
-    cdef int which, i
-    cdef bint same = True
-    for which in range(OPERANDS):
-        view = views[which]
-        if which == G and not op.reads_g or which == Y and not op.writes:
-            continue    # x stands in for it
-        if not holds_elements(view, request.swapped >> which & 1):
-            raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
-                             f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
-                             f"{(<bytes>view.format).decode() if view.format else None!r}")
-        same = same and view.ndim == views[X].ndim
-        for i in range(view.ndim if same else 0):
-            same = same and view.shape[i] == views[X].shape[i]
-    for i in range(request.count):
-        same = same and (request.axes[i - 1] if i else -1) < request.axes[i] < views[X].ndim
-    if not same:
-        shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
-        raise ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
-                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axes "
-                         f"{tuple([request.axes[i] for i in range(request.count)])}")
-    return 0

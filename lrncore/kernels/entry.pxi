@@ -273,6 +273,33 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     return True
 
 
+# The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
+# overrides an attribute, or another thread assigns one during the call.
+cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* request) except -1:
+    cdef Py_buffer* view
+    cdef int which, i
+    cdef bint same = True
+    for which in range(OPERANDS):
+        view = views[which]
+        if which == G and not op.reads_g or which == Y and not op.writes:
+            continue    # x stands in for it
+        if not holds_elements(view, request.swapped >> which & 1):
+            raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
+                             f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
+                             f"{(<bytes>view.format).decode() if view.format else None!r}")
+        same = same and view.ndim == views[X].ndim
+        for i in range(view.ndim if same else 0):
+            same = same and view.shape[i] == views[X].shape[i]
+    for i in range(request.count):
+        same = same and (request.axes[i - 1] if i else -1) < request.axes[i] < views[X].ndim
+    if not same:
+        shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
+        raise ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
+                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axes "
+                         f"{tuple([request.axes[i] for i in range(request.count)])}")
+    return 0
+
+
 cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) except -1:
     cdef Py_buffer x_view, g_view, y_view
     cdef Py_buffer* views[OPERANDS]

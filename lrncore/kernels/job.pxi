@@ -1,22 +1,5 @@
 # What one call has to do, the same for all its threads, and the way to its operands.
 
-cdef enum:
-    X = 0
-    G = 1
-    Y = 2
-    OPERANDS = 3
-
-
-# Where an operand's elements lie. A staged operand passes line by line through scratch: its elements are not adjacent
-# along the walk, not in this machine's byte order, or overwritten by the output while windows still reach back to them.
-cdef struct Operand:
-    Py_ssize_t channel      # bytes from one channel to the next
-    Py_ssize_t inner        # bytes from one inner element to the next
-    bint swapped
-    bint overwritten        # by the output
-    bint staged
-
-
 cdef struct Box
 
 
@@ -61,38 +44,6 @@ cdef struct Room:
     Wide* terms           # of recomputed gradients
     Totals* totals
     Py_ssize_t* recomputed
-
-
-cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogil:
-    return (count + unit - 1) // unit * unit
-
-
-cdef void gather(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
-                 Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i
-    if offset:
-        for i in range(length):
-            line[i] = load_elem(source + offset[i], operand.swapped)
-        return
-    if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
-        memcpy(line, source, length * sizeof(elem))
-        return
-    for i in range(length):
-        line[i] = load_elem(source + i * operand.inner, operand.swapped)
-
-
-cdef void scatter(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
-                  Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i
-    if offset:
-        for i in range(length):
-            store_elem(target + offset[i], line[i], operand.swapped)
-        return
-    if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
-        memcpy(target, line, length * sizeof(elem))
-        return
-    for i in range(length):
-        store_elem(target + i * operand.inner, line[i], operand.swapped)
 
 
 cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:

@@ -141,21 +141,7 @@ cdef extern from "power_any.h" nogil:
     bint UNLIKELY(bint condition) noexcept
 
 
-cdef extern from "storage.h" nogil:
-    ctypedef float elem     # of arrays: `real`, or half as wide
-    bint MANY_LOOPS         # for more windows than the usual one
-    int ELEMENT_FORMAT
-    int OTHER_ORDER
-
-    vec load_elements(const elem* at) noexcept
-    vec load_elements_part(const elem* at, Py_ssize_t count) noexcept
-    void store_elements(elem* at, vec v) noexcept
-    void store_elements_part(elem* at, vec v, Py_ssize_t count) noexcept
-    void store_elements_far(elem* at, vec v) noexcept
-    real real_of(const elem* at) noexcept
-    void set_elem(elem* at, real a) noexcept
-    elem load_elem(const char* at, bint swapped) noexcept
-    void store_elem(char* at, elem a, bint swapped) noexcept
+include "operands.pxi"
 
 
 cdef extern from "shifts.h" nogil:

@@ -108,32 +108,3 @@ cdef struct Lines:
 
 cdef inline Py_ssize_t next_mask(Py_ssize_t mask, Py_ssize_t period) noexcept nogil:
     return mask + LANES if mask + LANES < period else 0
-
-
-# `part` elements, or a whole vector of them where that is 0
-cdef inline vec fetch(const elem* at, Py_ssize_t part) noexcept nogil:
-    return load_elements_part(at, part) if UNLIKELY(part != 0) else load_elements(at)
-
-
-cdef inline void put(elem* at, vec v, bint far, Py_ssize_t part) noexcept nogil:
-    if UNLIKELY(part != 0):
-        store_elements_part(at, v, part)
-    elif far:
-        store_elements_far(at, v)
-    else:
-        store_elements(at, v)
-
-
-# Every loop over a line does `part` elements at a time: those before the first aligned vector of non-temporal stores,
-# or what is left at a line's end, or 0 for a whole vector.
-cdef inline Py_ssize_t part_of(Py_ssize_t left) noexcept nogil:
-    return left if left < LANES else 0
-
-
-cdef inline Py_ssize_t first_part(const elem* y, Py_ssize_t length, bint far) noexcept nogil:
-    cdef Py_ssize_t beyond = <Py_ssize_t>y // <Py_ssize_t>sizeof(elem) % LANES
-    return min(length, LANES - beyond) if far and beyond else part_of(length)
-
-
-cdef inline Py_ssize_t step_of(Py_ssize_t part) noexcept nogil:
-    return LANES if part == 0 else part
