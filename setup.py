@@ -1,4 +1,4 @@
-"""The extensions: one for each instruction set and element type, all from lrncore/kernels/kernel.pxi."""
+"""The extensions: one for each instruction set and type of numbers, all from lrncore/kernels/kernel.pxi."""
 
 import itertools
 import json
@@ -121,16 +121,16 @@ def extensions():
     sources = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
     depends = ["setup.py", str(KERNELS / "builds.py"), *sources]
     found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], depends=depends)]
-    for isa, element in itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["ELEMENTS"]):
+    for isa, real in itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["REALS"]):
         # MSVC knows other flags: plain C there
         if not platform.endswith(isa.platforms) or (isa.flags and platform.startswith("win")):
             continue
-        name = f"_{isa.name}_{element.short}"
+        name = f"_{isa.name}_{real.short}"
         found.append(
             Extension(
                 f"lrncore.kernels.{name}",
                 [str(KERNELS / f"{name}.pyx")],
-                define_macros=[(element.macro, "1")] if element.macro else [],
+                define_macros=[(real.macro, "1")] if real.macro else [],
                 extra_compile_args=list(isa.flags),
                 include_dirs=[str(KERNELS)],
                 depends=depends,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def apply(
     axes = check_axes(axis, x.ndim)
     y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
     arrays, arguments, swapped = tuple(map(exported, inputs)), (axes, spec._arguments), swapped_bits(elements)
-    rest = window_of(spec, axes), x.size, num_threads, most
+    rest = work_of(spec, axes, x.dtype.char), x.size, num_threads, most
     if not run(compute, (*arrays, exported(y), *arguments), swapped | y_swapped << 2, *rest):
         # `out` overlaps an input in other places than its own
         apart = _new(x)
@@ -38,10 +38,10 @@ def apply(
     return y
 
 
-def window_of(spec: LRNSpec, axes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return what of a window decides how long an element takes."""
+def work_of(spec: LRNSpec, axes: tuple[int, ...], dtype: Hashable) -> tuple[Hashable, ...]:
+    """Return what decides how long a pass takes for an element: the window and the element's type."""
     before, after, *_ = spec._arguments
-    return before, after, len(axes)
+    return dtype, before, after, len(axes)
 
 
 def swapped_bits(elements: tuple[Element, ...]) -> int:

@@ -169,7 +169,7 @@ def run(
     compute: Callable[..., Result],
     arguments: tuple[Any, ...],
     swapped: int,
-    window: tuple[int, ...],
+    work: Hashable,
     elements: int,
     num_threads: int | None,
     most: int | None = None,
@@ -188,7 +188,7 @@ def run(
         except MemoryError:  # the result is there
             pass
         return result
-    key = compute, window, elements.bit_length()
+    key = compute, work, elements.bit_length()
     kind = _kinds.get(key)
     if kind is None:
         if len(_kinds) >= KINDS:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.func import vjp
 
-from lrncore._call import apply, window_of
+from lrncore._call import apply, work_of
 from lrncore._checks import KERNELS, Element
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, torch_spec
@@ -72,7 +72,7 @@ def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axes: tuple[int, ...]) -> 
     """Return what `lrncore.lrn_param_grads` does."""
     compute = ELEMENTS[x.dtype].kernels.parameters
     arguments = _array(g), _array(x), axes, spec._arguments
-    return run(compute, arguments, 0, window_of(spec, axes), x.numel(), None, torch.get_num_threads())
+    return run(compute, arguments, 0, work_of(spec, axes, x.dtype), x.numel(), None, torch.get_num_threads())
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
 
-from lrncore._call import apply, exported, swapped_bits, window_of
+from lrncore._call import apply, exported, swapped_bits, work_of
 from lrncore._checks import check_array, check_axes, check_same
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
@@ -162,4 +162,4 @@ def lrn_param_grads(
     swapped = swapped_bits((g_element, element))
     arguments = exported(g), exported(x), axes, spec._arguments
     compute = element.kernels.parameters
-    return ParamGrads(*run(compute, arguments, swapped, window_of(spec, axes), x.size, num_threads))
+    return ParamGrads(*run(compute, arguments, swapped, work_of(spec, axes, x.dtype.char), x.size, num_threads))

@@ -19,6 +19,10 @@ def halves(shape, dtype, seed=0):
     return (rng.standard_normal(shape) * 10 ** rng.uniform(-3, 2, shape)).astype(dtype)
 
 
+def native(a):
+    return a if a.dtype.isnative else a.byteswap().view(a.dtype.newbyteorder())
+
+
 def same_bits(a, b):
     return np.array_equal(cases.bits(a), cases.bits(b))
 
@@ -33,6 +37,32 @@ def test_every_number_passes_through(dtype):
     assert np.array_equal(cases.bits(y)[numbers], cases.bits(x)[numbers])
 
 
+def laid_out(x):
+    """Return arrays of the same numbers that lie in other ways."""
+    wide, memory = np.zeros((*x.shape, 3), x.dtype), np.zeros(x.nbytes + 1, np.uint8)
+    wide[..., 1] = x
+    odd = memory[1:].view(x.dtype).reshape(x.shape)
+    odd[...] = x
+    found = {"adjacent": x, "apart": wide[..., 1], "at odd addresses": odd, "backwards": x[:, ::-1].copy()[:, ::-1]}
+    if x.dtype == np.float16:
+        found["swapped"] = x.byteswap().view(x.dtype.newbyteorder())
+    return found
+
+
+@each_half
+@pytest.mark.parametrize("length", [1, 2, 16, 64, 2**16])
+def test_every_number_passes_through_however_it_lies(dtype, length):
+    x = np.arange(2**16, dtype=np.uint16).view(dtype).reshape(-1, length)
+    with np.errstate(invalid="ignore"):  # signalling ones
+        numbers = np.isfinite(x)
+    for name, placed in laid_out(x).items():
+        for axis in (0, 1):
+            y = lrncore.lrn(placed, LRNSpec(1, 1, 1.0, 0.0, 1.0), axis=axis)
+            assert same_bits(y[numbers], x[numbers]), (name, axis)
+            lrncore.lrn(x, LRNSpec(1, 1, 1.0, 0.0, 1.0), axis=axis, out=placed)
+            assert same_bits(native(placed)[numbers], x[numbers]), (name, axis)
+
+
 @each_half
 def test_results_are_rounded_to_nearest_even(dtype):
     """Half of every number, and of those next to them, subnormal ones too."""
@@ -44,6 +74,21 @@ def test_results_are_rounded_to_nearest_even(dtype):
         with np.errstate(over="ignore"):
             expected = exact.astype(np.float32).astype(dtype)
         assert same_bits(lrncore.lrn(x, LRNSpec(0, 0, 0.0, 0.5, k)), expected)
+
+
+def test_recomputed_results_are_those_of_float32_rounded_once():
+    """Squares and sums beyond float32's range: bfloat16 has that range."""
+    dtype = cases.HALVES[1]
+    x, g = (halves((2, 9, 70), dtype, seed) for seed in (0, 1))
+    x[:, 2:7, ::3] *= dtype.type(1e30)
+    wide, wide_g = x.astype(np.float32), g.astype(np.float32)
+    for axis in (1, (1, 2)):
+        with np.errstate(over="ignore"):
+            expected = lrncore.lrn(wide, cases.STRONG, axis).astype(dtype)
+            assert same_bits(lrncore.lrn(x, cases.STRONG, axis), expected)
+            for compute in (lrncore.lrn_backward, lrncore.lrn_jvp):
+                expected = compute(wide_g, wide, cases.STRONG, axis).astype(dtype)
+                assert same_bits(compute(g, x, cases.STRONG, axis), expected)
 
 
 def test_float16_whose_square_is_beyond_its_range():

@@ -41,7 +41,7 @@ def start(build, compiler="cc", real="float", half=None):
     if shutil.which(shlex.split(COMPILERS[compiler])[0]) is None:
         pytest.skip(f"{COMPILERS[compiler]} is not installed")
     program = "conversions.c" if half else "powers.c"
-    defined = [f"-D{half}"] * (half is not None) + ["-DLRN_DOUBLE"] * (real == "double")
+    defined = [f"-DHALF_BITS={half}"] * (half is not None) + ["-DLRN_DOUBLE"] * (real == "double")
     flags = ["-std=gnu11", "-O2", "-ffp-contract=off", f"-I{KERNELS}", *BUILDS[build], *defined]
     with TemporaryDirectory() as folder:
         binary = f"{folder}/program"
@@ -86,7 +86,7 @@ def test_errors_of_the_powers_are_within_the_stated_limits(real, build, compiler
 
 
 @each_build
-@pytest.mark.parametrize("half", ["LRN_FLOAT16", "LRN_BFLOAT16"])
+@pytest.mark.parametrize("half", [11, 8], ids=["float16", "bfloat16"])
 def test_conversions_are_exact_and_round_to_nearest_even(half, build, begun):
     assert begun(half=half, build=build) == ["0"]
 

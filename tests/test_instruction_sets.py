@@ -36,9 +36,9 @@ def test_kernels_have_lanes(isa):
     assert lanes in (expected, dict.fromkeys(lanes, 1))
 
 
-def test_each_pair_of_instruction_set_and_element_type_has_a_source():
-    pairs = itertools.product(builds.INSTRUCTION_SETS, builds.ELEMENTS)
-    expected = {f"_{isa.name}_{element.short}.pyx" for isa, element in pairs}
+def test_each_pair_of_instruction_set_and_type_of_numbers_has_a_source():
+    pairs = itertools.product(builds.INSTRUCTION_SETS, builds.REALS)
+    expected = {f"_{isa.name}_{real.short}.pyx" for isa, real in pairs}
     assert {path.name for path in Path(builds.__file__).parent.glob("_*_*.pyx")} == expected
 
 

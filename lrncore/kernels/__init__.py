@@ -1,8 +1,8 @@
 """The instruction sets, best first, and the one that this process uses.
 
 Each is a build of the same Cython source (`kernel.pxi`) with other compiler flags (see `builds`), as one extension
-module for each element type. The best that the processor can run is chosen at import; the environment variable
-``LRNCORE_ISA`` caps the choice.
+module for each type that is computed in: that of float32 takes float16 and bfloat16 too. The best that the
+processor can run is chosen at import; the environment variable ``LRNCORE_ISA`` caps the choice.
 """
 
 import os
@@ -25,11 +25,12 @@ INSTRUCTION_SETS = tuple(each.name for each in builds.INSTRUCTION_SETS)
 
 
 class Kernels(Protocol):
-    """What every extension module has: all passes for one instruction set and one element type.
+    """What every extension module has: all passes for one instruction set and one type of numbers.
 
-    Each takes its arrays and then ``axis, (before, after, scale, beta, k), threads, swapped``. Bits 0, 1 and 2 of
-    the last say that x, the other input and the output have swapped bytes. False means that the output overlaps an
-    input so that it cannot be written in place, and that nothing was done.
+    Each takes its arrays, all of one element type (bfloat16 as uint16), and then
+    ``axes, (before, after, scale, beta, k), threads, swapped``. Bits 0, 1 and 2 of the last say that x, the other
+    input and the output have swapped bytes. False means that the output overlaps an input so that it cannot be
+    written in place, and that nothing was done.
     """
 
     lanes: int
@@ -61,7 +62,7 @@ def choose(cap: str | None) -> str:
 def load(isa: str) -> dict[str, Kernels]:
     """Return the kernels of an available instruction set, by the name of their dtype."""
     return {
-        element.name: cast("Kernels", import_module(f"{__name__}._{isa}_{element.short}"))
+        element.name: cast("Kernels", import_module(f"{__name__}._{isa}_{element.real.short}"))
         for element in builds.ELEMENTS
     }
 

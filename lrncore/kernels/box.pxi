@@ -156,7 +156,7 @@ cdef rare take_nearest(Grid* grid, Box* box, int number) noexcept:
 
 # The sides of a row: the window axes but the first, and of the outer axes of the grid one of adjacent elements.
 cdef rare choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* request, int threads) noexcept:
-    cdef Py_ssize_t item = sizeof(elem), row, most = BOX_ROW_BYTES, bytes = sizeof(elem)
+    cdef Py_ssize_t item = views[Y].itemsize, row, most = BOX_ROW_BYTES, bytes = views[Y].itemsize
     cdef Side* side
     cdef int i
     box.batched = box.together = False
@@ -203,10 +203,10 @@ cdef int levels_along(const Box* box) noexcept nogil:
 
 
 # Has an operand to be copied for its rows to lie as lines want them?
-cdef bint lies_apart(const Box* box, int which) noexcept:
+cdef bint lies_apart(const Box* box, int which, Py_ssize_t item) noexcept:
     cdef const Axis* last = &box.side[box.sides - 1].axis
     cdef int lines = box.sides - 2 - box.together
-    if last.stride[which] != <Py_ssize_t>sizeof(elem) or (lines >= 0 and box.side[lines].axis.stride[which] == 0):
+    if last.stride[which] != item or (lines >= 0 and box.side[lines].axis.stride[which] == 0):
         return True
     return box.together and box.side[box.sides - 2].axis.stride[which] != last.length * last.stride[which]
 
@@ -230,7 +230,8 @@ cdef rare lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept:
         operand = &job.operand[which]
         operand.channel = grid.channel.stride[which]
         operand.inner = last.stride[which]
-        operand.staged = operand.swapped or operand.overwritten or lies_apart(box, which)
+        operand.ahead = operand.channel
+        operand.staged = passes_through(operand) or lies_apart(box, which, operand.item)
     job.operand[G].staged = job.operand[G].staged and job.op.reads_g
     job.operand[Y].staged = job.operand[Y].staged and job.op.writes
     # Stretches of the rows for threads that would have nothing to do. Each reads some rows of its neighbours', which

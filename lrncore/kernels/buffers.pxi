@@ -4,7 +4,7 @@
 cdef rare extent(const Py_buffer* view, const char** low, const char** high) noexcept:
     cdef int i
     low[0] = <const char*>view.buf
-    high[0] = <const char*>view.buf + sizeof(elem)
+    high[0] = <const char*>view.buf + view.itemsize
     for i in range(view.ndim):
         if view.strides[i] > 0:
             high[0] += (view.shape[i] - 1) * view.strides[i]
@@ -37,7 +37,7 @@ cdef bint aligned(const Py_buffer* y) noexcept:
     cdef int i
     for i in range(y.ndim):
         places |= y.strides[i]
-    return places % <Py_ssize_t>sizeof(elem) == 0
+    return places % y.itemsize == 0
 
 
 cdef bint repeats(const Py_buffer* y) noexcept:
@@ -48,14 +48,22 @@ cdef bint repeats(const Py_buffer* y) noexcept:
     return False
 
 
-# Is a buffer one of this build's elements, their bytes in the order that the call was told?
-cdef bint holds_elements(const Py_buffer* view, bint swapped) noexcept:
+# How a buffer holds its elements; -1 if they are others, or their bytes not in the order that the call was told
+cdef int form_of(const Py_buffer* view, bint swapped) noexcept:
     cdef const char* form = view.format
-    if view.itemsize != <Py_ssize_t>sizeof(elem) or form == NULL:
-        return False
-    # the face exports bfloat16 as bits in this machine's order, whatever order its dtype has
-    if ELEMENT_FORMAT != c"H" and (form[0] == OTHER_ORDER) != swapped:
-        return False
+    cdef bint other_order
+    if form == NULL:
+        return -1
+    other_order = form[0] == OTHER_ORDER
     if form[0] in b"<>=@^":
         form += 1
-    return form[0] == ELEMENT_FORMAT and form[1] == 0
+    if form[0] == 0 or form[1] != 0:
+        return -1
+    if READS_HALVES and form[0] == c"H" and view.itemsize == <Py_ssize_t>sizeof(half):
+        # the face exports bfloat16 as bits in this machine's order, whatever order its dtype has
+        return BFLOAT16
+    if other_order != swapped:
+        return -1
+    if READS_HALVES and form[0] == c"e" and view.itemsize == <Py_ssize_t>sizeof(half):
+        return FLOAT16
+    return REALS if form[0] == REAL_FORMAT and view.itemsize == <Py_ssize_t>sizeof(real) else -1

@@ -1,6 +1,6 @@
 """What the kernels are built for, as data: setup.py, the package and the tests read these lists and keep no other.
 
-Each pair of an instruction set and an element type is one extension module, ``_<set>_<short>``.
+Each pair of an instruction set and a type of numbers is one extension module, ``_<set>_<short>``.
 """
 
 from typing import NamedTuple
@@ -18,12 +18,18 @@ class InstructionSet(NamedTuple):
     lanes: int
 
 
-class Element(NamedTuple):
-    """An element type of arrays, and the macro that selects it in simd.h and storage.h."""
+class Real(NamedTuple):
+    """A type of numbers that kernels compute in, and the macro that selects it in simd.h."""
 
-    name: str
     short: str
     macro: str | None
+
+
+class Element(NamedTuple):
+    """An element type of arrays, and what it is computed in."""
+
+    name: str
+    real: Real
 
 
 X86_64 = ("x86_64", "amd64")
@@ -37,9 +43,14 @@ INSTRUCTION_SETS = (
     InstructionSet("baseline", ("",), (), lanes=4),
 )
 
+FLOAT, DOUBLE = REALS = (
+    Real("f32", None),
+    Real("f64", "LRN_DOUBLE"),
+)
+
 ELEMENTS = (
-    Element("float32", "f32", None),
-    Element("float64", "f64", "LRN_DOUBLE"),
-    Element("float16", "f16", "LRN_FLOAT16"),
-    Element("bfloat16", "bf16", "LRN_BFLOAT16"),
+    Element("float32", FLOAT),
+    Element("float64", DOUBLE),
+    Element("float16", FLOAT),
+    Element("bfloat16", FLOAT),
 )

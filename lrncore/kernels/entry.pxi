@@ -118,6 +118,8 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
     set_formula(&job.formula, request, op, size, levels)
     for which in range(OPERANDS):
         call.data[which] = <char*>views[which].buf
+        job.operand[which].form = request.form
+        job.operand[which].item = views[which].itemsize
         job.operand[which].swapped = request.swapped >> which & 1
         job.operand[which].overwritten = op.writes and which != Y and views[which].buf == views[Y].buf
     if job.box:
@@ -133,7 +135,7 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
 # The walk for a window along one axis
 cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept:
     cdef int which
-    choose(grid, 0 if job.whole else job.before + job.after)
+    choose(grid, job.operand[Y].item, 0 if job.whole else job.before + job.after)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
@@ -147,6 +149,7 @@ cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcep
     job.operand[Y].staged = job.operand[Y].staged and job.op.writes
     set_source(job, grid, aligned)
     set_tiles(job, grid, threads)
+    set_ahead(job)
 
 
 # Elements that the walk has to itself; the offsets of a scattered inner axis are the last of them.
@@ -180,11 +183,13 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept:
 cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept:
     cdef bint direct = not grid.streamed and job.op.takes_entering
     cdef bint staged = job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
-    job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // <Py_ssize_t>sizeof(elem)
+    job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // job.operand[Y].item
     if job.whole:
         job.far = False
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
+    # tiles do not come in one run
+    job.squared = grid.streamed and not grid.tiled and job.op.enter == square and converts(&job.operand[X])
     if direct:
         job.source = FAR if job.far else ENTERING
     else:
@@ -275,15 +280,17 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
 
 # The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
 # overrides an attribute, or another thread assigns one during the call.
-cdef int check_buffers(const Operator* op, Py_buffer** views, const Request* request) except -1:
+cdef int check_buffers(const Operator* op, Py_buffer** views, Request* request) except -1:
     cdef Py_buffer* view
-    cdef int which, i
+    cdef int which, i, form
     cdef bint same = True
+    request.form = <Form>form_of(views[X], request.swapped & 1)
     for which in range(OPERANDS):
         view = views[which]
         if which == G and not op.reads_g or which == Y and not op.writes:
             continue    # x stands in for it
-        if not holds_elements(view, request.swapped >> which & 1):
+        form = form_of(view, request.swapped >> which & 1)
+        if form < 0 or form != request.form:
             raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
                              f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
                              f"{(<bytes>view.format).decode() if view.format else None!r}")

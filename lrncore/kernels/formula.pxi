@@ -31,6 +31,7 @@ cdef struct Request:
     double k
     int threads
     int swapped             # bits for the operands whose bytes are
+    Form form               # of all operands
 
 
 cdef struct Formula:

@@ -11,6 +11,7 @@ cdef struct Job:
     bint far                # the arrays exceed the caches, and the walk can treat them so
     bint scattered          # rows: the inner axis is all outer axes in one
     bint whole              # every window holds every channel (walk_whole)
+    bint squared            # stream: x is squared as it comes into scratch
     bint streamed           # positions in memory order, or else rows of tiles
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t channels

@@ -1,5 +1,6 @@
-# The LRN kernels, written once. Each `<instruction set>_<dtype>.pyx` includes this file and nothing else; the
-# build gives it the element type and the instruction set (see builds.py and simd.h).
+# The LRN kernels, written once. Each `<instruction set>_<real>.pyx` includes this file and nothing else; the build
+# gives it the type that it computes in and the instruction set (see builds.py and simd.h). float16 and bfloat16 are
+# computed in float32: operands.pxi brings lines of them into scratch, and takes lines of results away.
 #
 # With channel c, its window W(c) = [c - before, c + after] inside [0, C), and p = s^-beta:
 #
@@ -55,6 +56,7 @@
 #     part      elements of a vector that is not whole
 #     lead      what is kept before a chunk; zeros before and behind a row of boxes
 #     staged    copied through scratch, since the walk cannot read or write the array in place
+#     halves    elements of float16 or bfloat16; form: how an array holds its elements, as `real` or as one of these
 #     far       beyond the caches: non-temporal stores, prefetches, squares recomputed from x
 #     exactly   in doubles with an exponent apart (exact.pxi)
 #     term      t of a recomputed gradient, kept with its share g s^-beta for all results that it reaches

@@ -81,11 +81,11 @@ cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
         combine_loop(f, plain(5), 5, True, lines)
     elif direct and how.taps == 5:
         combine_loop(f, plain(5), 5, False, lines)
-    elif MANY_LOOPS and direct and how.taps == 3 and not lines.far:
+    elif direct and how.taps == 3 and not lines.far:
         combine_loop(f, plain(3), 3, False, lines)
-    elif MANY_LOOPS and direct and how.taps == 7 and not lines.far:
+    elif direct and how.taps == 7 and not lines.far:
         combine_loop(f, plain(7), 7, False, lines)
-    elif MANY_LOOPS and direct and how.taps == 9 and not lines.far:
+    elif direct and how.taps == 9 and not lines.far:
         combine_loop(f, plain(9), 9, False, lines)
     else:
         combine_loop(f, how, 0, lines.far, lines)

@@ -1,10 +1,16 @@
 # The arrays of a call: where their elements lie, and loads and stores of vectors of them. All families share this.
 
 cdef extern from "storage.h" nogil:
-    ctypedef float elem     # of arrays: `real`, or half as wide
-    bint MANY_LOOPS         # for more windows than the usual one
-    int ELEMENT_FORMAT
+    ctypedef float elem     # of lines: `real`
+    ctypedef unsigned short half "uint16_t"
+    int REAL_FORMAT
     int OTHER_ORDER
+    bint READS_HALVES
+
+    ctypedef enum Form "int":   # of an array's elements
+        REALS
+        FLOAT16
+        BFLOAT16
 
     vec load_elements(const elem* at) noexcept
     vec load_elements_part(const elem* at, Py_ssize_t count) noexcept
@@ -13,8 +19,22 @@ cdef extern from "storage.h" nogil:
     void store_elements_far(elem* at, vec v) noexcept
     real real_of(const elem* at) noexcept
     void set_elem(elem* at, real a) noexcept
-    elem load_elem(const char* at, bint swapped) noexcept
-    void store_elem(char* at, elem a, bint swapped) noexcept
+    void copy_element(char* to, const char* source, Py_ssize_t size, bint swapped) noexcept
+
+    ctypedef struct Passage:    # of lines between an array and scratch
+        char* array
+        Py_ssize_t apart
+        real* scratch
+        Py_ssize_t pitch
+        real* squares
+        Py_ssize_t squares_pitch
+        Py_ssize_t length
+        Py_ssize_t count
+
+    void widen_row(real* to, const char* source, Py_ssize_t length, Py_ssize_t ahead, Form form) noexcept
+    void narrow_row(char* to, const real* source, Py_ssize_t length, Py_ssize_t ahead, Form form) noexcept
+    void widen_lines(const Passage* way, Py_ssize_t ahead, Form form) noexcept
+    void narrow_lines(const Passage* way, Py_ssize_t ahead, Form form) noexcept
 
 
 cdef enum:
@@ -22,48 +42,131 @@ cdef enum:
     G = 1
     Y = 2
     OPERANDS = 3
+    SOME_HALVES = 256       # that are brought together before they are converted
 
 
-# Where an operand's elements lie. A staged operand passes line by line through scratch: its elements are not adjacent
-# along the walk, not in this machine's byte order, or overwritten by the output while windows still reach back to them.
+# Where an operand's elements lie. A staged operand passes line by line through scratch: its elements are not `real` in
+# this machine's byte order, not adjacent along the walk, or overwritten by the output while windows still reach back to
+# them.
 cdef struct Operand:
+    Form form
+    Py_ssize_t item         # bytes of an element
     Py_ssize_t channel      # bytes from one channel to the next
     Py_ssize_t inner        # bytes from one inner element to the next
+    Py_ssize_t ahead        # bytes from halves that come or leave to those that are prefetched, or 0
     bint swapped
     bint overwritten        # by the output
     bint staged
+
+
+# Does an operand pass through scratch wherever it lies?
+cdef inline bint passes_through(const Operand* operand) noexcept nogil:
+    return operand.form != REALS or operand.swapped or operand.overwritten
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogil:
     return (count + unit - 1) // unit * unit
 
 
+# Are all elements of a line side by side, as the machine has them?
+cdef inline bint lies_plain(const Operand* operand) noexcept nogil:
+    return operand.inner == operand.item and not operand.swapped
+
+
+# Do halves lie so that whole lines of them are converted?
+cdef inline bint converts(const Operand* operand) noexcept nogil:
+    return operand.form != REALS and lies_plain(operand)
+
+
+# Some lines come into scratch, or leave. Only halves that lie side by side bring their squares.
+cdef void gather_lines(const Operand* operand, const Passage* way) noexcept nogil:
+    cdef Py_ssize_t line
+    if converts(operand):
+        widen_lines(way, operand.ahead, operand.form)
+        return
+    for line in range(way.count):
+        gather(operand, way.array + line * way.apart, NULL, way.scratch + line * way.pitch, way.length)
+
+
+cdef void scatter_lines(const Operand* operand, const Passage* way) noexcept nogil:
+    cdef Py_ssize_t line
+    if converts(operand):
+        narrow_lines(way, operand.ahead, operand.form)
+        return
+    for line in range(way.count):
+        scatter(operand, way.scratch + line * way.pitch, way.array + line * way.apart, NULL, way.length)
+
+
+# A line whose elements lie at `offset`s, or an equal distance apart where that is NULL
 cdef void gather(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
                  Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i
-    if offset:
-        for i in range(length):
-            line[i] = load_elem(source + offset[i], operand.swapped)
-        return
-    if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
+    if offset or not lies_plain(operand):
+        gather_apart(operand, source, offset, line, length)
+    elif operand.form == REALS:
         memcpy(line, source, length * sizeof(elem))
-        return
-    for i in range(length):
-        line[i] = load_elem(source + i * operand.inner, operand.swapped)
+    else:
+        widen_row(line, source, length, operand.ahead, operand.form)
 
 
 cdef void scatter(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
                   Py_ssize_t length) noexcept nogil:
+    if offset or not lies_plain(operand):
+        scatter_apart(operand, line, target, offset, length)
+    elif operand.form == REALS:
+        memcpy(target, line, length * sizeof(elem))
+    else:
+        narrow_row(target, line, length, operand.ahead, operand.form)
+
+
+cdef void gather_apart(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
+                       Py_ssize_t length) noexcept nogil:
+    cdef half halves[SOME_HALVES]
+    cdef Py_ssize_t i = 0, some
+    if operand.form == REALS:
+        gather_elements(operand, source, offset, <char*>line, sizeof(elem), 0, length)
+        return
+    while i < length:
+        some = min(length - i, <Py_ssize_t>SOME_HALVES)
+        gather_elements(operand, source, offset, <char*>halves, sizeof(half), i, some)
+        widen_row(line + i, <const char*>halves, some, 0, operand.form)
+        i += some
+
+
+cdef void scatter_apart(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
+                        Py_ssize_t length) noexcept nogil:
+    cdef half halves[SOME_HALVES]
+    cdef Py_ssize_t i = 0, some
+    if operand.form == REALS:
+        scatter_elements(operand, <const char*>line, target, offset, sizeof(elem), 0, length)
+        return
+    while i < length:
+        some = min(length - i, <Py_ssize_t>SOME_HALVES)
+        narrow_row(<char*>halves, line + i, some, 0, operand.form)
+        scatter_elements(operand, <const char*>halves, target, offset, sizeof(half), i, some)
+        i += some
+
+
+# Elements `first` to `first + count` of a line, `size` bytes each
+cdef inline void gather_elements(const Operand* operand, const char* source, const Py_ssize_t* offset, char* to,
+                                 Py_ssize_t size, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t i
     if offset:
-        for i in range(length):
-            store_elem(target + offset[i], line[i], operand.swapped)
+        for i in range(count):
+            copy_element(to + i * size, source + offset[first + i], size, operand.swapped)
         return
-    if operand.inner == <Py_ssize_t>sizeof(elem) and not operand.swapped:
-        memcpy(target, line, length * sizeof(elem))
+    for i in range(count):
+        copy_element(to + i * size, source + (first + i) * operand.inner, size, operand.swapped)
+
+
+cdef inline void scatter_elements(const Operand* operand, const char* source, char* target, const Py_ssize_t* offset,
+                                  Py_ssize_t size, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    if offset:
+        for i in range(count):
+            copy_element(target + offset[first + i], source + i * size, size, operand.swapped)
         return
-    for i in range(length):
-        store_elem(target + i * operand.inner, line[i], operand.swapped)
+    for i in range(count):
+        copy_element(target + (first + i) * operand.inner, source + i * size, size, operand.swapped)
 
 
 # `part` elements, or a whole vector of them where that is 0

@@ -217,23 +217,23 @@ cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
         normalize_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
     elif f.kind == THREE_QUARTERS and is_way(how, way(FAR, 5)):
         normalize_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
         normalize_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 7), 7, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 7), 7, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
         normalize_loop(f, THREE_QUARTERS, long_way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
         normalize_loop(f, THREE_QUARTERS, long_way(STORED, 3), 3, lines)
     elif f.kind == THREE_QUARTERS:
         normalize_loop(f, THREE_QUARTERS, how, 0, lines)
@@ -245,13 +245,13 @@ cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
         normalize_loop(f, ONE, way(ENTERING, 5), 5, lines)
     elif f.kind == ONE and is_way(how, way(STORED, 5)):
         normalize_loop(f, ONE, way(STORED, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == HALF and is_way(how, way(STORED, 3)):
+    elif f.kind == HALF and is_way(how, way(STORED, 3)):
         normalize_loop(f, HALF, way(STORED, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == ONE and is_way(how, way(STORED, 3)):
+    elif f.kind == ONE and is_way(how, way(STORED, 3)):
         normalize_loop(f, ONE, way(STORED, 3), 3, lines)
-    elif MANY_LOOPS and is_way(how, way(ENTERING, 3)):
+    elif is_way(how, way(ENTERING, 3)):
         normalize_loop(f, f.kind, way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and is_way(how, way(STORED, 3)):
+    elif is_way(how, way(STORED, 3)):
         normalize_loop(f, f.kind, way(STORED, 3), 3, lines)
     elif f.kind == HALF:
         normalize_loop(f, HALF, how, 0, lines)
@@ -271,23 +271,23 @@ cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
         gains_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
     elif f.kind == THREE_QUARTERS and is_way(how, way(FAR, 5)):
         gains_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
         gains_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
         gains_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
         gains_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 7), 7, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
+    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
         gains_loop(f, THREE_QUARTERS, way(STORED, 7), 7, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
         gains_loop(f, THREE_QUARTERS, long_way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
+    elif f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
         gains_loop(f, THREE_QUARTERS, long_way(STORED, 3), 3, lines)
     elif f.kind == THREE_QUARTERS:
         gains_loop(f, THREE_QUARTERS, how, 0, lines)
@@ -299,9 +299,9 @@ cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
         gains_loop(f, ONE, way(ENTERING, 5), 5, lines)
     elif f.kind == ONE and is_way(how, way(STORED, 5)):
         gains_loop(f, ONE, way(STORED, 5), 5, lines)
-    elif MANY_LOOPS and is_way(how, way(ENTERING, 3)):
+    elif is_way(how, way(ENTERING, 3)):
         gains_loop(f, f.kind, way(ENTERING, 3), 3, lines)
-    elif MANY_LOOPS and is_way(how, way(STORED, 3)):
+    elif is_way(how, way(STORED, 3)):
         gains_loop(f, f.kind, way(STORED, 3), 3, lines)
     elif f.kind == HALF:
         gains_loop(f, HALF, how, 0, lines)

@@ -149,11 +149,11 @@ cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd
     newest = entered(windows, at) if source == ENTERING else term(windows, 0, STORED, at)
     if taps == 5:
         half_sums(windows, newest, 5, STORED, at, even, odd)
-    elif MANY_LOOPS and taps == 3:
+    elif taps == 3:
         half_sums(windows, newest, 3, STORED, at, even, odd)
-    elif MANY_LOOPS and taps == 7:
+    elif taps == 7:
         half_sums(windows, newest, 7, STORED, at, even, odd)
-    elif MANY_LOOPS and taps == 9:
+    elif taps == 9:
         half_sums(windows, newest, 9, STORED, at, even, odd)
     else:
         half_sums(windows, newest, taps, STORED, at, even, odd)

@@ -233,6 +233,26 @@ cdef inline void pass_positions(const Operand* operand, const Stream* plan, char
         skipped = 0
 
 
+# The same of all slabs of a chunk
+cdef void pass_lines(const Job* job, const Buffers* buffers, const Piece* piece, int which, elem* lines,
+                     Py_ssize_t first, Py_ssize_t length, real* squares) noexcept nogil:
+    cdef const Operand* operand = &job.operand[which]
+    cdef const Stream* plan = &buffers.plan
+    cdef Py_ssize_t apart = piece.pitch[which], pitch = plan.chunk if which == Y else plan.kept_pitch, line
+    cdef char* at = piece.at[which]
+    cdef Passage way
+    if not in_one_run(operand, plan):
+        for line in range(piece.count):
+            pass_positions(operand, plan, at + line * apart, lines + line * pitch, first, length, which == Y)
+        return
+    way = Passage(array=at + first * operand.inner, apart=apart, scratch=lines, pitch=pitch, squares=squares,
+                  squares_pitch=plan.pitch, length=length, count=piece.count)
+    if which == Y:
+        scatter_lines(operand, &way)
+    else:
+        gather_lines(operand, &way)
+
+
 # Where an operand has position `first` of the slabs, `offset` positions into the chunk
 cdef inline elem* position_of(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
                               Py_ssize_t offset) noexcept nogil:
@@ -243,13 +263,10 @@ cdef inline elem* position_of(const Job* job, const Buffers* buffers, const Piec
 
 # The same, after `length` positions of every line have come into scratch if they have to
 cdef inline elem* come(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
-                       Py_ssize_t offset, Py_ssize_t length) noexcept nogil:
-    cdef const Operand* operand = &job.operand[which]
-    cdef Py_ssize_t line
-    for line in range(piece.count if operand.staged else 0):
-        pass_positions(operand, &buffers.plan, piece.at[which] + line * piece.pitch[which],
-                       <elem*>buffers.staged[which].chunk + offset + line * buffers.plan.kept_pitch, first, length,
-                       False)
+                       Py_ssize_t offset, Py_ssize_t length, real* squares) noexcept nogil:
+    if job.operand[which].staged:
+        pass_lines(job, buffers, piece, which, <elem*>buffers.staged[which].chunk + offset, first, length,
+                   squares)
     return position_of(job, buffers, piece, which, first, offset)
 
 
@@ -268,7 +285,6 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     cdef const Operator* op = job.op
     cdef Py_ssize_t step = buffers.plan.step, end = p + step
     cdef Py_ssize_t ahead = job.after * buffers.plan.inner, behind = job.behind * buffers.plan.inner, first, last
-    cdef Py_ssize_t line
     cdef int which
     # [p, last) enters, and windows end before slab + ahead
     lines.length = max(<Py_ssize_t>0, min(end, slab) - p)
@@ -277,10 +293,12 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
             aim_at_chunk(job, buffers, which, &lines.taps[which])
             clear_rest(buffers, which, 0, lines.length)
         if lines.length:
-            lines.entering = come(job, buffers, piece, X, p, 0, lines.length)
+            lines.entering = come(job, buffers, piece, X, p, 0, lines.length,
+                                  lines.taps[SQUARES].level[0] if job.squared else NULL)
             if op.g_enters:
-                lines.entering_g = come(job, buffers, piece, G, p, 0, lines.length)
-            op.enter(&job.formula, lines)
+                lines.entering_g = come(job, buffers, piece, G, p, 0, lines.length, NULL)
+            if not job.squared:
+                op.enter(&job.formula, lines)
         op.climb(lines, 0, op.entering, min(step, slab + ahead - p))
 
     first = max(<Py_ssize_t>0, p - ahead)
@@ -290,7 +308,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         for which in range(op.entering):
             aim_at_positions(job, buffers, which, first - p + ahead, first, &lines.taps[which])
         if op.reads_g and not op.g_enters:
-            come(job, buffers, piece, G, first, first - p, lines.length)
+            come(job, buffers, piece, G, first, first - p, lines.length, NULL)
         aim_lines(job, buffers, piece, first, first - p, lines)
         if op.late:
             lines.t = newest_of(buffers, SECOND, 0) + (first - p + ahead)
@@ -313,9 +331,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         advance_set(job, buffers, SECOND)
         advance_belt(&buffers.gain, &buffers.plan, sizeof(real))
     if job.operand[Y].staged and first < last:
-        for line in range(lines.count):
-            pass_positions(&job.operand[Y], &buffers.plan, piece.at[Y] + line * piece.pitch[Y],
-                           <elem*>buffers.staged[Y].chunk + line * buffers.plan.chunk, first, last - first, True)
+        pass_lines(job, buffers, piece, Y, <elem*>buffers.staged[Y].chunk, first, last - first, NULL)
     if p < slab + ahead:
         for which in range(op.entering):
             advance_set(job, buffers, which)
