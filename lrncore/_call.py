@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrncore._checks import Element, check_axes, check_out
+from lrncore._checks import Element, call_axes, check_out
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
@@ -26,7 +26,7 @@ def apply(
     """Run a pass of the kernels on checked `inputs`, x the last of them, with at most `most` threads."""
     x = inputs[-1]
     check_spec(spec)
-    axes = check_axes(axis, x.ndim)
+    axes = call_axes(axis, x)
     y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
     arrays, arguments, swapped = tuple(map(exported, inputs)), (axes, spec._arguments), swapped_bits(elements)
     rest = work_of(spec, axes, x.dtype.char), x.size, num_threads, most

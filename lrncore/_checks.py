@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from lrncore import kernels
 
 Array = NDArray[Any]
+
+
+class _Unsaid(int):
+    """A number that a call has not said, which can be told from the same one said."""
+
+
+#: The axis of the channels by default, as in (N, C, H, W)
+CHANNELS: int = _Unsaid(1)
 
 
 class Element(NamedTuple):
@@ -90,6 +99,23 @@ def check_array(x: ArrayLike, name: str) -> tuple[Array, Element]:
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least 1 dimension, got 0")
     return array, element
+
+
+def call_axes(axis: object, x: Array, frames: int = 4) -> tuple[int, ...]:
+    """Return the axes that `axis` means for `x`, and warn if it was not said where another is as likely.
+
+    Frameworks read three dimensions as (N, C, L), and so does the default; many who have one image, (C, H, W) or
+    (H, W, C), would not notice. The warning is the caller's, so many frames up.
+    """
+    if axis is not CHANNELS:
+        return check_axes(axis, x.ndim)
+    if x.ndim == 3 and x.size > x.shape[1]:
+        warnings.warn(
+            f"x has 3 dimensions, {x.shape}, and axis is not given: axis 1 is taken, as in (N, C, L); "
+            "give axis=0 for (C, H, W), axis=-1 for (H, W, C), or axis=1 to say that this is meant",
+            stacklevel=frames,
+        )
+    return check_axes(1, x.ndim)
 
 
 def check_axes(axis: object, ndim: int, name: str = "axis") -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike, NDArray
 
 from lrncore._call import apply, exported, swapped_bits, work_of
-from lrncore._checks import check_array, check_axes, check_same
+from lrncore._checks import CHANNELS, call_axes, check_array, check_same
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
@@ -41,7 +41,7 @@ def lrn_jvp(
     dx: ArrayLike,
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int | tuple[int, ...] = 1,
+    axis: int | tuple[int, ...] = CHANNELS,
     out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
@@ -102,7 +102,7 @@ def lrn_param_grads(
     g: ArrayLike,
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int | tuple[int, ...] = 1,
+    axis: int | tuple[int, ...] = CHANNELS,
     num_threads: int | None = None,
 ) -> ParamGrads:
     """Return the derivatives of a loss with respect to scale, beta and k, so that they can be learned.
@@ -158,7 +158,7 @@ def lrn_param_grads(
     g, g_element = check_array(g, "g")
     check_same(g, "g", x)
     check_spec(spec)
-    axes = check_axes(axis, x.ndim)
+    axes = call_axes(axis, x, frames=3)
     swapped = swapped_bits((g_element, element))
     arguments = exported(g), exported(x), axes, spec._arguments
     compute = element.kernels.parameters

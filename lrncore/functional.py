@@ -7,14 +7,14 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 
 from lrncore._call import apply
-from lrncore._checks import check_array, check_same
+from lrncore._checks import CHANNELS, check_array, check_same
 from lrncore.spec import LRNSpec, torch_spec
 
 
 def lrn(
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int | tuple[int, ...] = 1,
+    axis: int | tuple[int, ...] = CHANNELS,
     out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:
@@ -27,8 +27,9 @@ def lrn(
     spec : LRNSpec
         The window and the parameters.
     axis : int or tuple of int, optional
-        The channel axis; negative counts from the end. A tuple of any number of axes, in any order, makes the
-        window a box, which reaches as far as the spec says along each; ``()`` is a window of the element alone.
+        The channel axis: 1 by default, as in (N, C, H, W); 0 for (C, H, W), one image; -1 for channels last.
+        Negative counts from the end. A tuple of any number of axes, in any order, makes the window a box, which
+        reaches as far as the spec says along each; ``()`` is a window of the element alone.
     out : ndarray, optional
         Where to put the result: an array of x's shape and dtype, strided or not. `x` itself is allowed, and
         gives the same bits; an array that overlaps `x` otherwise is handled as NumPy's functions do.
@@ -46,6 +47,12 @@ def lrn(
         If `x` has another dtype, or an argument has the wrong type.
     ValueError
         If `axis`, `out` or `num_threads` does not fit.
+
+    Warns
+    -----
+    UserWarning
+        If `x` has three dimensions and `axis` is not given. Three are read as (N, C, L), as PyTorch does, while one
+        image has its channels first or last.
 
     See Also
     --------
@@ -87,7 +94,7 @@ def lrn_backward(
     g: ArrayLike,
     x: ArrayLike,
     spec: LRNSpec,
-    axis: int | tuple[int, ...] = 1,
+    axis: int | tuple[int, ...] = CHANNELS,
     out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> NDArray[Any]:

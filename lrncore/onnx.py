@@ -57,7 +57,7 @@ class LRN(OpRun):
 
     def _run(self, x: NDArray[Any], size: int, alpha: float, beta: float, bias: float) -> tuple[NDArray[Any]]:
         """Return the output; the evaluator fills in the defaults of the attributes."""
-        return (lrn(x, LRNSpec.onnx(size, alpha, beta, bias)),)
+        return (lrn(x, LRNSpec.onnx(size, alpha, beta, bias), axis=1),)
 
 
 class _Evaluator(ReferenceEvaluator):

@@ -16,18 +16,18 @@ SPEC = LRNSpec.torch(4, 1.0, 0.6, 0.5)
 
 def test_call():
     x = cases.normal((3, 12, 5))
-    assert np.array_equal(LAYER(x), lrncore.lrn(x, SPEC))
+    assert np.array_equal(LAYER(x), lrncore.lrn(x, SPEC, 1))
 
 
 def test_forward():
     x = cases.normal((3, 12, 5))
-    assert np.array_equal(LAYER.forward(x), lrncore.lrn(x, SPEC))
+    assert np.array_equal(LAYER.forward(x), lrncore.lrn(x, SPEC, 1))
 
 
 def test_backward():
     x = cases.normal((3, 12, 5))
     g = cases.normal((3, 12, 5), seed=1)
-    assert np.array_equal(LAYER.backward(g, x), lrncore.lrn_backward(g, x, SPEC))
+    assert np.array_equal(LAYER.backward(g, x), lrncore.lrn_backward(g, x, SPEC, 1))
 
 
 def test_axis():

@@ -1,6 +1,7 @@
 """LRN in onnx's reference evaluator is what the specification says, where onnx's own is not too."""
 
 import math
+import warnings
 
 import comparison
 import numpy as np
@@ -104,6 +105,12 @@ def test_defaults_of_the_operator(dtype):
 def test_any_number_of_dimensions(shape):
     x = comparison.values(shape)
     comparison.assert_close(ours(x, size=4, alpha=1.0), specified(x, 4, alpha=1.0).astype(np.float32))
+
+
+def test_three_dimensions_have_their_channels_on_axis_1_without_a_word():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lrncore.onnx.LRN.eval(comparison.values((4, 9, 5)), size=3)
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 2, 2), (2, 0, 2, 2), (2, 5, 0, 2)], ids=str)
