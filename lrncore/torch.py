@@ -164,7 +164,7 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     >>> import torch, lrncore.torch
     >>> layer = lrncore.torch.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=2.0)
     >>> layer
-    LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=2.0)
+    lrncore.LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=2.0)
     >>> layer(torch.ones(1, 8, 2, 2)).shape
     torch.Size([1, 8, 2, 2])
     """
@@ -192,6 +192,10 @@ class LocalResponseNorm(nn.LocalResponseNorm):
     def extra_repr(self) -> str:
         """Return what stands between the parentheses."""
         return f"{super().extra_repr()}{_unusual(self.dim)}"
+
+    def _get_name(self) -> str:
+        """Return what a printed model calls it, by which it can be told from PyTorch's own."""
+        return "lrncore.LocalResponseNorm" if type(self) is LocalResponseNorm else type(self).__name__
 
 
 class LearnableLocalResponseNorm(nn.Module):
@@ -316,8 +320,8 @@ def replace(model: Model, inplace: bool = False) -> Model:
     >>> import torch, lrncore.torch
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU(), torch.nn.LocalResponseNorm(5))
     >>> model = lrncore.torch.replace(model)
-    >>> type(model[2])
-    <class 'lrncore.torch.LocalResponseNorm'>
+    >>> model[2]
+    lrncore.LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")

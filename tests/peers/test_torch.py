@@ -265,7 +265,7 @@ def test_traced(trace):
 def test_layer_is_one_of_torch():
     layer = ours.LocalResponseNorm(4, 1.0, k=0.5)
     assert isinstance(layer, torch.nn.LocalResponseNorm)
-    assert repr(layer) == repr(torch.nn.LocalResponseNorm(4, 1.0, k=0.5))
+    assert repr(layer) == f"lrncore.{torch.nn.LocalResponseNorm(4, 1.0, k=0.5)}"
     assert torch.equal(layer(LAYOUTS["sliced"]()), strong(LAYOUTS["sliced"]()))
 
 

@@ -124,7 +124,7 @@ def test_compiled_for_other_dimensions():
 
 def test_layer_is_a_module_like_any_other():
     layer, x = LocalResponseNorm(3, dim=PLACES), normal(2, 3, 4, 5)
-    assert repr(layer) == "LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0, dim=(2, 3))"
+    assert repr(layer) == "lrncore.LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0, dim=(2, 3))"
     for copied in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), ours.replace(layer)):  # noqa: S301
         assert copied.dim == PLACES
         assert torch.equal(copied(x), layer(x))
@@ -133,7 +133,7 @@ def test_layer_is_a_module_like_any_other():
 def test_layer_that_is_replaced_takes_the_channels():
     model = ours.replace(torch.nn.LocalResponseNorm(3))
     assert model.dim == 1
-    assert repr(model) == "LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0)"
+    assert repr(model) == "lrncore.LocalResponseNorm(3, alpha=0.0001, beta=0.75, k=1.0)"
 
 
 def test_traced():

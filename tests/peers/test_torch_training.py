@@ -95,7 +95,7 @@ def test_replace_in_place():
 def test_replace_when_the_model_is_the_layer():
     layer = lrncore.torch.replace(nn.LocalResponseNorm(3, alpha=1.0, beta=0.5, k=2.0))
     assert type(layer) is lrncore.torch.LocalResponseNorm
-    assert repr(layer) == "LocalResponseNorm(3, alpha=1.0, beta=0.5, k=2.0)"
+    assert repr(layer) == "lrncore.LocalResponseNorm(3, alpha=1.0, beta=0.5, k=2.0)"
 
 
 def test_replace_finds_layers_at_any_depth():
