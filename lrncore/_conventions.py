@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from textwrap import wrap
 from typing import Any, NamedTuple, TypeAlias
 
 from lrncore._checks import check_int, check_real
@@ -214,6 +215,10 @@ NETWORKS = {
 }
 
 
+#: Characters of a line
+WIDTH = 60
+
+
 class Row(NamedTuple):
     """One convention, as `conventions` lists it."""
 
@@ -230,10 +235,14 @@ class Table(tuple[Row, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        head = Row("LRNSpec.", "arguments", "window of 4", "scale")
-        widths = [max(map(len, column)) for column in zip(head, *self, strict=True)]
-        lines = [head, Row(*("-" * width for width in widths)), *self]
-        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+        # a narrow page may cut off arguments, but not whether alpha is divided
+        table = [("LRNSpec.", "scale", "before, after (n=4)"), *((row.name, row.scale, row.even) for row in self)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [_aligned(each, widths) for each in (table[0], ["-" * width for width in widths])]
+        for cells, row in zip(table[1:], self, strict=True):
+            lines.append(_aligned(cells, widths))
+            lines += wrap(row.arguments, WIDTH, initial_indent="    ", subsequent_indent="     ")
+        return "\n".join(lines)
 
 
 def conventions() -> Table:
@@ -244,7 +253,7 @@ def conventions() -> Table:
     tuple
         A row for each, and a second one where there are words for windows within a channel, with these. The fields
         are ``name``, ``arguments``, ``even`` (the channels before and after in a window of 4) and ``scale`` (what
-        the sum of squares is multiplied by). It prints as a table.
+        the sum of squares is multiplied by). It prints as a table, with the arguments below each row.
 
     Examples
     --------
@@ -277,6 +286,11 @@ def _rows(name: str, convention: Convention) -> list[Row]:
     if convention.box_k is not None:
         del within[names["k"]]
     return [Row(name, _signature(across), even, scale), Row(name, _signature(within), even, f"{scale}^2")]
+
+
+def _aligned(cells: Iterable[str], widths: Iterable[int]) -> str:
+    """Return a line of a table."""
+    return "  ".join(map(str.ljust, cells, widths)).rstrip()
 
 
 def _signature(arguments: dict[str, Any]) -> str:

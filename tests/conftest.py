@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lrncore import _checks, kernels
-from lrncore.commands import main
+from lrncore.commands import _signals, main
 
 # The same examples in every run, however slow the machine; a fixture keeps its instruction set for all of them.
 settings.register_profile(
@@ -122,7 +122,7 @@ def command_here(capsys):
     """Run `lrncore` with some words in this process, which is faster."""
 
     def run(*words):
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        handlers = {number: signal.getsignal(number) for number in _signals.NUMBERS}
         try:
             status = main([str(word) for word in words])
         except SystemExit as ending:

@@ -1,19 +1,25 @@
 """How `lrncore apply` ends: whole or not at all, whatever interrupts it, and in bounded memory."""
 
+import contextlib
 import io
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from interpreters import clean_environment
 
-from lrncore import LRNSpec, lrn
+from lrncore import LRNSpec, __version__, lrn
 
 SPEC = LRNSpec.torch(5)
-WORDS = ["--convention", "torch", "--size", "5"]
+WORDS = ["--convention", "torch", "--size", "5", "--axis", "1"]
+#: But for SIGINT, which says a line
+ENDING = ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGXCPU"]
+ROOT = Path(__file__).parents[1]
 LONG = [*WORDS, "--memory", "1K", "--threads", "1"]
 MiB = 2**20
 
@@ -47,7 +53,7 @@ def running(folder, command):
     np.save("y.npy", np.zeros(3))
     # a job in the background inherits SIGINT as ignored, and one of nohup SIGHUP
     before = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    before += "if hasattr(signal, 'SIGHUP'): signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    before += f"for name in {ENDING}: signal.signal(getattr(signal, name), signal.SIG_DFL)"
     process = command(
         "apply", "x.npy", "y.npy", "--force", *LONG, before=before, wait=False, start_new_session=True
     )
@@ -61,7 +67,8 @@ def running(folder, command):
 @posix
 @pytest.mark.parametrize(
     ("name", "status", "line"),
-    [("SIGINT", 130, "lrncore apply: interrupted\n"), ("SIGTERM", 143, ""), ("SIGHUP", 129, "")],
+    [("SIGINT", 130, "lrncore apply: interrupted\n")]
+    + [(name, 128 + getattr(signal, name, 0), "") for name in ENDING],
 )
 def test_interrupted_run_leaves_what_was_there(name, status, line, running):
     running.send_signal(getattr(signal, name))
@@ -69,6 +76,41 @@ def test_interrupted_run_leaves_what_was_there(name, status, line, running):
     assert (running.returncode, printed, said) == (status, "", line)
     assert names() == ["x.npy", "y.npy"]
     assert (np.load("y.npy") == np.zeros(3)).all()
+
+
+@posix
+@pytest.mark.parametrize("others", [["SIGINT"] * 3, ["SIGTERM", "SIGINT"]], ids="-".join)
+def test_impatience_leaves_no_traceback(others, running):
+    for name in ("SIGINT", *others):
+        # as fast as fingers are, into whatever the first one has begun
+        time.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError):
+            running.send_signal(getattr(signal, name))
+    printed, said = running.communicate(timeout=60)
+    assert (running.returncode, printed, said) == (130, "", "lrncore apply: interrupted\n")
+    assert names() == ["x.npy", "y.npy"]
+
+
+@posix
+def test_interrupt_during_the_imports_leaves_no_traceback(folder):
+    # the first thing that lrncore imports
+    (folder / "numpy.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
+    program = f"import signal, sys; sys.path[:0] = {[str(folder), str(ROOT)]}\n"
+    program += "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", f"{program}\nfrom _lrncore_command import main; main()"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_command_on_the_path_runs():
+    words = [sys.executable, str(ROOT / "_lrncore_command.py"), "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=clean_environment())
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"lrncore {__version__}\n", "")
 
 
 @posix
@@ -144,19 +186,100 @@ def test_input_that_is_cut_while_it_is_read_is_one_line(command):
         ("folder", "is not a file, and is not replaced"),
         (os.devnull, "is not a file, and is not replaced"),
         ("x.npy/y.npy", "Not a directory"),
+        ("y", "must end in .npy"),
+        ("y.npz", "must end in .npy"),
+        ("folder/", "must be the name of a file, not of a folder"),
+        ("y.npy/", "must be the name of a file, not of a folder"),
+        (f"{'n' * 252}.npy", "File name too long"),
+        (f"{'folder/' * 1000}y.npy", "File name too long"),
     ],
 )
-def test_place_where_no_file_can_be_is_one_line(path, line, command):
+def test_place_where_no_file_can_be_is_one_line(path, line, command_here):
     np.save("x.npy", np.ones((2, 3), "f4"))
     Path("folder").mkdir()
-    assert command("apply", "x.npy", path, "--force", *WORDS) == (2, "", f"lrncore apply: {path}: {line}\n")
+    # the input is not looked at before
+    for name in ("x.npy", "no.npy"):
+        assert command_here("apply", name, path, "--force", *WORDS) == (2, "", f"lrncore apply: {path}: {line}\n")
+
+
+def test_output_has_a_name(command_here):
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    done = command_here("apply", "x.npy", "", "--force", *WORDS)
+    assert done == (2, "", "lrncore apply: OUT.npy must have a name, got ''\n")
+    assert names() == ["x.npy"]
+
+
+def mode(name):
+    return Path(name).stat().st_mode & 0o777
 
 
 @posix
-def test_mode_is_that_of_any_new_file(command):
+@pytest.mark.parametrize(
+    ("given", "umask", "found"), [(0o600, 0o022, 0o600), (0o664, 0o027, 0o640), (0o444, 0, 0o444)]
+)
+def test_mode_is_that_of_the_input(given, umask, found, command):
     np.save("x.npy", np.ones((2, 3), "f4"))
-    assert command("apply", "x.npy", "y.npy", *WORDS, before="import os; os.umask(0o027)").status == 0
-    assert Path("y.npy").stat().st_mode & 0o777 == 0o640
+    Path("x.npy").chmod(given)
+    assert command("apply", "x.npy", "y.npy", *WORDS, before=f"import os; os.umask({umask})").status == 0
+    assert mode("y.npy") == found
+
+
+@posix
+def test_mode_is_no_wider_than_that_of_a_gradient(command):
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    np.save("g.npy", np.ones((2, 3), "f4"))
+    Path("g.npy").chmod(0o600)
+    assert command("apply", "x.npy", "dx.npy", "--backward", "g.npy", *WORDS).status == 0
+    assert mode("dx.npy") == 0o600
+
+
+@posix
+@pytest.mark.parametrize("name", ["y.npy", "x.npy"])
+def test_mode_of_what_is_replaced_stays(name, command):
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    np.save("y.npy", np.zeros(3))
+    Path(name).chmod(0o620)
+    assert command("apply", "x.npy", name, "--force", *WORDS).status == 0
+    assert mode(name) == 0o620
+
+
+@posix
+def test_owner_of_what_is_replaced_stays(command):
+    if os.getuid():
+        pytest.skip("only root can give files away")
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    np.save("y.npy", np.zeros(3))
+    os.chown("y.npy", 12345, 54321)
+    assert command("apply", "x.npy", "y.npy", "--force", *WORDS).status == 0
+    found = Path("y.npy").stat()
+    assert (found.st_uid, found.st_gid) == (12345, 54321)
+
+
+@posix
+def test_owner_that_cannot_stay_is_no_surprise(command):
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    np.save("y.npy", np.zeros(3))
+    before = "import os\ndef refuse(*_): raise PermissionError(1, 'Operation not permitted')\nos.fchown = refuse\n"
+    # as if y.npy were somebody else's
+    before += "stat = os.fstat\nclass Other:\n    st_uid, st_gid, st_mode = -2, -2, 0o644\n"
+    before += "os.fstat = lambda d: Other if os.readlink(f'/proc/self/fd/{d}').endswith('.part') else stat(d)"
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not tell which file a descriptor is")
+    done = command("apply", "x.npy", "y.npy", "--force", *WORDS, before=before)
+    line = "y.npy: has another owner or group than your files, and would not keep it; remove it first"
+    assert done == (2, "", f"lrncore apply: {line}\n")
+    assert names() == ["x.npy", "y.npy"]
+
+
+@posix
+def test_what_is_read_only_is_not_replaced(command_here):
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    np.save("y.npy", np.zeros(3))
+    Path("y.npy").chmod(0o444)
+    done = command_here("apply", "x.npy", "y.npy", "--force", *WORDS)
+    line = "y.npy: is read-only, which --force does not override; chmod u+w it, or remove it"
+    assert done == (2, "", f"lrncore apply: {line}\n")
+    assert (np.load("y.npy") == np.zeros(3)).all()
 
 
 def test_link_is_followed(command):

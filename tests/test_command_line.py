@@ -12,6 +12,7 @@ import pytest
 import lrncore
 from lrncore import LRNSpec, _threads, kernels
 from lrncore.commands import COMMANDS, _parameters, info
+from lrncore.commands._ending import visible
 
 NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
@@ -47,13 +48,26 @@ def test_import_of_the_library_leaves_the_command_line_alone(python):
     ("words", "line"),
     [
         ([], "lrncore: the following arguments are required: COMMAND (see lrncore --help)"),
+        (["aply", "x.npy"], "lrncore: there is no command 'aply'; did you mean apply? (see lrncore --help)"),
+        (["normalize"], "lrncore: there is no command 'normalize' (see lrncore --help)"),
+        (["--versoin"], "lrncore: there is no option --versoin; did you mean --version? (see lrncore --help)"),
         (
             ["conventions", "--all"],
-            "lrncore conventions: unrecognized arguments: --all (see lrncore conventions --help)",
+            "lrncore conventions: there is no option --all (see lrncore conventions --help)",
         ),
-        (["bench", "--sec", "1"], "lrncore bench: unrecognized arguments: --sec 1 (see lrncore bench --help)"),
-        (["bench", "--seconds", "soon"], "lrncore bench: seconds must be a number above 0, got 'soon'"),
-        (["bench", "--seconds", "nan"], "lrncore bench: seconds must be a number above 0, got 'nan'"),
+        (["demo", "now"], "lrncore demo: unrecognized arguments: now (see lrncore demo --help)"),
+        (
+            ["bench", "--sec", "1"],
+            "lrncore bench: there is no option --sec; did you mean --seconds? (see lrncore bench --help)",
+        ),
+        (
+            # before it is said that OUT.npy is missing, and before 5 is taken for it
+            ["apply", "x.npy", "--sise", "5"],
+            "lrncore apply: there is no option --sise; did you mean --size? (see lrncore apply --help)",
+        ),
+        (["bench", "--seconds", "soon"], "lrncore bench: --seconds must be a number above 0, got 'soon'"),
+        (["bench", "--seconds", "nan"], "lrncore bench: --seconds must be a number above 0, got 'nan'"),
+        (["bench", "--seconds", "-1"], "lrncore bench: --seconds must be a number above 0, got '-1'"),
     ],
 )
 def test_wrong_command_line_is_one_line(words, line, command_here):
@@ -108,6 +122,34 @@ def test_conventions_are_the_table(command):
     assert command("conventions") == (0, f"{lrncore.conventions()}\n", "")
 
 
+@pytest.mark.parametrize("words", [["onnx"], ["Caffe", "TORCH-js"]])
+def test_conventions_may_be_some_of_them(words, command_here):
+    names = [word.lower().replace("-", "_") for word in words]
+    done = command_here("conventions", *words)
+    assert (done.status, done.said) == (0, "")
+    rows = [line.split()[0] for line in done.printed.splitlines()[2:] if line[0] != " "]
+    assert rows == [row.name for row in lrncore.conventions() if row.name in names]
+
+
+def test_the_table_fits_a_narrow_window():
+    assert max(map(len, str(lrncore.conventions()).splitlines())) <= 60
+
+
+def test_help_begins_with_what_most_come_for(command_here):
+    printed = command_here("--help").printed
+    assert NAMES[0] == "apply"
+    examples = printed.partition("examples:\n")[2]
+    assert all(f"  lrncore {name}" in examples for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [("a b.npy", "a b.npy"), ("é\x1b[31m\n\t\x07", "é\\x1b[31m\\n\\t\\x07"), ("\u202e\udc80", "\\u202e\\udc80")],
+)
+def test_names_cannot_write_on_the_terminal(text, seen):
+    assert visible(text) == seen
+
+
 def test_convert_says_the_spec_and_the_arguments(command_here):
     done = command_here("convert", "--from", "torch", "--to", "onnx", "size=5", "alpha=1e-4", "k=2")
     expected = f"{LRNSpec.torch(5, 1e-4, k=2.0)}\nonnx  size=5 alpha=0.0001 beta=0.75 bias=2.0\n"
@@ -123,8 +165,16 @@ def test_convert_says_them_for_every_convention(command_here):
         if words[0][0] == "(":
             assert name == "cudnn"
         else:
-            arguments = {key: _parameters.number(value) for key, value in (w.split("=") for w in words)}
+            arguments = _parameters.values(name, dict(word.split("=") for word in words))
             assert getattr(LRNSpec, name)(**arguments) == spec
+
+
+@pytest.mark.parametrize("name", ["alexnet", "GoogLeNet", "VGG-M"])
+def test_convert_knows_networks(name, command_here):
+    spec = getattr(LRNSpec, name.lower().replace("-", "_"))()
+    done = command_here("convert", "--from", name, "--to", "PyTorch"[2:])
+    words = spec.to("torch")
+    assert done == (0, f"{spec}\ntorch  {' '.join(f'{key}={value!r}' for key, value in words.items())}\n", "")
 
 
 def test_convert_takes_what_it_prints(command_here):
@@ -153,9 +203,20 @@ TAKES = "torch takes size, alpha, beta, k"
     [
         (["--from", "torch"], f"{TAKES}; size is missing"),
         (["--from", "torch", "size=5", "bias=1"], f"{TAKES}; got bias"),
-        (["--from", "torch", "size=5.0"], "size must be an int, got 5.0 (float)"),
-        (["--from", "torch", "size=five"], "size must be an int, got 'five' (str)"),
-        (["--from", "torch", "size=0"], "size must be an int >= 1, got 0"),
+        (["--from", "torch", "siz=5"], f"{TAKES}; got siz; did you mean size?"),
+        (["--from", "torch", "size=5.0"], "size must be a whole number, got '5.0'"),
+        (["--from", "torch", "size=five"], "size must be a whole number, got 'five'"),
+        (["--from", "torch", "size=0"], "size must be a whole number >= 1, got 0"),
+        (["--from", "torch", "size=5", "k=two"], "k must be a number, got 'two'"),
+        (["--from", "acl", "type=CROSS_MAP", "is_scaled=no"], "is_scaled must be True or False, got 'no'"),
+        (["--from", "openvino", "axes=1,c"], "axes must be a whole number, or several like 2,3, got '1,c'"),
+        (["--from", "alexnet", "k=1"], "alexnet is a network and takes no arguments; got k"),
+        (
+            ["--from", "alexnet", "--to", "googlenet"],
+            "googlenet is a network, whose arguments lrncore convert --from googlenet prints",
+        ),
+        (["--from", "alexnet", "--axis", "one"], "--axis must be a whole number, or several like 2,3, got 'one'"),
+        (["--from", "alexnet", "--axis", "2,2"], "--axis must not repeat an axis, got (2, 2)"),
         (["--from", "torch", "size=5", "k=inf"], "k must be finite, got inf"),
         (["--from", "caffe", "local_size=4"], "local_size must be odd, got 4"),
         (["--from", "torch", "5"], "arguments must be NAME=VALUE, each name once, got '5'"),
@@ -175,8 +236,9 @@ def test_convert_refuses(words, line, command_here):
 def test_convert_refuses_an_unknown_convention(option, command_here):
     given = ["before=1", "after=1", "scale=1", "beta=1", "k=1"] if option == "--to" else []
     done = command_here("convert", option, "pytorch", *given)
-    names = ", ".join(dict.fromkeys(row.name for row in lrncore.conventions()))
-    assert done == (2, "", f"lrncore convert: convention must be one of {names}, got 'pytorch'\n")
+    assert done == (2, "", "lrncore convert: there is no convention 'pytorch'; did you mean torch?\n")
+    done = command_here("convert", option, "keras", *given)
+    assert done == (2, "", "lrncore convert: there is no convention 'keras'; lrncore conventions lists them\n")
 
 
 @pytest.mark.parametrize("name", ["conventions", "info"])

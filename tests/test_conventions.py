@@ -234,9 +234,11 @@ def test_unknown_convention():
 def test_the_table_has_a_row_for_every_constructor():
     rows = lrncore.conventions()
     assert list(dict.fromkeys(row.name for row in rows)) == list(TABLE)
-    lines = repr(rows).splitlines()
+    # the arguments are below, indented
+    lines = [line for line in repr(rows).splitlines() if not line.startswith(" ")]
     assert lines[2].split("  ")[0] == "torch"
     assert len(lines) == len(rows) + 2 == len(TABLE) + len(BOXES) + 2
+    assert all(word in repr(rows) for row in rows for word in row.arguments.split())
 
 
 @pytest.mark.parametrize("row", lrncore.conventions(), ids=lambda row: f"{row.name}, {row.scale}")

@@ -20,7 +20,13 @@ ROOT = Path(__file__).parents[1]
 HEADERS = [f"lrncore/kernels/{path.name}" for path in sorted((ROOT / "lrncore" / "kernels").glob("*.h"))]
 SOURCES = sorted(
     str(path.relative_to(ROOT).as_posix())
-    for pattern in ("lrncore/**/*.py", "lrncore/**/*.pyi", "lrncore/kernels/*.pyx", "lrncore/kernels/*.pxi")
+    for pattern in (
+        "_lrncore_command.py",
+        "lrncore/**/*.py",
+        "lrncore/**/*.pyi",
+        "lrncore/kernels/*.pyx",
+        "lrncore/kernels/*.pxi",
+    )
     for path in ROOT.glob(pattern)
 )
 

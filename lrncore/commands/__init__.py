@@ -5,26 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
 from lrncore import __version__
-from lrncore.commands import apply, bench, conventions, convert, demo, info
+from lrncore.commands import _signals, apply, bench, conventions, convert, demo, info
 from lrncore.commands._ending import DONE, FAILED, INTERRUPTED, Ending, Refused, say
 from lrncore.commands._parser import Parser
 
-COMMANDS = (info, apply, bench, demo, conventions, convert)
+COMMANDS = (apply, convert, conventions, info, bench, demo)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the words of the command line ask for, and return the exit status."""
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # `nohup` and the like have it ignored
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, _terminate)
+    _signals.heed()
     command = "lrncore"
     try:
         try:
@@ -52,6 +46,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except MemoryError:
         say(f"{command}: not enough memory")
         return FAILED
+    finally:
+        _signals.ignore()
     return DONE
 
 
@@ -60,12 +56,21 @@ def parser() -> Parser:
     top = Parser(
         prog="lrncore",
         description="Local Response Normalization on the CPU, in every framework's dialect.",
-        examples=("lrncore COMMAND --help",),
+        examples=(
+            "lrncore apply x.npy y.npy --convention torch --size 5 --k 2",
+            "lrncore convert --from torch --to onnx size=5 k=2",
+            "lrncore conventions onnx",
+            "lrncore info",
+            "lrncore bench --seconds 10",
+            "lrncore demo",
+            "lrncore apply --help                  and likewise for the others",
+        ),
     )
     top.add_argument("--version", action="version", version=f"lrncore {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         command.add_to(commands)
+    top.commands = commands.choices
     return top
 
 
@@ -74,8 +79,3 @@ def _drop_output() -> None:
     # where there is a file behind it
     with contextlib.suppress(AttributeError, io.UnsupportedOperation):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _terminate(number: int, _: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)
-    sys.exit(128 + number)

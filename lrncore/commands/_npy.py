@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import math
 import os
 import stat
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,14 +23,16 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from lrncore._checks import check_array, check_axes
+from lrncore._checks import check_axes, element_of
 from lrncore.commands._blocks import fold
-from lrncore.commands._ending import Failed, Refused, refusing
+from lrncore.commands._ending import Failed, Refused
 
 if TYPE_CHECKING:
     from lrncore.commands._blocks import Folding, Part
 
 VERSIONS = (1, 0), (2, 0), (3, 0)
+#: Bytes, as many as NumPy reads
+LONGEST_HEADER = 10000
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,11 @@ class Data:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[tuple[io.FileIO, Header]]:
-    """Open a .npy file whose array lrncore can compute and which is all there; its data follow."""
+def opened(path: str, role: str = "") -> Iterator[tuple[io.FileIO, Header]]:
+    """Open a .npy file whose array lrncore can compute and which is all there; its data follow.
+
+    `role` is what the command line gives the file for, as the part of a sentence behind its name.
+    """
     try:
         # before it is opened, which a pipe would make wait
         mode = os.stat(path).st_mode
@@ -125,9 +132,17 @@ def opened(path: str) -> Iterator[tuple[io.FileIO, Header]]:
             there = os.fstat(stream.fileno()).st_size - stream.tell()
         if header.nbytes > there:
             raise Refused(f"{path}: truncated, its header says {header.nbytes} bytes of data, there are {there}")
-        with refusing(path):
-            check_array(header.likeness(), "x")
+        check(header, f"{path}{role}", path)
         yield stream, header
+
+
+def check(header: Header, subject: str, path: str) -> None:
+    """Refuse what lrncore does not compute, in the words of those who save files."""
+    if element_of(header.dtype) is None:
+        again = f'np.save({json.dumps(path, ensure_ascii=False)}, a.astype("f4"))'
+        raise Refused(f"{subject} holds {header.dtype}, not float32, float64 or float16; save it as one: {again}")
+    if not header.shape:
+        raise Refused(f"{subject} holds a single number, which has no axes")
 
 
 def parsed(path: str, stream: io.FileIO) -> Header:
@@ -142,18 +157,33 @@ def parsed(path: str, stream: io.FileIO) -> Header:
         version = npy.read_magic(stream)
         if version not in VERSIONS:
             raise ValueError(f"version {version[0]}.{version[1]} of the format is not known")  # noqa: TRY301
+        check_length(path, stream, version)
         # 3.0 is 2.0 with other letters for the fields of structured arrays, which are refused
         found = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran_order, dtype = found(stream)
-    except OSError:
+        with warnings.catch_warnings():
+            # files of Python 2 are as good
+            warnings.simplefilter("ignore")
+            shape, fortran_order, dtype = found(stream)
+    except (OSError, Refused):
         raise
     except Exception as error:  # whatever NumPy raises for garbage
         raise Refused(f"{path}: not a .npy file, or a damaged one: {' '.join(str(error).split())}") from error
     if dtype.hasobject:
         raise Refused(f"{path}: holds pickled Python objects, which are never loaded")
-    if dtype.subdtype is not None or not all(0 <= length <= sys.maxsize for length in shape):
+    if dtype.subdtype is not None or not all(
+        type(length) is int and 0 <= length <= sys.maxsize for length in shape
+    ):
         raise Refused(f"{path}: a damaged .npy file: shape {shape}, dtype {dtype}")
     return Header(shape, fortran_order, dtype)
+
+
+def check_length(path: str, stream: io.FileIO, version: tuple[int, int]) -> None:
+    """Refuse a header that is too long to be one, before it is read."""
+    start, width = stream.tell(), 2 if version == (1, 0) else 4
+    length = int.from_bytes(stream.read(width), "little")
+    stream.seek(start)
+    if length > LONGEST_HEADER:
+        raise Refused(f"{path}: a damaged .npy file: its header would have {length} bytes, where 128 are usual")
 
 
 @contextmanager

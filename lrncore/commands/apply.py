@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import math
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lrncore._checks import check_int, check_same
 from lrncore.commands import _parameters
 from lrncore.commands._blocks import blocks
-from lrncore.commands._ending import Refused, refusing, say
-from lrncore.commands._new_file import new_file
+from lrncore.commands._ending import Refused, refusing, say, shortened
+from lrncore.commands._new_file import check_place, new_file
 from lrncore.commands._npy import Data, opened
 from lrncore.commands._parser import paragraph
 from lrncore.commands._progress import progress
@@ -24,6 +26,7 @@ from lrncore.functional import lrn, lrn_backward
 
 if TYPE_CHECKING:
     from lrncore.commands._blocks import Folding
+    from lrncore.commands._npy import Header
     from lrncore.commands._parser import Commands
     from lrncore.spec import LRNSpec
 
@@ -41,6 +44,7 @@ def add_to(commands: Commands) -> None:
         "is whole, and has the shape, dtype, byte order and memory order of IN.npy.",
         examples=(
             "lrncore apply x.npy y.npy --convention torch --size 5 --alpha 1e-4 --k 2",
+            "lrncore apply image.npy y.npy --convention alexnet --axis 0",
             "lrncore apply nhwc.npy y.npy --convention tensorflow --depth-radius 2 --axis -1",
             "lrncore apply x.npy y.npy --convention caffe --norm-region WITHIN_CHANNEL --axis 2,3",
             "lrncore apply x.npy y.npy --before 2 --after 2 --scale 2e-5 --beta 0.75 --k 2",
@@ -49,7 +53,7 @@ def add_to(commands: Commands) -> None:
         ),
     )
     parser.add_argument("input", metavar="IN.npy", help="float32, float64 or float16, any rank and byte order")
-    parser.add_argument("output", metavar="OUT.npy", help="what is made; IN.npy itself is allowed, with --force")
+    parser.add_argument("output", metavar="OUT.npy", help="what is made; with --force it may be IN.npy itself")
     parameters = parser.add_argument_group(
         "parameters",
         paragraph(
@@ -57,7 +61,11 @@ def add_to(commands: Commands) -> None:
             "of torch; `lrncore conventions` lists them. Without it --before, --after, --scale, --beta and --k."
         ),
     )
-    parameters.add_argument("--convention", metavar="NAME", help="torch, onnx, tensorflow, caffe, ...")
+    parameters.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="torch, onnx, tensorflow, caffe, ..., or a network: alexnet, googlenet, ...",
+    )
     for name in _parameters.all_names():
         spellings = dict.fromkeys((_parameters.option(name), f"--{name}"))
         parameters.add_argument(
@@ -65,9 +73,8 @@ def add_to(commands: Commands) -> None:
         )
     parser.add_argument(
         "--axis",
-        default="1",
-        help="the channel axis, or those of a box, e.g. 2,3; negative counts from the end, as in --axis=-2,-1 "
-        "(default: 1)",
+        help="the channel axis, or those of a box, e.g. 2,3; negative counts from the end (default: 1, as in "
+        "N, C, H, W; 0 for C, H, W; -1 for channels last)",
     )
     parser.add_argument("--backward", metavar="G.npy", help="make the gradient dL/dx of IN.npy from G.npy, dL/dy")
     parser.add_argument("--force", action="store_true", help="replace OUT.npy if it exists")
@@ -82,34 +89,31 @@ def add_to(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Check everything that can be checked, and then compute."""
     began = time.perf_counter()
+    convention = _parameters.convention(arguments.convention)
     words = {
         name.partition(" ")[2]: word for name, word in vars(arguments).items() if name.startswith("parameter ")
     }
-    spec = _parameters.spec(arguments.convention, words, _parameters.option)
-    with refusing():
-        threads = (
-            None if arguments.threads is None else check_int(_parameters.number(arguments.threads), "threads", 1)
-        )
-        memory = size(arguments.memory)
+    values = _parameters.values(convention, words, _parameters.option)
+    spec = _parameters.spec(convention, values, _parameters.option)
+    threads = None if arguments.threads is None else positive(arguments.threads)
+    memory = size(arguments.memory)
+    check_place(arguments.output, arguments.force)
     with contextlib.ExitStack() as stack:
         stream, header = stack.enter_context(opened(arguments.input))
-        with refusing(arguments.input):
-            folding = header.around(_parameters.axes(arguments.convention, words, arguments.axis))
-        shape = folding.shape
+        with refusing(arguments.input, lambda name: "--axis" if name == "axis" else name):
+            folding = header.around(_parameters.axes(convention, values, arguments.axis or "1"))
+        shape, mode = folding.shape, permissions(stream)
         sources = [Data(arguments.input, stream, stream.tell(), shape, header.dtype)]
         if arguments.backward is not None:
-            g_stream, g_header = stack.enter_context(opened(arguments.backward))
-            with refusing(arguments.backward):
-                check_same(g_header.likeness(), "g", header.likeness())
-            if g_header.fortran_order != header.fortran_order:
-                orders = ("Fortran" if found.fortran_order else "C" for found in (header, g_header))
-                raise Refused(
-                    "{}: g must have the memory order of x, {}, got {}".format(arguments.backward, *orders)
-                )
+            g_stream, g_header = stack.enter_context(opened(arguments.backward, ", given to --backward,"))
+            check_gradient(arguments, header, g_header)
             sources.insert(0, Data(arguments.backward, g_stream, g_stream.tell(), shape, g_header.dtype))
+            mode &= permissions(g_stream)
+        if arguments.axis is None:
+            note(arguments.input, header.shape)
         top = header.written()
         with (
-            new_file(arguments.output, top, header.nbytes, arguments.force) as target,
+            new_file(arguments.output, top, header.nbytes, arguments.force, mode) as target,
             progress(header.nbytes, arguments.quiet) as bar,
         ):
             result = Data(arguments.output, target, len(top), shape, header.dtype)
@@ -119,6 +123,39 @@ def run(arguments: argparse.Namespace) -> None:
         seconds = time.perf_counter() - began
         rate = f"{header.nbytes / 1e6:,.1f} MB in {seconds:.2f} s, {header.nbytes / seconds / 1e9:.2f} GB/s"
         say(f"{arguments.output}: {header.shape} {header.dtype.name}, {rate}")
+
+
+def permissions(stream: io.FileIO) -> int:
+    """Return who may read and write an open file."""
+    return os.fstat(stream.fileno()).st_mode & 0o777
+
+
+def check_gradient(arguments: argparse.Namespace, header: Header, g_header: Header) -> None:
+    """Refuse a gradient that is not like the input."""
+    for x, g, verb in (
+        (header.shape, g_header.shape, "has the shape"),
+        (header.dtype.name, g_header.dtype.name, "holds"),
+        (order(header), order(g_header), "is in"),
+    ):
+        if x != g:
+            raise Refused(
+                f"{arguments.backward}, given to --backward, {verb} {g}, but {arguments.input} {verb} {x}: "
+                "they must be alike"
+            )
+
+
+def order(header: Header) -> str:
+    """Return the memory order of an array in words."""
+    return f"{'Fortran' if header.fortran_order else 'C'} order"
+
+
+def note(path: str, shape: tuple[int, ...]) -> None:
+    """Say which axis is taken where none is given and another is as likely, as `lrncore.lrn` does."""
+    if len(shape) == 3 and math.prod(shape) > shape[1]:
+        say(
+            f"lrncore apply: {path} has 3 dimensions, {shape}, and --axis is not given: axis 1 is taken, as in "
+            "(N, C, L); give --axis 0 for (C, H, W), --axis -1 for (H, W, C), or --axis 1 to say that this is meant"
+        )
 
 
 def compute(
@@ -154,9 +191,17 @@ def unfolded(array: NDArray[Any], folding: Folding) -> tuple[NDArray[Any], tuple
     return view, folding.axes
 
 
+def positive(word: str) -> int:
+    """Return the number of threads that a word means."""
+    number = _parameters.whole_number(word, "--threads")
+    if number < 1:
+        raise Refused(f"--threads must be at least 1, got {number}")
+    return number
+
+
 def size(word: str) -> int:
     """Return the bytes that a word like 32M means."""
-    found = re.fullmatch(r"(\d+)([KMG]?)", word.upper())
-    if not found:
-        raise ValueError(f"memory must be a size like 512K, 32M or 1G, got {word!r}")
+    found = re.fullmatch(r"([0-9]{1,18})([KMG]?)", word.upper())
+    if not found or not int(found[1]):
+        raise Refused(f"--memory must be a size like 512K, 32M or 1G, got {shortened(word)}")
     return int(found[1]) * UNITS[found[2]]

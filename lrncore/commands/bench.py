@@ -13,7 +13,7 @@ import numpy as np
 from lrncore._threads import get_num_threads
 from lrncore.commands import info
 from lrncore.commands._bench_rows import COPY, Case, Row
-from lrncore.commands._ending import need, refusing
+from lrncore.commands._ending import Refused, need, refusing, shortened
 from lrncore.commands._numpy_lrn import Slices
 from lrncore.commands._turns import medians
 from lrncore.functional import lrn, lrn_backward
@@ -59,8 +59,7 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print, and draw if asked."""
-    with refusing():
-        seconds = positive(arguments.seconds)
+    seconds = positive(arguments.seconds)
     if arguments.plot:
         need({"matplotlib": "matplotlib"}, "--plot")
         from lrncore.commands import _bench_plot  # noqa: PLC0415  (not everybody has matplotlib)
@@ -133,5 +132,5 @@ def positive(word: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds < float("inf"):
-        raise ValueError(f"seconds must be a number above 0, got {word!r}")
+        raise Refused(f"--seconds must be a number above 0, got {shortened(word)}")
     return seconds

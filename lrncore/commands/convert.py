@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from lrncore._checks import given_axes
 from lrncore._conventions import CONVENTIONS
 from lrncore.commands import _parameters
 from lrncore.commands._ending import Refused, refusing
@@ -22,13 +23,17 @@ def add_to(commands: Commands) -> None:
         "elsewhere.",
         examples=(
             "lrncore convert --from torch --to onnx size=5 alpha=1e-4 k=2",
+            "lrncore convert --from alexnet --to tensorflow           a network, without arguments",
             "lrncore convert --from tensorflow depth_radius=2         to every framework that can",
             "lrncore convert before=2 after=2 scale=2e-5 beta=0.75 k=2",
             "lrncore convert --from caffe --to openvino --axis 2,3 local_size=3 norm_region=WITHIN_CHANNEL",
         ),
     )
     parser.add_argument(
-        "--from", dest="source", metavar="NAME", help="the convention of the arguments; without it, LRNSpec's own"
+        "--from",
+        dest="source",
+        metavar="NAME",
+        help="the convention of the arguments, or a network; without it, LRNSpec's own",
     )
     parser.add_argument("--to", dest="target", metavar="NAME", help="the convention to convert to; without it, all")
     parser.add_argument(
@@ -50,12 +55,15 @@ def run(arguments: argparse.Namespace) -> None:
         if not equals or name in words:
             raise Refused(f"arguments must be NAME=VALUE, each name once, got {word!r}")
         words[name] = value
-    spec = _parameters.spec(arguments.source, words)
-    with refusing():
-        axes = _parameters.axes(arguments.source, words, arguments.axis)
-    if arguments.target is not None:
+    source, target = _parameters.convention(arguments.source), _parameters.convention(arguments.target, CONVENTIONS)
+    values = _parameters.values(source, words)
+    spec = _parameters.spec(source, values)
+    with refusing(spelled=lambda name: "--axis" if name == "axis" else name):
+        axes = _parameters.axes(source, values, arguments.axis)
+        given_axes(axes)
+    if target is not None:
         with refusing():
-            found = {arguments.target: said(spec.to(arguments.target, axes))}
+            found = {target: said(spec.to(target, axes))}
     else:
         found = {}
         for name in CONVENTIONS:
