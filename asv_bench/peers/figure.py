@@ -56,7 +56,7 @@ def draw(path: Path, plan: Plan, rows: list[Row]) -> None:
             axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axis.xaxis.set_minor_locator(NullLocator())
         for axis in grid[-1]:
-            axis.set_xlabel("time in copies of the array, less is better")
+            axis.set_xlabel("time in copies of the array (log scale), less is better")
         threads = f"{plan.threads} thread{'s' * (plan.threads > 1)}"
         layer = f"LRN of AlexNet's first layer, n {spec.size}, beta {spec.beta:g}"
         figure.suptitle(f"{layer}: {processor()}, {threads}")

@@ -27,8 +27,8 @@ def main() -> None:
     show_curves(axes[1, 1], "beta", {f"{b:g}": replace(spec, beta=b) for b in (0.5, 0.75, 1.0)})
     show_curves(axes[2, 0], "k", {f"{k:g}": replace(spec, k=k) for k in (1.0, 2.0, 4.0)})
     show_neighbour(axes[2, 1])
-    for axis in axes[:, 0]:
-        axis.set_ylabel("after")
+    for axis in axes[1:, 0]:
+        axis.set_ylabel("after (log scale)")
     words = f"n = {SPEC.size}, alpha / n = {SPEC.scale:f}, beta = {SPEC.beta:g}, k = {SPEC.k:g}"
     note(figure, f"All else as in AlexNet: {words}. Grey line: no change.")
     save(figure, "parameters")
@@ -55,7 +55,7 @@ def show_curves(axis: Axes, name: str, specs: dict[str, lrncore.LRNSpec]) -> Non
     axis.plot(x, x, color=FAINT, lw=4)
     for (value, spec), shade, style in zip(specs.items(), SHADES, STYLES, strict=True):
         axis.plot(x, lrncore.lrn(x[None], spec, axis=0)[0], color=shade, ls=style, lw=2, label=value)
-    axis.set(xscale="log", yscale="log", xlabel="before, neighbours silent", ylim=(0.3, 1500))
+    axis.set(xscale="log", yscale="log", xlabel="before, others silent (log scale)", ylim=(0.3, 1500))
     for which in "xy":
         plain_numbers(axis, which)
     axis.set_title(name)
@@ -68,7 +68,7 @@ def show_neighbour(axis: Axes) -> None:
     for x, shade, style in zip((10.0, 100.0, 1000.0), SHADES, STYLES, strict=True):
         pair = np.stack([np.full_like(loud, x), loud])
         axis.plot(loud, lrncore.lrn(pair, SPEC, axis=0)[0] / x, color=shade, ls=style, lw=2, label=f"x = {x:g}")
-    axis.set(xscale="log", ylim=(0, 0.66), xlabel="response of the next channel", ylabel="after / before")
+    axis.set(xscale="log", ylim=(0, 0.66), xlabel="the next channel (log scale)", ylabel="after / before")
     plain_numbers(axis, "x")
     axis.set_title("One loud neighbour")
     axis.legend(loc="center left", fontsize=10)

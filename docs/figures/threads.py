@@ -75,13 +75,13 @@ def medians(calls: dict[str, Callable[[], object]], rounds: int, pause: float) -
 def draw(data: dict[str, Any]) -> None:
     """Draw a panel for calls that follow one another, and one for calls after a pause."""
     figure = blank(7.2)
-    axes = figure.subplots(len(PAUSES), 1, sharex=True)
+    axes = figure.subplots(len(PAUSES), 1, sharex=True, sharey=True)
     for axis, when in zip(axes, PAUSES, strict=True):
         show(axis, [row for row in data["rows"] if row["when"] == when])
     axes[0].set_title("One call after the other")
     axes[1].set_title(f"Each call after {1000 * data['pause']:.0f} ms of nothing")
     axes[0].legend(loc="upper right", fontsize=10)
-    axes[1].set_xlabel("elements (float32, 96 channels, AlexNet's parameters)")
+    axes[1].set_xlabel("elements (log scale); float32, 96 channels, AlexNet's parameters")
     note(
         figure,
         f"{data['processors']} processors, medians of {data['rounds']} calls that take turns. At 1, a call takes "
@@ -100,8 +100,8 @@ def show(axis: Axes, rows: list[dict[str, Any]]) -> None:
     axis.axhline(1, color=MUTED, lw=0.8)
     axis.axhline(0.5, color=MUTED, lw=0.8, ls=":")
     axis.axvspan(elements[0] / 2, SMALLEST, color=FAINT, alpha=0.5, lw=0)
-    axis.set(xscale="log", yscale="log", xlim=(elements[0] / 1.3, 1.3 * elements[-1]), ylabel="times one thread")
-    axis.set_yticks([0.5, 1, 2, 4, 8])
+    axis.set(xscale="log", yscale="log", xlim=(elements[0] / 1.3, 1.3 * elements[-1]))
+    axis.set(ylabel="times one thread (log scale)", yticks=[0.5, 1, 2, 4, 8, 16, 32, 64], ylim=(0.45, 90))
     style = {"color": MUTED, "size": 10, "in_layout": False}
     axis.text(SMALLEST / 1.1, 0.55, "lrncore takes one", ha="right", clip_on=True, **style)
     plain_numbers(axis, "y")

@@ -27,6 +27,7 @@ TITLES = {
     "window": "A window of n channels: 1 x 96 x 55 x 55",
     "images": "N images: N x 96 x 55 x 55, n = 5",
 }
+AXES = {"channels": "C", "window": "n", "images": "N"}
 #: Lines of text that fit beside a panel
 LINES = 13
 #: Sweeps through all the libraries, minutes apart; a ratio is the median of theirs
@@ -68,8 +69,8 @@ def draw(data: dict[str, Any]) -> None:
         show(axis, rows)
         axis.set_title(title)
         axis.set_xticks([row["value"] for row in rows])
-        axis.set_xlabel({"channels": "C", "window": "n", "images": "N"}[sweep], style="italic")
-        axis.set_ylabel("ns for an element")
+        axis.set_xlabel(f"{AXES[sweep]} (log scale)")
+        axis.set_ylabel("ns for an element (log scale)")
     note(
         figure,
         "One thread, float32, forward, the processor's time. A copy is np.copyto of the same arrays, in turn with "

@@ -49,7 +49,7 @@ def draw(path: str, rows: list[Row], processor: str) -> None:
                 copies = [row.copies(name) for row in chosen]
                 bars = axis.barh(heights, copies, 0.8 / len(names), color=colour, label=name)
                 axis.bar_label(bars, [f"{value:.1f}" for value in copies], padding=3)
-            axis.set(xscale="log", title=direction, xlabel="time in copies of the array, less is better")
+            axis.set(xscale="log", title=direction, xlabel="time in copies (log scale), less is better")
             axis.set_yticks(range(len(chosen)), [str(row.case) for row in chosen])
             axis.set_ylim(len(chosen) - 0.5, -0.5)
             axis.margins(x=0.15)

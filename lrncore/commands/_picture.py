@@ -216,13 +216,14 @@ def show_filters(axis: Axes, filters: Image) -> None:
 
 
 def show_gains(axis: Axes, x: Image, spec: LRNSpec) -> None:
-    """Show how far each channel was turned down at the marked place, by itself and by its neighbours."""
+    """Show what each channel kept at the marked place, and what it and its neighbours took from that."""
     channels = np.arange(len(x))
-    most, alone, together = spec.k**-spec.beta, gain(x, replace(spec, before=0, after=0)), gain(x, spec)
-    axis.bar(channels, alone - most, 0.8, bottom=most, color=ITSELF, label="lowered by itself")
-    axis.bar(channels, together - alone, 0.8, bottom=alone, color=NEIGHBOURS, label="by its neighbours")
-    axis.set(ylim=(0, most), ylabel="gain y / x", xticks=[], yticks=[0, 0.2, 0.4, round(most, 2)])
-    axis.legend(loc="lower left", bbox_to_anchor=(0.503, 0.02))
+    most, alone, kept = spec.k**-spec.beta, gain(x, replace(spec, before=0, after=0)), gain(x, spec)
+    axis.bar(channels, kept, 0.8, color=AFTER, label="kept")
+    axis.bar(channels, alone - kept, 0.8, bottom=kept, color=NEIGHBOURS, label="lost to neighbours")
+    axis.bar(channels, most - alone, 0.8, bottom=alone, color=ITSELF, label="lost to itself")
+    axis.set(ylim=(0, 1.35 * most), ylabel="kept, y / x", xticks=[], yticks=[0, 0.2, 0.4, round(most, 2)])
+    axis.legend(loc="upper left", ncols=3)
 
 
 def show_losses(axis: Axes, losses: Image, families: Sequence[str]) -> None:
