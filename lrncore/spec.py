@@ -105,7 +105,7 @@ class LRNSpec(Constructors):
         return self.before + self.after + 1
 
     def replace(self, **changes: Any) -> Self:
-        """Return this spec with other values of some fields, as `dataclasses.replace` does.
+        """Return this spec with other values of some fields, as ``dataclasses.replace`` does.
 
         Parameters
         ----------
