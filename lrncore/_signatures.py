@@ -15,6 +15,8 @@ R = TypeVar("R")
 Class = TypeVar("Class", bound=type)
 #: Of LRNSpec
 FIELDS = "before", "after", "scale", "beta", "k"
+#: What frameworks' arguments become
+HELD = {"size": "before and after", "alpha": "scale", "beta": "beta", "k": "k"}
 #: Conventions that are named as those that take some words; more of them are no help
 MOST = 4
 
@@ -43,6 +45,8 @@ def named(call: Callable[P, R], name: str) -> Callable[P, R]:
                 raise
         raise TypeError(message)
 
+    # nobody calls the class that the constructors are in
+    explaining.__qualname__ = name
     return explaining
 
 
@@ -78,6 +82,15 @@ def advice(name: str, names: list[str], unknown: list[str], words: Iterable[str]
         listed = f"{', '.join(others)} and {last} take" if others else f"{last} takes"
         return f", which {listed}"
     return "; lrncore.conventions() lists the arguments of each framework"
+
+
+def held(word: str) -> str:
+    """Return, as the end of a message, in which field a spec holds what a framework's word means."""
+    for row in CONVENTIONS.values():
+        meaning = dict(zip(row.arguments, row.meanings, strict=True)).get(word, "")
+        if meaning in HELD:
+            return f", which a spec holds as {HELD[meaning]}"
+    return ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from functools import cached_property
+from types import MethodType
 from typing import Any, Self
 
 from lrncore._checks import check_int, check_real, given_axes
 from lrncore._constructors import Constructors
 from lrncore._conventions import CONVENTIONS
-from lrncore._signatures import naming, nearest
+from lrncore._signatures import FIELDS, held, naming, nearest
 
 
 @naming
@@ -127,6 +128,9 @@ class LRNSpec(Constructors):
         >>> LRNSpec.alexnet().replace(k=1.0) == LRNSpec.caffenet()
         True
         """
+        for name in changes:
+            if name not in FIELDS:
+                raise TypeError(f"LRNSpec.replace takes {', '.join(FIELDS)}; got {name}{held(name)}")
         return dataclasses.replace(self, **changes)
 
     def to(self, convention: str, axis: int | tuple[int, ...] = 1) -> dict[str, Any]:
@@ -179,5 +183,7 @@ def torch_spec(size: int, alpha: float, beta: float, k: float, axis: object, nam
 
 def check_spec(spec: object) -> None:
     """Check that `spec` is an LRNSpec."""
+    if isinstance(spec, MethodType) and isinstance(spec.__self__, type) and issubclass(spec.__self__, LRNSpec):
+        raise TypeError(f"spec must be an LRNSpec, got the constructor of one; call it: {spec.__qualname__}(...)")
     if not isinstance(spec, LRNSpec):
         raise TypeError(f"spec must be an LRNSpec, got {spec!r} ({type(spec).__name__})")

@@ -53,7 +53,22 @@ CALLS = {
         "LRNSpec.mxnet takes alpha, beta, knorm, nsize; got 4 positional arguments",
     ),
     "twice": (lambda: LRNSpec.torch(5, size=5), f"{TORCH}; got size twice"),
-    "replaced": (lambda: LRNSpec.torch(5).replace(scal=1.0), f"{FIELDS}; got scal; did you mean scale?"),
+    "replaced_size": (
+        lambda: LRNSpec.torch(5).replace(k=1.0, size=3),
+        "LRNSpec.replace takes before, after, scale, beta, k; got size, which a spec holds as before and after",
+    ),
+    "replaced_alpha": (
+        lambda: LRNSpec.torch(5).replace(lrnAlpha=3.0),
+        "LRNSpec.replace takes before, after, scale, beta, k; got lrnAlpha, which a spec holds as scale",
+    ),
+    "replaced_other": (
+        lambda: LRNSpec.torch(5).replace(scal=1.0),
+        "LRNSpec.replace takes before, after, scale, beta, k; got scal",
+    ),
+    "constructor_as_a_spec": (
+        lambda: lrncore.lrn([1.0], LRNSpec.alexnet),
+        "spec must be an LRNSpec, got the constructor of one; call it: LRNSpec.alexnet(...)",
+    ),
 }
 
 
