@@ -76,12 +76,16 @@ def advice(name: str, names: list[str], unknown: list[str], words: Iterable[str]
     meant = [close for word in unknown if (close := nearest(word, names))]
     if len(meant) == len(unknown):
         return f"; did you mean {', '.join(meant)}?"
-    takers = [f"LRNSpec.{each}" for each, row in CONVENTIONS.items() if row.arguments.keys() >= set(words)]
-    if takers and len(takers) <= MOST:
-        *others, last = takers
-        listed = f"{', '.join(others)} and {last} take" if others else f"{last} takes"
-        return f", which {listed}"
-    return "; lrncore.conventions() lists the arguments of each framework"
+    return takers(words, "LRNSpec.") or "; lrncore.conventions() lists the arguments of each framework"
+
+
+def takers(words: Iterable[str], before: str = "") -> str:
+    """Return which conventions take all these words, as the end of a message, if a few do."""
+    found = [f"{before}{name}" for name, row in CONVENTIONS.items() if row.arguments.keys() >= set(words)]
+    if not 0 < len(found) <= MOST:
+        return ""
+    *others, last = found
+    return f", which {', '.join(others)} and {last} take" if others else f", which {last} takes"
 
 
 def held(word: str) -> str:

@@ -196,13 +196,18 @@ def test_convert_says_boxes(command_here):
 
 
 TAKES = "torch takes size, alpha, beta, k"
+BARE = "without a convention, lrncore takes before, after, scale, beta, k"
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
         (["--from", "torch"], f"{TAKES}; size is missing"),
-        (["--from", "torch", "size=5", "bias=1"], f"{TAKES}; got bias"),
+        (["--from", "torch", "size=5", "bias=1"], f"{TAKES}; got bias, which onnx and openvino take"),
+        (
+            ["n=5"],
+            f"{BARE}; got n, which chainer and paper take",
+        ),
         (["--from", "torch", "siz=5"], f"{TAKES}; got siz; did you mean size?"),
         (["--from", "torch", "size=5.0"], "size must be a whole number, got '5.0'"),
         (["--from", "torch", "size=five"], "size must be a whole number, got 'five'"),
@@ -225,7 +230,7 @@ TAKES = "torch takes size, alpha, beta, k"
             ["--from", "torch", "--to", "onnx", "size=4"],
             "onnx has no window of 2 channels before and 1 after: its even windows reach one further ahead",
         ),
-        (["before=1"], "without a convention, lrncore takes before, after, scale, beta, k; after is missing"),
+        (["before=1"], f"{BARE}; after is missing"),
     ],
 )
 def test_convert_refuses(words, line, command_here):

@@ -8,6 +8,7 @@ from typing import Any
 
 from lrncore._checks import given_axes
 from lrncore._conventions import CONVENTIONS, NETWORKS
+from lrncore._signatures import takers
 from lrncore.commands._ending import Refused, refusing, shortened
 from lrncore.commands._parser import hint
 from lrncore.spec import LRNSpec
@@ -58,7 +59,8 @@ def values(convention: str | None, words: Mapping[str, str], spelled: Callable[[
     for name in words:
         if name not in known:
             # a framework's own word is not a mistyped one
-            meant = "" if name in all_names() else hint(spelled(name), map(spelled, known))
+            own = name in all_names()
+            meant = takers(words) if own else hint(spelled(name), map(spelled, known))
             raise Refused(f"{takes}; got {spelled(name)}{meant}")
     for name, argument in known.items():
         if argument.default is argument.empty and name not in words:
