@@ -70,13 +70,13 @@ def run(arguments: argparse.Namespace) -> None:
     processor = known["model"] or known["processor"]
     if not arguments.json:
         print(f"lrncore {known['lrncore']}, {known['instruction_set']}; NumPy {known['numpy']}; {processor}")
-        print("milliseconds, and in parentheses times a copy of the array\n", flush=True)
+        print("milliseconds (and how many times as long as a copy)\n", flush=True)
     rows: list[Row] = []
     for case in CASES:
         found = measured(case, seconds / len(CASES))
         if not arguments.json:
             # as soon as they are known, for a minute is long
-            print("\n".join(table(found, headed=not rows)), flush=True)
+            print("\n".join(table(found)), flush=True)
         rows += found
     if arguments.json:
         listed = [
@@ -114,14 +114,12 @@ def pair(first: Callable[[], object], second: Callable[[], object]) -> None:
     second()
 
 
-def table(rows: list[Row], headed: bool) -> list[str]:
-    """Return the lines of a case, under those of the whole table for the first one."""
-    names = list(rows[0].seconds)
-    lines = [f"{'':20}" + "".join(f"{name:>20}" for name in names)] if headed else []
-    lines.append(str(rows[0].case))
-    for row in rows:
-        cells = (f"{row.seconds[name] * 1e3:11.3f} ({row.copies(name):6.1f})" for name in names)
-        lines.append(f"  {row.direction:18}" + "".join(cells))
+def table(rows: list[Row]) -> list[str]:
+    """Return the lines of a case: the contenders, a column for each pass."""
+    lines = [f"{rows[0].case!s:30}{rows[0].direction:>11}" + "".join(f"{row.direction:>19}" for row in rows[1:])]
+    for name in rows[0].seconds:
+        cells = (f"{row.seconds[name] * 1e3:10.3f} ({row.copies(name):6.1f})" for row in rows)
+        lines.append(f"  {name:20}" + "".join(cells))
     return lines
 
 
