@@ -8,11 +8,10 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lrncore import kernels
-
-Array = NDArray[Any]
+from lrncore._arrays import WANTED, Array, advice, as_array, check_whole, is_masked
 
 
 class _Unsaid(int):
@@ -53,22 +52,35 @@ def element_of(dtype: np.dtype[Any]) -> Element | None:
     return found
 
 
+def single(value: Any) -> Any:
+    """Return the element of an array of one, from whatever library, and everything else as it is."""
+    if not is_array(value) or is_masked(value):
+        return value
+    item = getattr(value, "item", None) or getattr(value, "numpy", None)
+    if item is None or math.prod(value.shape) != 1:
+        return value
+    found = item()
+    # one may hold another, as what scipy.io.loadmat returns
+    return found if type(found) is type(value) else single(found)
+
+
 def check_int(value: object, name: str, lowest: int) -> int:
-    """Return `value` as an int of at least `lowest`."""
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an int, got {value!r} ({type(value).__name__})")
-    number = int(value.__index__())
+    """Return `value` as an int of at least `lowest`: a whole number of whatever type, or an array of one."""
+    number = _whole(value)
+    if number is None:
+        raise TypeError(f"{name} must be an int, got {_shown(value)}")
     if number < lowest:
         raise ValueError(f"{name} must be an int >= {lowest}, got {number}")
     return number
 
 
 def check_real(value: object, name: str) -> float:
-    """Return `value` as a finite float."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+    """Return `value`, or the element of an array of one, as a finite float."""
+    found = value if type(value) is float else single(value)
+    if isinstance(found, bool | np.bool_) or not isinstance(found, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {_shown(value)}")
     try:
-        number = float(value)
+        number = float(found)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
@@ -78,24 +90,11 @@ def check_real(value: object, name: str) -> float:
 
 def check_array(x: ArrayLike, name: str) -> tuple[Array, Element]:
     """Return `x` as a base-class array, and how it holds its elements."""
-    if type(x) is np.ndarray:
-        array: Array = x
-    elif hasattr(x, "__dlpack__") and not hasattr(x, "__array__"):
-        try:
-            array = np.from_dlpack(x)  # type: ignore[arg-type]  # ArrayLike does not know it
-        except (BufferError, RuntimeError) as error:  # NumPy before 2.1 raises the second
-            raise TypeError(
-                f"{name} must be an array in the CPU's memory of a dtype that NumPy has, "
-                f"got {type(x).__name__}: {error}"
-            ) from error
-    else:
-        array = np.asarray(x)
+    array: Array = x if type(x) is np.ndarray else as_array(x, name)
     element = element_of(array.dtype)
     if element is None:
-        raise TypeError(
-            f"{name} must be float32, float64, float16 or bfloat16, got {array.dtype}; cast it first, "
-            f"e.g. {name}.astype(np.float32)"
-        )
+        what = advice(array.dtype, name, f"{name}.astype(np.float32)")
+        raise TypeError(f"{name} must be {WANTED}, got {array.dtype}; {what}")
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least 1 dimension, got 0")
     return array, element
@@ -137,10 +136,9 @@ def check_axes(axis: object, ndim: int, name: str = "axis") -> tuple[int, ...]:
 def given_axes(axis: object, name: str = "axis") -> tuple[int, ...]:
     """Return the ints that `axis` is, one or a tuple of them, whatever array they are for."""
     axes = axis if isinstance(axis, tuple) else (axis,)
-    for each in axes:
-        if isinstance(each, bool | np.bool_) or not hasattr(each, "__index__"):
-            raise TypeError(f"{name} must be an int or a tuple of ints, got {axis!r} ({type(axis).__name__})")
-    given = tuple([int(each.__index__()) for each in axes])
+    given = tuple([index for index in map(_whole, axes) if index is not None])
+    if len(given) < len(axes):
+        raise TypeError(f"{name} must be an int or a tuple of ints, got {_shown(axis)}")
     if len(given) > 1 and len(set(given)) < len(given):
         raise ValueError(f"{name} must not repeat an axis, got {given}")
     return given
@@ -162,6 +160,39 @@ def check_out(out: object, x: Array) -> tuple[Array, bool]:
         raise ValueError(f"out must have the shape of x, {x.shape}, got {out.shape}")
     if out.dtype.type is not x.dtype.type:
         raise TypeError(f"out must have the dtype of x, {x.dtype.name}, got {out.dtype.name}")
+    if type(out) is not np.ndarray:
+        check_whole(out, "out")
     if not out.flags.writeable:
         raise ValueError("out must be writeable, got a read-only array")
     return out, not out.dtype.isnative
+
+
+def _whole(value: object) -> int | None:
+    """Return `value` as an int, if it is a whole number or an array of one."""
+    if type(value) is int:
+        return value
+    value = single(value)
+    if isinstance(value, bool | np.bool_) or is_array(value):
+        return None
+    if hasattr(value, "__index__"):
+        return int(value.__index__())
+    if not isinstance(value, numbers.Real):
+        return None
+    try:
+        number = int(round(value))  # noqa: RUF046  (numbers.Real promises less)
+    except (ValueError, OverflowError):  # NaN and infinities
+        return None
+    return number if number == value else None
+
+
+def is_array(value: object) -> bool:
+    """Return whether `value` is an array, of whatever library, and not a number of NumPy's."""
+    return hasattr(value, "shape") and not isinstance(value, np.generic)
+
+
+def _shown(value: Any) -> str:
+    """Return what a message says of a value: an array of several does not fit a line."""
+    kind = type(value).__name__
+    if is_array(value) and math.prod(value.shape) != 1:
+        return f"shape {tuple(value.shape)} ({kind})"
+    return f"{value!r} ({kind})"

@@ -13,7 +13,7 @@ from functools import cached_property
 from textwrap import wrap
 from typing import Any, NamedTuple, TypeAlias
 
-from lrncore._checks import check_int, check_real
+from lrncore._checks import check_int, check_real, is_array, single
 
 #: Of an LRNSpec: before, after, scale, beta, k
 Fields: TypeAlias = tuple[int, int, float, float, float]
@@ -67,8 +67,9 @@ class Convention:
 
     def axes(self, region: object, ndims: int = 4) -> int:
         """Return the number of axes that the window of a region lies along, in arrays of so many dimensions."""
+        region = single(region)
         for known, axes in self.regions.items():
-            if known == region:
+            if not is_array(region) and known == region:
                 return ndims - 2 if axes is None else axes
         words = " or ".join(map(repr, self.regions))
         raise ValueError(f"{self.names['region']} must be {words}, got {region!r}")

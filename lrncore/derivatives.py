@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
 
+from lrncore._arrays import wrapped
 from lrncore._call import apply, exported, swapped_bits, work_of
 from lrncore._checks import CHANNELS, call_axes, check_array, check_same
 from lrncore._threads import run
@@ -65,7 +66,8 @@ def lrn_jvp(
     Returns
     -------
     ndarray
-        The tangent of y: `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+        The tangent of y: `out`, or a new array of x's shape, dtype (in native byte order) and memory order, and of
+        its class, or else that of `dx`, as in `lrn`.
 
     Raises
     ------
@@ -92,10 +94,11 @@ def lrn_jvp(
     >>> lrncore.lrn_jvp(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    x, element = check_array(x, "x")
-    dx, dx_element = check_array(dx, "dx")
-    check_same(dx, "dx", x)
-    return apply(element.kernels.tangent, (dx, x), (dx_element, element), spec, axis, out, num_threads)
+    at, element = check_array(x, "x")
+    along, dx_element = check_array(dx, "dx")
+    check_same(along, "dx", at)
+    dy = apply(element.kernels.tangent, (along, at), (dx_element, element), spec, axis, out, num_threads)
+    return dy if out is not None else wrapped(dy, x, dx)
 
 
 def lrn_param_grads(

@@ -6,6 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from lrncore._also import also
+from lrncore._arrays import wrapped
 from lrncore._call import apply
 from lrncore._checks import CHANNELS, check_array, check_same
 from lrncore.spec import LRNSpec, torch_spec
@@ -39,12 +41,13 @@ def lrn(
     Returns
     -------
     ndarray
-        `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+        `out`, or a new array of x's shape, dtype (in native byte order) and memory order. Where `x` is of a class
+        that NumPy's ufuncs return (a subclass of ndarray, or of pandas or xarray), the result is of that class.
 
     Raises
     ------
     TypeError
-        If `x` has another dtype, or an argument has the wrong type.
+        If `x` has another dtype, masked elements or a unit, or an argument has the wrong type.
     ValueError
         If `axis`, `out` or `num_threads` does not fit.
 
@@ -86,8 +89,9 @@ def lrn(
            [ 7., 10.,  7.],
            [ 5.,  7.,  5.]])
     """
-    x, element = check_array(x, "x")
-    return apply(element.kernels.forward, (x,), (element,), spec, axis, out, num_threads)
+    array, element = check_array(x, "x")
+    y = apply(element.kernels.forward, (array,), (element,), spec, axis, out, num_threads)
+    return y if array is x or out is not None else wrapped(y, x)
 
 
 def lrn_backward(
@@ -118,7 +122,8 @@ def lrn_backward(
     Returns
     -------
     ndarray
-        The gradient dL/dx: `out`, or a new array of x's shape, dtype (in native byte order) and memory order.
+        The gradient dL/dx: `out`, or a new array of x's shape, dtype (in native byte order) and memory order, and
+        of its class, or else that of `g`, as in `lrn`. Labels are not compared.
 
     Raises
     ------
@@ -144,14 +149,16 @@ def lrn_backward(
     >>> lrncore.lrn_backward(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    x, element = check_array(x, "x")
-    g, g_element = check_array(g, "g")
-    check_same(g, "g", x)
-    return apply(element.kernels.backward, (g, x), (g_element, element), spec, axis, out, num_threads)
+    at, element = check_array(x, "x")
+    along, g_element = check_array(g, "g")
+    check_same(along, "g", at)
+    dx = apply(element.kernels.backward, (along, at), (g_element, element), spec, axis, out, num_threads)
+    return dx if out is not None else wrapped(dx, x, g)
 
 
+@also("x", "input")
 def local_response_norm(
-    x: ArrayLike,
+    input: ArrayLike,  # noqa: A002  (PyTorch's name)
     size: int,
     alpha: float = 1e-4,
     beta: float = 0.75,
@@ -164,8 +171,8 @@ def local_response_norm(
 
     Parameters
     ----------
-    x : array_like, float32, float64, float16 or bfloat16
-        Any shape of at least one dimension.
+    input : array_like, float32, float64, float16 or bfloat16
+        Any shape of at least one dimension. `x` is another name of it.
     size : int
         Channels in the window, at least 1. An even window reaches one channel further back than ahead.
     alpha, beta, k : float, optional
@@ -193,15 +200,17 @@ def local_response_norm(
     >>> lrncore.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=2.0).ravel().round(3)
     array([-0.461,  0.277, -0.207])
     """
-    return lrn(x, torch_spec(size, alpha, beta, k, axis), axis, out)
+    return lrn(input, torch_spec(size, alpha, beta, k, axis), axis, out)
 
 
+@also("x", "input")
 def local_response_normalization(
-    x: ArrayLike,
+    input: ArrayLike,  # noqa: A002  (TensorFlow's name)
     depth_radius: int = 5,
     bias: float = 1.0,
     alpha: float = 1.0,
     beta: float = 0.5,
+    name: str | None = None,  # noqa: ARG001
     *,
     axis: int | tuple[int, ...] = -1,
     out: NDArray[Any] | None = None,
@@ -210,12 +219,14 @@ def local_response_normalization(
 
     Parameters
     ----------
-    x : array_like, float32, float64, float16 or bfloat16
-        Any shape of at least one dimension, channels last.
+    input : array_like, float32, float64, float16 or bfloat16
+        Any shape of at least one dimension, channels last. `x` is another name of it.
     depth_radius : int, optional
         Channels on each side of the window, at least 0.
     bias, alpha, beta : float, optional
         As in TensorFlow, which does not divide alpha.
+    name : str, optional
+        Ignored: it names an operation of a graph.
     axis : int or tuple of int, optional
         The channel axis, or the axes of a box, as in `lrn`.
     out : ndarray, optional
@@ -238,4 +249,4 @@ def local_response_normalization(
     >>> lrncore.local_response_normalization(x, 1, bias=0.0, alpha=1.0, beta=1.0)[0, 0, 0]
     array([0.25      , 0.16666667, 0.25      ], dtype=float32)
     """
-    return lrn(x, LRNSpec.tensorflow(depth_radius, bias, alpha, beta), axis, out)
+    return lrn(input, LRNSpec.tensorflow(depth_radius, bias, alpha, beta), axis, out)

@@ -6,6 +6,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from lrncore._also import also
+from lrncore._checks import check_real, given_axes
 from lrncore.functional import lrn, lrn_backward
 from lrncore.spec import LRNSpec, torch_spec
 
@@ -54,21 +56,25 @@ class LocalResponseNorm:
         axis: int | tuple[int, ...] = 1,
     ) -> None:
         self.spec: LRNSpec = torch_spec(size, alpha, beta, k, axis)
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
-        self.axis = axis
+        axes = given_axes(axis)
+        self.axis = axes if isinstance(axis, tuple) else axes[0]
+        self.size = self.spec.size
+        self.alpha, self.beta, self.k = check_real(alpha, "alpha"), self.spec.beta, self.spec.k
 
+    @also("x", "input")
     def forward(
-        self, x: ArrayLike, *, out: NDArray[Any] | None = None, num_threads: int | None = None
+        self,
+        input: ArrayLike,  # noqa: A002  (PyTorch's name)
+        *,
+        out: NDArray[Any] | None = None,
+        num_threads: int | None = None,
     ) -> NDArray[Any]:
-        """Return the normalized `x`.
+        """Return the normalized `input`.
 
         Parameters
         ----------
-        x : array_like, float32, float64, float16 or bfloat16
-            Any shape that has the layer's axis, or axes.
+        input : array_like, float32, float64, float16 or bfloat16
+            Any shape that has the layer's axis, or axes. `x` is another name of it.
         out : ndarray, optional
             Where to put the result, as in `lrn`.
         num_threads : int, optional
@@ -86,7 +92,7 @@ class LocalResponseNorm:
         >>> layer.forward(np.array([[3.0, 4.0, 0.0]]))
         array([[0.6, 0.8, 0. ]])
         """
-        return lrn(x, self.spec, self.axis, out, num_threads)
+        return lrn(input, self.spec, self.axis, out, num_threads)
 
     __call__ = forward
 

@@ -46,49 +46,6 @@ def test_array_interface():
     assert np.array_equal(lrncore.lrn(Wrapped(), SPEC), lrncore.lrn(np.float32([[0.5, 1.0, 2.0]]), SPEC))
 
 
-class Subclass(np.ndarray):
-    pass
-
-
-SUBCLASSES = {
-    "subclass": lambda x: x.view(Subclass),
-    "masked": lambda x: np.ma.masked_array(x, mask=x > 0),
-    "recarray": lambda x: x.view(np.recarray),
-}
-
-
-@pytest.mark.parametrize("make", SUBCLASSES)
-def test_subclass_becomes_the_base_class(make):
-    x = cases.normal((4, 20))
-    odd = SUBCLASSES[make](x)
-    assert type(lrncore.lrn(odd, SPEC)) is np.ndarray
-    assert type(lrncore.lrn_backward(odd, odd, SPEC)) is np.ndarray
-
-
-@pytest.mark.parametrize("make", SUBCLASSES)
-def test_subclass_gives_the_same_numbers(make):
-    x = cases.normal((4, 20))
-    odd = SUBCLASSES[make](x)
-    assert np.array_equal(lrncore.lrn(odd, SPEC), lrncore.lrn(x, SPEC))
-    assert np.array_equal(lrncore.lrn_backward(odd, odd, SPEC), lrncore.lrn_backward(x, x, SPEC))
-
-
-def test_memmap(tmp_path):
-    x = cases.normal((4, 20))
-    x.tofile(tmp_path / "x")
-    mapped = np.memmap(tmp_path / "x", np.float32, "r", shape=x.shape)
-    y = lrncore.lrn(mapped, SPEC)
-    assert type(y) is np.ndarray
-    assert np.array_equal(y, lrncore.lrn(x, SPEC))
-
-
-def test_memmap_as_out(tmp_path):
-    x = cases.normal((4, 20))
-    mapped = np.memmap(tmp_path / "y", np.float32, "w+", shape=x.shape)
-    assert lrncore.lrn(x, SPEC, out=mapped) is mapped
-    assert np.array_equal(mapped, lrncore.lrn(x, SPEC))
-
-
 def test_memory_of_bytes():
     x = cases.normal((4, 20))
     frozen = np.frombuffer(x.tobytes(), np.float32).reshape(x.shape)

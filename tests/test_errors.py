@@ -20,19 +20,35 @@ def array(dtype):
 
 
 CAST = "must be float32, float64, float16 or bfloat16, got {}; cast it first, e.g. {}.astype(np.float32)"
+COMPLEX = (
+    "must be float32, float64, float16 or bfloat16, got {}; take its real part or magnitude first, e.g. abs({})"
+)
 
 INPUTS = {
     **{
         f"x_{dtype}": (lambda dtype=dtype: lrn(array(dtype), SPEC), TypeError, "x " + CAST.format(dtype, "x"))
-        for dtype in ("int8", "int32", "int64", "uint8", "complex64", "complex128", "bool", "object")
+        for dtype in ("int8", "int32", "int64", "uint8", "bool", "object")
     },
+    **{
+        f"x_{dtype}": (
+            lambda dtype=dtype: lrn(array(dtype), SPEC),
+            TypeError,
+            "x " + COMPLEX.format(dtype, "x"),
+        )
+        for dtype in ("complex64", "complex128")
+    },
+    "g_complex64": (
+        lambda: lrn_backward(array("complex64"), X, SPEC),
+        TypeError,
+        "g " + COMPLEX.format("complex64", "g"),
+    ),
     **{
         f"g_{dtype}": (
             lambda dtype=dtype: lrn_backward(array(dtype), X, SPEC),
             TypeError,
             "g " + CAST.format(dtype, "g"),
         )
-        for dtype in ("int64", "complex64", "bool", "object")
+        for dtype in ("int64", "bool", "object")
     },
     "x_longdouble": (
         lambda: lrn(array(np.longdouble), SPEC),
@@ -41,7 +57,7 @@ INPUTS = {
     ),
     "x_big_endian_int": (lambda: lrn(array(">i4"), SPEC), TypeError, "x " + CAST.format(">i4", "x")),
     "x_string": (lambda: lrn("five", SPEC), TypeError, "x " + CAST.format("<U4", "x")),
-    "x_none": (lambda: lrn(None, SPEC), TypeError, "x " + CAST.format("object", "x")),
+    "x_none": (lambda: lrn(None, SPEC), TypeError, "x must be an array, got None"),
     "x_list_of_ints": (lambda: lrn([[1, 2]], SPEC), TypeError, "x " + CAST.format(np.dtype(int), "x")),
     "x_of_backward": (
         lambda: lrn_backward(X, array(int), SPEC),
@@ -51,7 +67,7 @@ INPUTS = {
     "x_structured": (
         lambda: lrn(np.zeros(3, [("a", "<f4")]), SPEC),
         TypeError,
-        "x " + CAST.format("[('a', '<f4')]", "x"),
+        "x must be float32, float64, float16 or bfloat16, got [('a', '<f4')]; take a field first, e.g. x['a']",
     ),
     "x_without_dimensions": (
         lambda: lrn(np.float32(1), SPEC),
@@ -108,12 +124,12 @@ AXES = {
             f"axis must be an int or a tuple of ints, got {axis!r} ({type(axis).__name__})",
         )
         for name, axis in {
-            "float": 1.0,
+            "float": 1.5,
             "bool": True,
             "none": None,
             "list": [0, 1],
             "string": "1",
-            "of_floats": (0, 1.0),
+            "of_floats": (0, 1.5),
             "of_bools": (True,),
             "of_tuples": ((0,), 1),
         }.items()
@@ -131,6 +147,11 @@ AXES = {
         lambda: lrn_backward(X, X, SPEC, (1, -1)),
         ValueError,
         "axis must not repeat an axis, got (1, -1) for an array of 2 dimensions",
+    ),
+    "axis_array": (
+        lambda: lrn(X, SPEC, np.array([0, 1])),
+        TypeError,
+        "axis must be an int or a tuple of ints, got shape (2,) (ndarray)",
     ),
     "axes_of_a_layer": (
         lambda: lrncore.LocalResponseNorm(5, axis=[1, 2]),
@@ -189,12 +210,26 @@ def ints(name, lowest, call):
     return {
         f"{name}_too_small": (lambda: call(lowest - 1), ValueError, f"{must} >= {lowest}, got {lowest - 1}"),
         f"{name}_negative": (lambda: call(-7), ValueError, f"{must} >= {lowest}, got -7"),
-        f"{name}_float": (lambda: call(2.0), TypeError, f"{must}, got 2.0 (float)"),
+        f"{name}_float": (lambda: call(2.5), TypeError, f"{must}, got 2.5 (float)"),
+        f"{name}_nan": (lambda: call(math.nan), TypeError, f"{must}, got nan (float)"),
+        f"{name}_inf": (lambda: call(math.inf), TypeError, f"{must}, got inf (float)"),
         f"{name}_numpy_float": (
-            lambda: call(np.float32(2)),
+            lambda: call(np.float32(2.5)),
             TypeError,
-            f"{must}, got {np.float32(2)!r} (float32)",
+            f"{must}, got {np.float32(2.5)!r} (float32)",
         ),
+        f"{name}_array_of_one": (
+            lambda: call(np.array([2.5])),
+            TypeError,
+            f"{must}, got array([2.5]) (ndarray)",
+        ),
+        f"{name}_array": (lambda: call(np.array([5, 5])), TypeError, f"{must}, got shape (2,) (ndarray)"),
+        f"{name}_array_of_bool": (
+            lambda: call(np.array([True])),
+            TypeError,
+            f"{must}, got array([ True]) (ndarray)",
+        ),
+        f"{name}_masked": (lambda: call(np.ma.masked), TypeError, f"{must}, got masked (MaskedConstant)"),
         f"{name}_bool": (lambda: call(True), TypeError, f"{must}, got True (bool)"),
         f"{name}_numpy_bool": (lambda: call(np.True_), TypeError, f"{must}, got {np.True_!r} (bool)"),
         f"{name}_string": (lambda: call("5"), TypeError, f"{must}, got '5' (str)"),
@@ -225,10 +260,11 @@ def reals(name, call):
             f"{number}, got Decimal('0.75') (Decimal)",
         ),
         f"{name}_array": (
-            lambda: call(np.array([0.75])),
+            lambda: call(np.array([0.75, 1.0])),
             TypeError,
-            f"{number}, got array([0.75]) (ndarray)",
+            f"{number}, got shape (2,) (ndarray)",
         ),
+        f"{name}_masked": (lambda: call(np.ma.masked), TypeError, f"{number}, got masked (MaskedConstant)"),
     }
 
 
