@@ -86,13 +86,14 @@ def _array(tensor: Tensor) -> NDArray[Any]:
 def composed(x: Tensor, before: int, after: int, scale: Any, beta: Any, k: Any, axes: Sequence[int]) -> Tensor:
     """Return what `lrn` does, in operations that PyTorch differentiates in every way and any number of times."""
     wide = x.float() if x.dtype.itemsize == 2 else x
-    total = wide * wide
+    total, last = wide * wide, x.dim() - 1  # counted from the end, exporters lose it
     for axis in reversed(axes):
         length = x.shape[axis]
         ends = min(before, length), min(after, length)
-        terms = nn.functional.pad(total.movedim(axis, -1), ends)
-        total = sum(terms.narrow(-1, first, length) for first in range(sum(ends) + 1)).movedim(-1, axis)
-    return (wide * (k + scale * total) ** -beta).to(x.dtype)
+        terms = nn.functional.pad(total.movedim(axis, last), ends)
+        total = sum(terms.narrow(last, first, length) for first in range(sum(ends) + 1)).movedim(last, axis)
+    y = wide * (k + scale * total) ** -beta
+    return y if wide is x else y.to(x.dtype)
 
 
 class Axes(tuple[int, ...]):
@@ -249,7 +250,10 @@ class Learned(Function):
 def composed_learned(size: int, axes: tuple[int, ...], x: Tensor, alpha: Tensor, beta: Tensor, k: Tensor) -> Tensor:
     """Return what `Learned` does, as `composed` does it."""
     before, after, *_ = arguments_of(LRNSpec.torch(size), axes)
-    return composed(x, before, after, alpha.double() / size ** len(axes), beta.double(), k.double(), axes)
+    # what PyTorch does with numbers beside an array, in so many words: an exporter does not know it
+    kind = x.dtype if x.dtype.itemsize > 2 else torch.float32
+    scale = (alpha.double() / size ** len(axes)).to(kind)
+    return composed(x, before, after, scale, beta.to(kind), k.to(kind), axes)
 
 
 def _numbers(size: int, axes: tuple[int, ...], parameters: Iterable[Tensor]) -> LRNSpec:

@@ -312,64 +312,30 @@ def test_float16_does_not_overflow():
         pytest.skip(f"fixed in torch {torch.__version__}: the docstring of lrncore.torch may say so")
 
 
-OF_A_TENSOR = "input must be a torch.Tensor, got {}"
-OF_DTYPE = "input must be float32, float64, float16 or bfloat16, got {}; cast it first, e.g. input.float()"
-X = torch.ones(1, 2, 3)
-ERRORS = {
-    "list": (lambda: strong([[1.0]]), TypeError, OF_A_TENSOR.format("list")),
-    "array": (lambda: strong(np.ones((1, 2))), TypeError, OF_A_TENSOR.format("ndarray")),
-    **{
-        name: (
-            lambda name=name: strong(torch.ones(1, 2).to(getattr(torch, name))),
-            TypeError,
-            OF_DTYPE.format(name),
-        )
-        for name in ("int64", "uint8", "bool", "complex64", "float8_e5m2")
-    },
-    "sparse": (
-        lambda: strong(X.to_sparse()),
-        TypeError,
-        "input must be strided, got torch.sparse_coo; convert it first, e.g. input.to_dense()",
-    ),
-    "no_dimension": (lambda: strong(X.sum()), ValueError, "input must have at least 2 dimensions, got 0"),
-    "one_dimension": (lambda: strong(X[0, 0]), ValueError, "input must have at least 2 dimensions, got 1"),
-    "size_float": (
-        lambda: ours.local_response_norm(X, 3.0),
-        TypeError,
-        "size must be an int, got 3.0 (float)",
-    ),
-    "size_zero": (lambda: ours.local_response_norm(X, 0), ValueError, "size must be an int >= 1, got 0"),
-    "alpha": (lambda: ours.local_response_norm(X, 3, np.nan), ValueError, "alpha must be finite, got nan"),
-    "beta": (
-        lambda: ours.local_response_norm(X, 3, beta=None),
-        TypeError,
-        "beta must be a real number, got None (NoneType)",
-    ),
-    "layer": (lambda: ours.LocalResponseNorm(3, k=np.inf), ValueError, "k must be finite, got inf"),
-    "model": (lambda: ours.replace(strong), TypeError, "model must be a torch.nn.Module, got partial"),
-}
+def test_masked_tensor_of_which_nothing_is_masked():
+    x = normal(2, 8, 3)
+    y = strong(torch.masked.masked_tensor(x, torch.ones_like(x, dtype=torch.bool)))
+    assert torch.equal(y.get_data(), strong(x))
+    assert y.get_mask().all()
 
 
-@pytest.mark.parametrize(("call", "kind", "message"), ERRORS.values(), ids=ERRORS)
-def test_error(call, kind, message):
-    with pytest.raises(kind) as caught:
-        call()
-    assert str(caught.value) == message
+def test_whole_floats_and_arrays_of_one():
+    x = normal(2, 8, 3)
+    assert torch.equal(
+        ours.local_response_norm(x, 4.0, np.array([1.0]), np.float32(0.75), [0.5][0], 1.0), strong(x)
+    )
+    layer = ours.LocalResponseNorm(np.array([[4.0]]), np.array(1.0), k=np.array([0.5]), dim=np.array([1]))
+    assert repr(layer) == f"lrncore.{torch.nn.LocalResponseNorm(4, 1.0, k=0.5)}"
+    assert torch.equal(layer(x), strong(x))
+    learned = ours.LearnableLocalResponseNorm(4.0, alpha=np.array([1.0]), k=0.5, dim=1.0)
+    assert (learned.size, learned.dim, learned.alpha.shape) == (4, 1, ())
+
+
+def test_exports_nothing_but_its_own():
+    assert sorted(name for name in vars(ours) if not name.startswith("_")) == sorted(ours.__all__)
+    assert {getattr(ours, name).__module__ for name in ours.__all__} == {"lrncore.torch"}
 
 
 def test_size_beyond_all_integers_of_torch():
-    assert torch.equal(ours.local_response_norm(X, 10**30), X)
-
-
-def test_import_without_torch(python):
-    program = """
-import sys
-sys.modules["torch"] = None
-try:
-    import lrncore.torch
-except ImportError as error:
-    print(error, "/", repr(error.__cause__))
-"""
-    said, cause = python(program).split(" / ")
-    assert said == "lrncore.torch needs PyTorch: pip install torch"
-    assert cause.startswith("ModuleNotFoundError('import of torch halted")
+    x = torch.ones(1, 2, 3)
+    assert torch.equal(ours.local_response_norm(x, 10**30), x)

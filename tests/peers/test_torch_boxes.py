@@ -178,7 +178,7 @@ def test_derivatives_of_learned_parameters_are_finite_differences():
         ((2, -5), IndexError, "dim must be in [-4, 4) for an array of 4 dimensions, got -5"),
         ((2, -2), ValueError, "dim must not repeat an axis, got (2, -2) for an array of 4 dimensions"),
         ([2, 3], TypeError, "dim must be an int or a tuple of ints, got [2, 3] (list)"),
-        (1.0, TypeError, "dim must be an int or a tuple of ints, got 1.0 (float)"),
+        (1.5, TypeError, "dim must be an int or a tuple of ints, got 1.5 (float)"),
     ],
     ids=str,
 )
