@@ -201,7 +201,7 @@ print("done")
 
 
 @pytest.mark.parametrize("transform", [lambda f: f, jax.jit, jax.vmap], ids=["eager", "jit", "vmap"])
-@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool", "complex64", "float8_e4m3fn"])
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool", "float8_e4m3fn"])
 def test_other_dtypes_are_refused(dtype, transform):
     with pytest.raises(TypeError) as caught:
         transform(lambda x: ours.lrn(x, SPEC, -1))(jnp.ones((2, 3), dtype))
