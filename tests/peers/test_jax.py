@@ -11,7 +11,9 @@ from lrncore import LRNSpec
 
 jax = peer("jax", "jax")
 jnp = jax.numpy
-from lrncore import jax as ours  # noqa: E402  (after the skip)
+from jax.experimental import sparse  # noqa: E402  (after the skip)
+
+from lrncore import jax as ours  # noqa: E402
 
 SPEC = LRNSpec.torch(4, 1.0, 0.75, 0.5)
 SHAPE = (3, 9, 4, 5)
@@ -208,6 +210,72 @@ def test_other_dtypes_are_refused(dtype, transform):
     assert str(caught.value) == (
         f"x must be float32, float64, float16 or bfloat16, got {dtype}; cast it first, e.g. x.astype(jnp.float32)"
     )
+
+
+REFUSED = {
+    "complex64": (
+        lambda: jnp.ones((2, 3), "complex64"),
+        (
+            "x must be float32, float64, float16 or bfloat16, got complex64; "
+            "take its real part or magnitude first, e.g. abs(x)"
+        ),
+    ),
+    "masked": (
+        lambda: np.ma.masked_array(values((2, 3)), values((2, 3)) > 0),
+        "x must not be masked, got MaskedArray with masked elements; fill them first, e.g. x.filled(0)",
+    ),
+    "list_of_masked": (
+        lambda: [np.ma.masked_array([1.0, 2.0], [True, False])],
+        "x must not be masked, got list with masked elements; fill them first, e.g. np.ma.array(x).filled(0)",
+    ),
+    "none": (lambda: None, "x must be an array, got None"),
+    "sparse": (
+        lambda: sparse.BCOO.fromdense(jnp.ones((2, 3))),
+        "x must be a dense array, got BCOO; convert it first, e.g. x.todense()",
+    ),
+    "big_endian_int": (
+        lambda: np.ones((2, 3), ">i4"),
+        "x must be float32, float64, float16 or bfloat16, got int32; cast it first, e.g. x.astype(jnp.float32)",
+    ),
+}
+
+
+@pytest.mark.parametrize("call", [lambda x: ours.lrn(x, SPEC), lambda x: ours.local_response_norm(x, 4)])
+@pytest.mark.parametrize(("make", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused_in_one_line(make, message, call):
+    with pytest.raises(TypeError) as refused:
+        call(make())
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f2", "<f4"])
+def test_any_byte_order(dtype):
+    x = values(SHAPE).astype(dtype)
+    assert same_bits(ours.lrn(x, SPEC), lrncore.lrn(x, SPEC))
+    assert same_bits(jax.jit(lambda: ours.lrn(x, SPEC))(), lrncore.lrn(x, SPEC))
+
+
+def test_masked_array_of_which_nothing_is_masked():
+    x = values(SHAPE)
+    assert same_bits(ours.lrn(np.ma.masked_array(x), SPEC), lrncore.lrn(x, SPEC))
+
+
+def test_list_of_traced_arrays():
+    x = values((3, 9))
+    assert same_bits(jax.jit(lambda *rows: ours.lrn(list(rows), SPEC))(*x), lrncore.lrn(x, SPEC))
+
+
+def test_lines_for_torch():
+    x = values(SHAPE)
+    assert same_bits(
+        ours.local_response_norm(input=x, size=4.0, alpha=np.array([1.0]), k=0.5), lrncore.lrn(x, SPEC)
+    )
+    assert same_bits(ours.local_response_norm(x=x, size=4, alpha=1.0, k=0.5), lrncore.lrn(x, SPEC))
+
+
+def test_exports_nothing_but_its_own():
+    assert sorted(name for name in vars(ours) if not name.startswith("_")) == ["local_response_norm", "lrn"]
+    assert {getattr(ours, name).__module__ for name in ours.__all__} == {"lrncore.jax"}
 
 
 @pytest.mark.parametrize("axis", [2, -3])

@@ -207,3 +207,117 @@ except ImportError as error:
 
 def test_lrncore_alone_does_not_import_onnx(python):
     assert python("import sys, lrncore; print('onnx' in sys.modules)") == "False"
+
+
+# ---- feeds, and older models ------------------------------------------------------------------------------
+
+QUANTIZED = {
+    "quantized": "q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z)",
+    "per_channel": "q = QuantizeLinear<axis = 1>(x, t, w) d = DequantizeLinear<axis = 1>(q, t, w)",
+    "dynamic": "q, u, v = DynamicQuantizeLinear(x) d = DequantizeLinear(q, u, v)",
+    "product": """
+        q = QuantizeLinear(x, s, z)
+        p = QLinearMatMul(q, s, z, m, s, z, s, z)
+        d = DequantizeLinear(p, s, z)
+    """,
+}
+FIRST_OPSET = {"per_channel": 13, "dynamic": 11}
+TENSORS = {
+    "s": np.float32(0.02),
+    "z": np.uint8(128),
+    "t": np.float32([0.02] * 5),
+    "w": np.uint8([128] * 5),
+    "m": np.arange(9, dtype=np.uint8).reshape(3, 3),
+}
+
+
+def quantized(kind, opset):
+    """Return a model that quantizes its input and takes the LRN of what that means."""
+    model = onnx.parser.parse_model(f"""
+        <ir_version: 8, opset_import: ["": {opset}]>
+        graph (float[1, 5, 3, 3] x) => (float[1, 5, 3, 3] y) {{
+            {QUANTIZED[kind]}
+            y = LRN<size = 3, alpha = 1.0>(d)
+        }}
+    """)
+    used = {name for node in model.graph.node for name in node.input}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in TENSORS.items() if name in used
+    )
+    return model
+
+
+@pytest.mark.parametrize("opset", [10, 11, 12, 13, 15, 18, 19, 21])
+@pytest.mark.parametrize("kind", QUANTIZED)
+def test_quantized_models(kind, opset):
+    if opset < FIRST_OPSET.get(kind, 10):
+        pytest.skip("the operator is younger")
+    x = comparison.values((1, 5, 3, 3))
+    model = quantized(kind, opset)
+    y, d = lrncore.onnx.run(model, {"x": x}, ["y", "d"])
+    comparison.assert_close(y, specified(d, 3, alpha=1.0).astype(np.float32))
+    (same,) = lrncore.onnx.run(model.SerializeToString(), {"x": x})
+    assert np.array_equal(same, y)
+    assert model.opset_import[0].version == opset
+
+
+def test_quantized_within_a_function():
+    model = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["": 13, "mine": 1]>
+        graph (float[1, 5, 3, 3] x) => (float[1, 5, 3, 3] y) { y = mine.Normalize(x) }
+        <opset_import: ["": 13], domain: "mine">
+        Normalize (x) => (y) {
+            s = Constant<value = float {0.02}>()
+            z = Constant<value = uint8 {128}>()
+            q = QuantizeLinear(x, s, z)
+            d = DequantizeLinear(q, s, z)
+            y = LRN<size = 3, alpha = 1.0>(d)
+        }
+    """)
+    x = comparison.values((1, 5, 3, 3))
+    expected = lrncore.onnx.run(quantized("quantized", 13), {"x": x})[0]
+    assert np.array_equal(lrncore.onnx.run(model, {"x": x})[0], expected)
+
+
+def test_operator_that_cannot_be_converted_either(monkeypatch):
+    def convert_version(_model, _version):
+        raise RuntimeError("no adapter")
+
+    monkeypatch.setattr(onnx.version_converter, "convert_version", convert_version)
+    with pytest.raises(RuntimeError) as refused:
+        lrncore.onnx.run(quantized("quantized", 13), {"x": comparison.values((1, 5, 3, 3))})
+    assert str(refused.value).splitlines() == [str(refused.value)]
+    assert "operator 'DequantizeLinear' domain '' and version 13" in str(refused.value)
+    assert str(refused.value).endswith("A conversion to opset 21 failed: no adapter")
+
+
+def test_masked_feeds_are_refused_whatever_takes_them():
+    x = np.ma.masked_array(comparison.values((1, 5, 3, 3)), comparison.values((1, 5, 3, 3)) > 0)
+    for model in (one_node(size=3), quantized("quantized", 21)):
+        with pytest.raises(TypeError) as refused:
+            lrncore.onnx.run(model, {"x": x})
+        assert str(refused.value) == (
+            "feeds['x'] must not be masked, got MaskedArray with masked elements; fill them first, "
+            "e.g. feeds['x'].filled(0)"
+        )
+    with pytest.raises(TypeError) as refused:
+        lrncore.onnx.LRN.eval(x, size=3)
+    assert "x must not be masked" in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "feed",
+    [lambda x: x.astype(">f4"), lambda x: x.view(np.recarray), np.ma.masked_array],
+    ids=["big_endian", "recarray", "nothing_masked"],
+)
+def test_feeds_of_other_kinds(feed):
+    x = comparison.values((2, 9, 2, 2))
+    (y,) = lrncore.onnx.run(one_node(size=3, alpha=1.0), {"x": feed(x)})
+    assert type(y) is np.ndarray
+    assert np.array_equal(y, ours(x, size=3, alpha=1.0))
+
+
+def test_exports_nothing_but_its_own():
+    module = lrncore.onnx
+    assert sorted(name for name in vars(module) if not name.startswith("_")) == ["LRN", "run"]
+    assert {getattr(module, name).__module__ for name in module.__all__} == {"lrncore.onnx"}
