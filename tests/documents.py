@@ -16,9 +16,10 @@ PAGES = {
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
 
-#: The pages whose examples call a framework: where it is installed, tests/peers runs them.
+#: The pages whose examples call frameworks: where they are installed, tests/peers runs them.
 FRAMEWORKS = {
     "docs/howto/from_torch.md": "torch",
+    "docs/howto/export_torch.md": "torch onnx onnxruntime onnxscript",
     "docs/howto/from_tensorflow.md": "tensorflow",
     "docs/howto/from_onnx.md": "onnx",
 }
