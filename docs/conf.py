@@ -44,7 +44,7 @@ numpydoc_show_class_members = False
 numpydoc_validation_checks = {"all", "ES01", "SA01"}
 # its arguments are those of every operator of onnx
 numpydoc_validation_exclude = {r"onnx\.LRN$"}
-# LRNSpec's constructors: what eighteen lists of parameters would repeat is said once, by the class, and an example
+# LRNSpec's constructors: what 29 lists of parameters would repeat is said once, by the class, and an example
 # of two lines needs no heading
 numpydoc_validation_overrides = {
     "PR01": [r"^Make the spec of "],

@@ -53,6 +53,8 @@ class Convention:
     but two. Empty where there is no such argument, since no window is a box, or it is the axes themselves."""
     ndims: str = ""
     """The argument, if any, for the number of an array's dimensions; 4 without it."""
+    extents: bool = False
+    """Is the size a list, with one number for each dimension of the array?"""
     box_k: float | None = None
     """The k of every box, whatever is given."""
     most: float = math.inf
@@ -109,7 +111,13 @@ class Convention:
             raise ValueError(f"{name} cannot mean this spec: {refused}") from None
         if meant[-1] != k:
             raise ValueError(f"{name} cannot mean this spec: {self.names['k']} of a box is {meant[-1]}, got {k}")
-        values = {"size": size, "alpha": alpha, "beta": beta, "k": k, "region": region}
+        values = {
+            "size": _extents(size, axes) if self.extents else size,
+            "alpha": alpha,
+            "beta": beta,
+            "k": k,
+            "region": region,
+        }
         words = {argument: values[meaning] for argument, meaning in zip(self.arguments, self.meanings, strict=True)}
         if along == 1 and "region" in self.names and self.arguments[self.names["region"]] is not None:
             del words[self.names["region"]]
@@ -119,6 +127,8 @@ class Convention:
 
     def _region(self, name: str, axes: tuple[int, ...]) -> Any:
         """Return the value of the argument that means windows along these axes."""
+        if self.extents:
+            return None
         if "region" in self.names and not self.regions:
             return list(axes)
         known = self.regions or {"": 1}
@@ -203,7 +213,49 @@ CONVENTIONS = {
         ("region", "size", "alpha", "beta", "k"),
         {"CROSS_MAP": 1, "IN_MAP_1D": 1, "IN_MAP_2D": 2},
     ),
+    # schema.fbs, LocalResponseNormalizationOptions; the reference kernel does not divide alpha
+    "tflite": Convention(RADIUS, False, {"radius": None, "bias": None, "alpha": None, "beta": None}, K_SECOND),
+    # NeuralNetworks.h, ANEURALNETWORKS_LOCAL_RESPONSE_NORMALIZATION
+    "nnapi": Convention(RADIUS, False, {"radius": None, "bias": None, "alpha": None, "beta": None}, K_SECOND),
+    # modules/dnn/src/layers/lrn_layer.cpp
+    "opencv": Convention(
+        ODD,
+        True,
+        {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0, "norm_region": "ACROSS_CHANNELS"},
+        WITH_REGION,
+        {"ACROSS_CHANNELS": 1, "WITHIN_CHANNEL": 2},
+    ),
+    # keras/layers/normalization.py of 2015, LRN2D, after pylearn2's
+    "keras": Convention(
+        ODD, False, {"alpha": 1e-4, "k": 2.0, "beta": 0.75, "n": 5}, ("alpha", "k", "beta", "size")
+    ),
+    # caffe2/operators/local_response_normalization_op.h, whose defaults of alpha and beta are refused
+    "caffe2": Convention(ODD, True, {"size": None, "alpha": None, "beta": None, "bias": 1.0}),
+    # coremltools' local_response_norm, and LRNLayerParams; neither says where an even window lies
+    "coreml": Convention(ODD, True, {"size": None, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    # NvInfer.h, ILRNLayer; alpha is divided in the example of its operator's page, not in the formula there
+    "tensorrt": Convention(
+        ODD,
+        True,
+        {"window": None, "alpha": None, "beta": None, "k": None},
+        most=15,
+        least_beta=0.01,
+        least_k=1e-5,
+    ),
+    # DML_LOCAL_RESPONSE_NORMALIZATION_OPERATOR_DESC, which does not say where an even window lies
+    "directml": Convention(ODD, True, {"LocalSize": None, "Alpha": 1e-4, "Beta": 0.75, "Bias": 1.0}),
+    # src/normalization_layer.c, whose first window lacks a channel that all others are built upon
+    "darknet": Convention(LATER, False, {"size": 5, "alpha": 1e-4, "beta": 0.75, "kappa": 1.0}),
+    # nn/layers/normalization/LocalResponseNormalization.java
+    "dl4j": Convention(
+        WIDENED, False, {"k": 2.0, "n": 5, "alpha": 1e-4, "beta": 0.75}, ("k", "size", "alpha", "beta")
+    ),
+    # the specification's fragment: bias + alpha * box(sqr(input), size = size, normalize = true)
+    "nnef": Convention(LATER, True, {"size": None, "alpha": 1.0, "beta": 0.5, "bias": 1.0}, extents=True),
 }
+
+#: Other names that people look for
+ALIASES = {"pytorch": "torch", "tf": "tensorflow"}
 
 #: Of networks: the convention in which they were published, and the size, alpha, beta and k there
 NETWORKS = {
@@ -275,6 +327,8 @@ def _rows(name: str, convention: Convention) -> list[Row]:
     names, arguments = convention.names, dict(convention.arguments)
     scale = f"{names['alpha']} / {names['size']}" if convention.divided else names["alpha"]
     region = names.get("region")
+    if convention.extents:
+        scale = f"{names['alpha']} / prod({names['size']})"
     if region is None:
         return [Row(name, _signature(arguments), even, scale)]
     if not convention.regions:
@@ -308,6 +362,13 @@ def _at_least(value: float, name: str, least: float) -> float:
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
     return value
+
+
+def _extents(size: int, axes: tuple[int, ...]) -> list[int]:
+    """Return the size along each dimension of an array of four, or of as many as the axes ask for."""
+    ndims = max(4, *(axis + 1 for axis in axes), *(-axis for axis in axes), 0)
+    along = {axis % ndims for axis in axes}
+    return [size if axis in along else 1 for axis in range(ndims)]
 
 
 def _undivided(scale: float, n: int) -> float:

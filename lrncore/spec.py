@@ -9,14 +9,14 @@ from types import MethodType
 from typing import Any, Self
 
 from lrncore._checks import check_int, check_real, given_axes
-from lrncore._constructors import Constructors
-from lrncore._conventions import CONVENTIONS
+from lrncore._conventions import ALIASES, CONVENTIONS
+from lrncore._further_constructors import FurtherConstructors
 from lrncore._signatures import FIELDS, held, naming, nearest
 
 
 @naming
 @dataclasses.dataclass(frozen=True)
-class LRNSpec(Constructors):
+class LRNSpec(FurtherConstructors):
     """The parameters of a Local Response Normalization, independent of any framework.
 
     ::
@@ -168,7 +168,7 @@ class LRNSpec(Constructors):
             ...
         ValueError: onnx has no window of 2 channels before and 1 after: its even windows reach one further ahead
         """
-        found = CONVENTIONS.get(convention)
+        found = CONVENTIONS.get(ALIASES.get(convention, convention))
         if found is None:
             meant = nearest(str(convention), CONVENTIONS)
             hint = f"; did you mean {meant!r}?" if meant else ""

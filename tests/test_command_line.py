@@ -163,7 +163,7 @@ def test_convert_says_them_for_every_convention(command_here):
     for line in lines:
         name, *words = line.split()
         if words[0][0] == "(":
-            assert name == "cudnn"
+            assert name in {"cudnn", "tensorrt"}
         else:
             arguments = _parameters.values(name, dict(word.split("=") for word in words))
             assert getattr(LRNSpec, name)(**arguments) == spec
@@ -203,10 +203,10 @@ BARE = "without a convention, lrncore takes before, after, scale, beta, k"
     ("words", "line"),
     [
         (["--from", "torch"], f"{TAKES}; size is missing"),
-        (["--from", "torch", "size=5", "bias=1"], f"{TAKES}; got bias, which onnx and openvino take"),
+        (["--from", "torch", "size=5", "bias=1"], f"{TAKES}; got bias, which onnx, openvino, caffe2 and nnef take"),
         (
             ["n=5"],
-            f"{BARE}; got n, which chainer and paper take",
+            f"{BARE}; got n, which chainer, paper, keras and dl4j take",
         ),
         (["--from", "torch", "siz=5"], f"{TAKES}; got siz; did you mean size?"),
         (["--from", "torch", "size=5.0"], "size must be a whole number, got '5.0'"),
@@ -240,10 +240,18 @@ def test_convert_refuses(words, line, command_here):
 @pytest.mark.parametrize("option", ["--from", "--to"])
 def test_convert_refuses_an_unknown_convention(option, command_here):
     given = ["before=1", "after=1", "scale=1", "beta=1", "k=1"] if option == "--to" else []
-    done = command_here("convert", option, "pytorch", *given)
-    assert done == (2, "", "lrncore convert: there is no convention 'pytorch'; did you mean torch?\n")
-    done = command_here("convert", option, "keras", *given)
-    assert done == (2, "", "lrncore convert: there is no convention 'keras'; lrncore conventions lists them\n")
+    done = command_here("convert", option, "torhc", *given)
+    assert done == (2, "", "lrncore convert: there is no convention 'torhc'; did you mean torch?\n")
+    done = command_here("convert", option, "theano", *given)
+    assert done == (2, "", "lrncore convert: there is no convention 'theano'; lrncore conventions lists them\n")
+
+
+def test_convert_knows_other_names(command_here):
+    done = command_here("convert", "--from", "PyTorch", "--to", "tf", "size=5", "alpha=1e-4")
+    assert done.printed.splitlines()[1] == "tensorflow  depth_radius=2 bias=1.0 alpha=2e-05 beta=0.75"
+    within = command_here("convert", "--from", "nnef", "--axis", "2,3", "--to", "opencv", "size=1,1,3,3", "alpha=9")
+    words = "opencv  local_size=3 alpha=9.0 beta=0.5 bias=1.0 norm_region=WITHIN_CHANNEL"
+    assert within.printed.splitlines()[1] == words
 
 
 @pytest.mark.parametrize("name", ["conventions", "info"])

@@ -54,7 +54,19 @@ TABLE = {
     "torch_js": (widened, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
     "ncnn": (earlier, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0}),
     "acl": (shrunk, True, {"type": REQUIRED, "norm_size": 5, "alpha": 1e-4, "beta": 0.5, "kappa": 1.0}),
+    "tflite": (radius, False, dict.fromkeys(("radius", "bias", "alpha", "beta"), REQUIRED)),
+    "nnapi": (radius, False, dict.fromkeys(("radius", "bias", "alpha", "beta"), REQUIRED)),
+    "opencv": (shrunk, True, {"local_size": 5, "alpha": 1.0, "beta": 0.75, "bias": 1.0}),
+    "keras": (shrunk, False, {"alpha": 1e-4, "k": 2.0, "beta": 0.75, "n": 5}),
+    "caffe2": (shrunk, True, {"size": REQUIRED, "alpha": REQUIRED, "beta": REQUIRED, "bias": 1.0}),
+    "coreml": (shrunk, True, {"size": REQUIRED, "alpha": 1e-4, "beta": 0.75, "k": 1.0}),
+    "tensorrt": (shrunk, True, dict.fromkeys(("window", "alpha", "beta", "k"), REQUIRED)),
+    "directml": (shrunk, True, {"LocalSize": REQUIRED, "Alpha": 1e-4, "Beta": 0.75, "Bias": 1.0}),
+    "darknet": (later, False, {"size": 5, "alpha": 1e-4, "beta": 0.75, "kappa": 1.0}),
+    "dl4j": (widened, False, {"k": 2.0, "n": 5, "alpha": 1e-4, "beta": 0.75}),
+    "nnef": (later, True, {"size": REQUIRED, "alpha": 1.0, "beta": 0.5, "bias": 1.0}),
 }
+RADII = {"tensorflow", "tflite", "nnapi"}
 # what some take besides: which axes, by default those of the channels
 REGION = {
     "cuda_convnet": {"type": "cmrnorm"},
@@ -62,13 +74,15 @@ REGION = {
     "onednn": {"alg_kind": "lrn_across_channels", "ndims": 4},
     "ncnn": {"region_type": 0},
     "acl": {"is_scaled": True},
+    "opencv": {"norm_region": "ACROSS_CHANNELS", "norm_by_size": True},
 }
 # for channels these need a value
 CHANNELS = {"type": "CROSS_MAP", "axes": [1]}
 SIZE = {"size", "lrnN", "windowChannelSize", "local_size", "nsize", "depth_radius", "n", "N", "norm_size"}
+SIZE |= {"radius", "window", "LocalSize"}
 ALPHA = {"alpha", "scale", "lrnAlpha", "Alpha"}
 BETA = {"beta", "pow", "lrnBeta", "Beta"}
-REFUSES_EVEN = {"caffe", "mxnet", "acl"}
+REFUSES_EVEN = {"caffe", "mxnet", "acl", "opencv", "keras", "caffe2", "coreml", "tensorrt", "directml"}
 SIZES = [(name, n) for name in TABLE for n in range(1, 17) if n % 2 or name not in REFUSES_EVEN]
 
 
@@ -181,7 +195,7 @@ def test_a_spec_says_itself_in_its_own_words(name, size):
 @pytest.mark.parametrize("target", TABLE)
 def test_odd_windows_can_be_said_in_every_framework(target):
     for origin, size in itertools.product(TABLE, (1, 3, 5, 15)):
-        spec = make(origin, size // 2 if origin == "tensorflow" else size)
+        spec = make(origin, size // 2 if origin in RADII else size)
         said = getattr(LRNSpec, target)(**spec.to(target))
         assert said.scale == pytest.approx(spec.scale, rel=3e-16), origin
         assert dataclasses.replace(said, scale=spec.scale) == spec, origin
@@ -229,8 +243,10 @@ def test_what_cannot_be_said(spec, target, message):
 
 
 def test_unknown_convention():
-    with pytest.raises(ValueError, match=r"^convention must be one of torch, paddle, .*, ncnn, acl, got 'keras'$"):
-        LRNSpec.alexnet().to("keras")
+    with pytest.raises(
+        ValueError, match=r"^convention must be one of torch, paddle, .*, dl4j, nnef, got 'theano'$"
+    ):
+        LRNSpec.alexnet().to("theano")
 
 
 def test_the_table_has_a_row_for_every_constructor():
@@ -250,7 +266,7 @@ def test_the_table_has_the_arguments_of_each_constructor(row):
     left_out = set(REGION.get(row.name, ()))
     if "^" in row.scale and row.name != "openvino":
         given = BOXES[row.name]
-        left_out = {"k"} if row.name == "caffe" else {"is_scaled", "ndims"}
+        left_out = {"k"} if row.name == "caffe" else {"is_scaled", "norm_by_size", "ndims"}
     shown = [
         p.replace(annotation=REQUIRED, default=given.get(p.name, p.default))
         for p in parameters
@@ -266,6 +282,7 @@ BOXES = {
     "onednn": {"alg_kind": "lrn_within_channel"},
     "ncnn": {"region_type": 1},
     "acl": {"type": "IN_MAP_2D"},
+    "opencv": {"norm_region": "WITHIN_CHANNEL"},
 }
 
 
@@ -273,8 +290,8 @@ BOXES = {
 def test_the_table_says_what_an_even_window_holds(name):
     row, *others = (row for row in lrncore.conventions() if row.name == name)
     assert all(other.even == row.even for other in others)
-    if name in REFUSES_EVEN or name == "tensorflow":
-        assert row.even == ("none" if name == "tensorflow" else "refused")
+    if name in REFUSES_EVEN or name in RADII:
+        assert row.even == ("none" if name in RADII else "refused")
     else:
         assert row.even == "{} and {}".format(*TABLE[name][0](4))
 
@@ -292,3 +309,70 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_published_networks(name):
     assert dataclasses.astuple(getattr(LRNSpec, name)()) == NETWORKS[name]
+
+
+# ---- what further conventions mean ------------------------------------------------------------------------
+
+
+def test_tensorrt_divides_alpha_as_the_example_of_its_documents():
+    """https://docs.nvidia.com/deeplearning/tensorrt/operators/docs/LRN.html, whose formula does not."""
+    y = lrncore.lrn(np.arange(5.0), LRNSpec.tensorrt(window=3, alpha=1, beta=1, k=0.1), axis=0)
+    assert np.allclose(y, [0.0, 0.56603765, 0.4195804, 0.3071672, 0.47430828], rtol=1e-6)
+
+
+def test_darknet_is_what_its_code_means_and_not_what_it_does():
+    """The loop of its layer, with the first sum whole, and as it is written: one channel short."""
+    size, x = 4, np.arange(1.0, 8.0)
+    meant, written = (darknet(x**2, size, first) for first in (size // 2 + 1, size // 2))
+    y = lrncore.lrn(x, LRNSpec.darknet(size, alpha=1.0, beta=1.0, kappa=1.0), axis=0)
+    assert np.allclose(y, x / (1 + meant))
+    assert not np.allclose(y, x / (1 + written))
+
+
+def darknet(squares, size, first):
+    sums = [squares[:first].sum()]
+    for k in range(1, len(squares)):
+        before, after = k - (size - 1) // 2 - 1, k + size // 2
+        sums.append(sums[-1] - (squares[before] if before >= 0 else 0))
+        sums[-1] += squares[after] if after < len(squares) else 0
+    return np.array(sums)
+
+
+@pytest.mark.parametrize(
+    ("size", "axes", "elements"),
+    [([1, 5, 1, 1], (1,), 5), ((1, 1, 3, 3), (2, 3), 9), ([1, 1, 1, 4], (3,), 4), ([1, 1], (), 1), (5, (1,), 5)],
+    ids=str,
+)
+def test_size_of_nnef_names_the_axes(size, axes, elements):
+    spec = LRNSpec.nnef(size, alpha=1.0)
+    assert spec.scale == 1 / elements
+    if isinstance(size, list) and len(size) == 4:
+        assert spec.to("nnef", axes)["size"] == size
+
+
+def test_size_of_nnef_in_more_dimensions():
+    assert LRNSpec.nnef(3).to("nnef", (2, 3, 4))["size"] == [1, 1, 3, 3, 3]
+    assert LRNSpec.nnef(3).to("nnef", -1)["size"] == [1, 1, 1, 3]
+
+
+def test_size_of_nnef_is_that_of_a_cube():
+    with pytest.raises(ValueError) as refused:
+        LRNSpec.nnef([1, 1, 3, 5])
+    assert str(refused.value) == "size must be the same along every axis of the window, got [1, 1, 3, 5]"
+    with pytest.raises(ValueError, match=r"^size must be an int >= 1, got 0$"):
+        LRNSpec.nnef([1, 0])
+
+
+@pytest.mark.parametrize(("alias", "name"), [("pytorch", "torch"), ("tf", "tensorflow")])
+def test_other_names(alias, name):
+    spec = LRNSpec.alexnet()
+    assert spec.to(alias) == spec.to(name)
+    assert getattr(LRNSpec, alias)(**spec.to(alias)) == spec
+    assert inspect.signature(getattr(LRNSpec, alias)) == inspect.signature(getattr(LRNSpec, name))
+
+
+def test_norm_by_size_of_opencv():
+    assert LRNSpec.opencv(3, alpha=9.0, norm_region="WITHIN_CHANNEL").scale == 1.0
+    assert LRNSpec.opencv(3, alpha=9.0, norm_by_size=False).scale == 9.0
+    with pytest.raises(TypeError, match=r"^norm_by_size must be a bool, got 1 \(int\)$"):
+        LRNSpec.opencv(norm_by_size=1)

@@ -16,7 +16,7 @@ LIST = "lrncore.conventions() lists the arguments of each framework"
 CALLS = {
     "of_the_paper": (
         lambda: LRNSpec(k=2, n=5, alpha=1e-4, beta=0.75),
-        f"{FIELDS}; got n, alpha, which LRNSpec.chainer and LRNSpec.paper take",
+        f"{FIELDS}; got n, alpha, which LRNSpec.chainer, LRNSpec.paper, LRNSpec.keras and LRNSpec.dl4j take",
     ),
     "of_one_framework": (
         lambda: LRNSpec(nsize=5),
@@ -24,7 +24,7 @@ CALLS = {
     ),
     "of_another_constructor": (
         lambda: LRNSpec.torch(n=5),
-        f"{TORCH}; got n, which LRNSpec.chainer and LRNSpec.paper take",
+        f"{TORCH}; got n, which LRNSpec.chainer, LRNSpec.paper, LRNSpec.keras and LRNSpec.dl4j take",
     ),
     "of_many": (
         lambda: LRNSpec.tensorflow(size=5),
@@ -88,7 +88,7 @@ def test_value_that_is_refused_keeps_its_message():
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [("pytorch", "torch"), ("Caffe", "caffe"), ("tensor_flow", "tensorflow"), ("theano", None)]
+    ("said", "meant"), [("torhc", "torch"), ("Caffe", "caffe"), ("tensor_flow", "tensorflow"), ("theano", None)]
 )
 def test_unknown_convention_is_told_from_a_mistyped_one(said, meant):
     with pytest.raises(ValueError) as caught:

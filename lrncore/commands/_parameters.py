@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lrncore._checks import given_axes
-from lrncore._conventions import CONVENTIONS, NETWORKS
+from lrncore._conventions import ALIASES, CONVENTIONS, NETWORKS
 from lrncore._signatures import takers
 from lrncore.commands._ending import Refused, refusing, shortened
 from lrncore.commands._parser import hint
@@ -21,6 +21,7 @@ def convention(word: str | None, known: Iterable[str] = NAMES) -> str | None:
     if word is None:
         return None
     name = word.lower().replace("-", "_")
+    name = ALIASES.get(name, name)
     if name not in known:
         if name in NETWORKS:
             raise Refused(f"{name} is a network, whose arguments lrncore convert --from {name} prints")
@@ -84,6 +85,8 @@ def axes(convention: str | None, values: Mapping[str, Any], word: str) -> Any:
     if row is not None and (region := row.names.get("region", "")) in values:
         said = values[region]
         count = row.axes(said, values.get(row.ndims, 4)) if row.regions else len(given_axes(said, region))
+    elif row is not None and row.extents and isinstance(values["size"], tuple):
+        count = sum(side > 1 for side in values["size"]) or 1
     if len(given_axes(found)) != count:
         wanted = "one axis" if count == 1 else f"{count} axes"
         raise Refused(f"--axis must be {wanted} for these arguments of {convention}, got {word}")
