@@ -98,7 +98,7 @@ def lrn_jvp(
     along, dx_element = check_array(dx, "dx")
     check_same(along, "dx", at)
     dy = apply(element.kernels.tangent, (along, at), (dx_element, element), spec, axis, out, num_threads)
-    return dy if out is not None else wrapped(dy, x, dx)
+    return dy if (at is x and along is dx) or out is not None else wrapped(dy, x, dx)
 
 
 def lrn_param_grads(

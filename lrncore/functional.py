@@ -153,7 +153,7 @@ def lrn_backward(
     along, g_element = check_array(g, "g")
     check_same(along, "g", at)
     dx = apply(element.kernels.backward, (along, at), (g_element, element), spec, axis, out, num_threads)
-    return dx if out is not None else wrapped(dx, x, g)
+    return dx if (at is x and along is g) or out is not None else wrapped(dx, x, g)
 
 
 @also("x", "input")

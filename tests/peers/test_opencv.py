@@ -55,7 +55,7 @@ def _run(net, x):
 @pytest.mark.parametrize("case", ODD_CASES, ids=str)
 def test_same_numbers(case):
     x = values(case.shape)
-    expected = lrncore.lrn(x, LRNSpec.caffe(case.size, case.alpha, case.beta, case.k))
+    expected = lrncore.lrn(x, LRNSpec.opencv(case.size, case.alpha, case.beta, case.k))
     assert_close(theirs(x, case.size, case.alpha, case.beta, case.k), expected)
 
 
@@ -64,7 +64,7 @@ def test_both_refuse_an_even_window(case):
     with pytest.raises(cv2.error):
         theirs(values(case.shape), case.size, case.alpha, case.beta, case.k)
     with pytest.raises(ValueError, match="local_size must be odd"):
-        LRNSpec.caffe(case.size, case.alpha, case.beta, case.k)
+        LRNSpec.opencv(case.size, case.alpha, case.beta, case.k)
 
 
 @needs_caffe
@@ -93,6 +93,7 @@ def test_same_numbers_within_a_channel(size):
     x = values((2, 7, 3, 4))
     words = f"local_size: {size} alpha: 9 beta: 0.75 norm_region: WITHIN_CHANNEL"
     spec = LRNSpec.caffe(size, 9.0, 0.75, norm_region="WITHIN_CHANNEL")
+    assert spec == LRNSpec.opencv(size, 9.0, 0.75, norm_region="WITHIN_CHANNEL")
     assert_close(by_prototxt(x, words), lrncore.lrn(x, spec, (2, 3)))
 
 
