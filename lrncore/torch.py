@@ -2,7 +2,7 @@
 
 `local_response_norm` and `LocalResponseNorm` take the arguments of their namesakes in `torch.nn`, and `replace`
 puts the layer into an existing model. They work with autograd, `torch.func`, `torch.compile`, `torch.export`,
-`torch.fx` and `torch.jit.trace`.
+`torch.onnx.export`, `torch.fx` and `torch.jit.trace`.
 
 Notes
 -----
@@ -29,7 +29,7 @@ any place. Composed of PyTorch's operations, and no faster than those, are
 A tensor on another device goes to PyTorch's own function.
 
 A call takes as many threads as `lrncore.lrn` would, but at most `torch.get_num_threads()`. A program that loads an
-exported or traced model imports `lrncore.torch` first.
+exported or traced model imports `lrncore.torch` first, or PyTorch does not find the operators.
 """
 
 try:
