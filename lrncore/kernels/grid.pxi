@@ -197,9 +197,9 @@ cdef rare set_ahead(Job* job) noexcept nogil:
     for which in range(OPERANDS):
         operand = &job.operand[which]
         operand.ahead = 0
-        if not job.streamed and not job.whole:
+        if not job.streamed:
             operand.ahead = operand.channel
-        elif job.streamed and job.far:
+        elif job.far:
             operand.ahead = job.chunk * operand.item
 
 

@@ -65,22 +65,30 @@ cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* 
 cdef void move_row(const Job* job, const Shape* shape, int which, char* at, elem* row, bint leave) noexcept nogil:
     cdef const Box* box = job.box
     cdef const Operand* operand = &job.operand[which]
-    cdef int last = box.sides - 1, i
-    cdef Py_ssize_t runs = 1, run, rest, along, place, offset
-    for i in range(last):
-        runs *= shape.length[i]
-    for run in range(runs):
-        rest = run
+    cdef int last = box.sides - 1, lines = max(last - 1, 0), i
+    cdef Py_ssize_t groups = 1, group, rest, along, place, offset
+    cdef Passage way = Passage(array=at, apart=0, scratch=row, pitch=0, squares=NULL, squares_pitch=0,
+                               length=shape.length[last], count=1)
+    if last:
+        way.count = shape.length[lines]
+        way.apart = box.side[lines].axis.stride[which]
+        way.pitch = shape.apart[lines]
+    for i in range(lines):
+        groups *= shape.length[i]
+    for group in range(groups):
+        rest = group
         place = offset = 0
-        for i in range(last - 1, -1, -1):
+        for i in range(lines - 1, -1, -1):
             along = rest % shape.length[i]
             rest //= shape.length[i]
             place += along * shape.apart[i]
             offset += along * box.side[i].axis.stride[which]
+        way.array = at + offset
+        way.scratch = row + place
         if leave:
-            scatter(operand, row + place, at + offset, NULL, shape.length[last])
+            scatter_lines(operand, &way)
         else:
-            gather(operand, at + offset, NULL, row + place, shape.length[last])
+            gather_lines(operand, &way)
 
 
 # Row c, the newest; in scratch, if the operand is staged
