@@ -196,118 +196,103 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
         gains_beyond(f, lines, all_inside(inside, to.holds))
 
 
-# The ways to sum that have loops of their own
-cdef inline How way(Source source, int taps) noexcept nogil:
-    return How(source=source, taps=taps, addition=TOGETHER)
+# The ways to sum that have loops of their own: `taps` constant ones of the squares themselves, or of levels
+cdef inline bint is_way(How how, Kind kind, Source source, int taps) noexcept nogil:
+    return how.source == source and how.taps == taps and how.addition == (COMPENSATED if kind == TWO else TOGETHER)
 
 
-cdef inline How long_way(Source source, int taps) noexcept nogil:
-    return How(source=source, taps=taps, addition=APART)
+cdef inline bint is_long_way(How how, Source source, int taps) noexcept nogil:
+    return how.source == source and how.taps == taps and how.addition == APART
 
 
-cdef inline bint is_way(How how, How way) noexcept nogil:
-    return how.source == way.source and how.taps == way.taps and how.addition == way.addition
+# Only powers that are evaluated for networks have loops of arrays beyond the caches, and of few channels.
+cdef inline bint is_rare_way(How how, Kind kind, Source source) noexcept nogil:
+    return kind == THREE_QUARTERS and is_way(how, kind, source, 5)
+
+
+cdef inline void normalize_ways(const Formula* f, Kind kind, How how, const Lines* lines) noexcept nogil:
+    cdef Addition addition = COMPENSATED if kind == TWO else TOGETHER
+    if is_way(how, kind, ENTERING, 5):
+        normalize_loop(f, kind, How(source=ENTERING, taps=5, addition=addition), 5, lines)
+    elif is_way(how, kind, STORED, 5):
+        normalize_loop(f, kind, How(source=STORED, taps=5, addition=addition), 5, lines)
+    elif is_rare_way(how, kind, FAR):
+        normalize_loop(f, kind, How(source=FAR, taps=5, addition=addition), 5, lines)
+    elif is_rare_way(how, kind, MASKED):
+        normalize_loop(f, kind, How(source=MASKED, taps=5, addition=addition), 5, lines)
+    elif is_way(how, kind, ENTERING, 3):
+        normalize_loop(f, kind, How(source=ENTERING, taps=3, addition=addition), 3, lines)
+    elif is_way(how, kind, STORED, 3):
+        normalize_loop(f, kind, How(source=STORED, taps=3, addition=addition), 3, lines)
+    elif is_way(how, kind, ENTERING, 7):
+        normalize_loop(f, kind, How(source=ENTERING, taps=7, addition=addition), 7, lines)
+    elif is_way(how, kind, STORED, 7):
+        normalize_loop(f, kind, How(source=STORED, taps=7, addition=addition), 7, lines)
+    elif is_way(how, kind, ENTERING, 9):
+        normalize_loop(f, kind, How(source=ENTERING, taps=9, addition=addition), 9, lines)
+    elif is_way(how, kind, STORED, 9):
+        normalize_loop(f, kind, How(source=STORED, taps=9, addition=addition), 9, lines)
+    elif is_long_way(how, ENTERING, 3):
+        normalize_loop(f, kind, How(source=ENTERING, taps=3, addition=APART), 3, lines)
+    elif is_long_way(how, STORED, 3):
+        normalize_loop(f, kind, How(source=STORED, taps=3, addition=APART), 3, lines)
+    else:
+        normalize_loop(f, kind, how, 0, lines)
 
 
 cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_of(f, lines)
-    if f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 5)):
-        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 5)):
-        normalize_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(FAR, 5)):
-        normalize_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
-        normalize_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
-        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
-        normalize_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
-        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
-        normalize_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
-        normalize_loop(f, THREE_QUARTERS, way(ENTERING, 7), 7, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
-        normalize_loop(f, THREE_QUARTERS, way(STORED, 7), 7, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
-        normalize_loop(f, THREE_QUARTERS, long_way(ENTERING, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
-        normalize_loop(f, THREE_QUARTERS, long_way(STORED, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS:
-        normalize_loop(f, THREE_QUARTERS, how, 0, lines)
-    elif f.kind == HALF and is_way(how, way(ENTERING, 5)):
-        normalize_loop(f, HALF, way(ENTERING, 5), 5, lines)
-    elif f.kind == HALF and is_way(how, way(STORED, 5)):
-        normalize_loop(f, HALF, way(STORED, 5), 5, lines)
-    elif f.kind == ONE and is_way(how, way(ENTERING, 5)):
-        normalize_loop(f, ONE, way(ENTERING, 5), 5, lines)
-    elif f.kind == ONE and is_way(how, way(STORED, 5)):
-        normalize_loop(f, ONE, way(STORED, 5), 5, lines)
-    elif f.kind == HALF and is_way(how, way(STORED, 3)):
-        normalize_loop(f, HALF, way(STORED, 3), 3, lines)
-    elif f.kind == ONE and is_way(how, way(STORED, 3)):
-        normalize_loop(f, ONE, way(STORED, 3), 3, lines)
-    elif is_way(how, way(ENTERING, 3)):
-        normalize_loop(f, f.kind, way(ENTERING, 3), 3, lines)
-    elif is_way(how, way(STORED, 3)):
-        normalize_loop(f, f.kind, way(STORED, 3), 3, lines)
+    if f.kind == THREE_QUARTERS:
+        normalize_ways(f, THREE_QUARTERS, how, lines)
     elif f.kind == HALF:
-        normalize_loop(f, HALF, how, 0, lines)
+        normalize_ways(f, HALF, how, lines)
     elif f.kind == ONE:
-        normalize_loop(f, ONE, how, 0, lines)
+        normalize_ways(f, ONE, how, lines)
     elif f.kind == TWO:
         normalize_loop(f, TWO, how, 0, lines)
     else:
         normalize_loop(f, ANY, how, 0, lines)
 
 
+cdef inline void gains_ways(const Formula* f, Kind kind, How how, const Lines* lines) noexcept nogil:
+    cdef Addition addition = COMPENSATED if kind == TWO else TOGETHER
+    if is_way(how, kind, ENTERING, 5):
+        gains_loop(f, kind, How(source=ENTERING, taps=5, addition=addition), 5, lines)
+    elif is_way(how, kind, STORED, 5):
+        gains_loop(f, kind, How(source=STORED, taps=5, addition=addition), 5, lines)
+    elif is_rare_way(how, kind, FAR):
+        gains_loop(f, kind, How(source=FAR, taps=5, addition=addition), 5, lines)
+    elif is_rare_way(how, kind, MASKED):
+        gains_loop(f, kind, How(source=MASKED, taps=5, addition=addition), 5, lines)
+    elif is_way(how, kind, ENTERING, 3):
+        gains_loop(f, kind, How(source=ENTERING, taps=3, addition=addition), 3, lines)
+    elif is_way(how, kind, STORED, 3):
+        gains_loop(f, kind, How(source=STORED, taps=3, addition=addition), 3, lines)
+    elif is_way(how, kind, ENTERING, 7):
+        gains_loop(f, kind, How(source=ENTERING, taps=7, addition=addition), 7, lines)
+    elif is_way(how, kind, STORED, 7):
+        gains_loop(f, kind, How(source=STORED, taps=7, addition=addition), 7, lines)
+    elif is_way(how, kind, ENTERING, 9):
+        gains_loop(f, kind, How(source=ENTERING, taps=9, addition=addition), 9, lines)
+    elif is_way(how, kind, STORED, 9):
+        gains_loop(f, kind, How(source=STORED, taps=9, addition=addition), 9, lines)
+    elif is_long_way(how, ENTERING, 3):
+        gains_loop(f, kind, How(source=ENTERING, taps=3, addition=APART), 3, lines)
+    elif is_long_way(how, STORED, 3):
+        gains_loop(f, kind, How(source=STORED, taps=3, addition=APART), 3, lines)
+    else:
+        gains_loop(f, kind, how, 0, lines)
+
+
 cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_of(f, lines)
-    if f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 5)):
-        gains_loop(f, THREE_QUARTERS, way(ENTERING, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 5)):
-        gains_loop(f, THREE_QUARTERS, way(STORED, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(FAR, 5)):
-        gains_loop(f, THREE_QUARTERS, way(FAR, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(MASKED, 5)):
-        gains_loop(f, THREE_QUARTERS, way(MASKED, 5), 5, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 3)):
-        gains_loop(f, THREE_QUARTERS, way(ENTERING, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 3)):
-        gains_loop(f, THREE_QUARTERS, way(STORED, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 9)):
-        gains_loop(f, THREE_QUARTERS, way(ENTERING, 9), 9, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 9)):
-        gains_loop(f, THREE_QUARTERS, way(STORED, 9), 9, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(ENTERING, 7)):
-        gains_loop(f, THREE_QUARTERS, way(ENTERING, 7), 7, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, way(STORED, 7)):
-        gains_loop(f, THREE_QUARTERS, way(STORED, 7), 7, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, long_way(ENTERING, 3)):
-        gains_loop(f, THREE_QUARTERS, long_way(ENTERING, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS and is_way(how, long_way(STORED, 3)):
-        gains_loop(f, THREE_QUARTERS, long_way(STORED, 3), 3, lines)
-    elif f.kind == THREE_QUARTERS:
-        gains_loop(f, THREE_QUARTERS, how, 0, lines)
-    elif f.kind == HALF and is_way(how, way(ENTERING, 5)):
-        gains_loop(f, HALF, way(ENTERING, 5), 5, lines)
-    elif f.kind == HALF and is_way(how, way(STORED, 5)):
-        gains_loop(f, HALF, way(STORED, 5), 5, lines)
-    elif f.kind == ONE and is_way(how, way(ENTERING, 5)):
-        gains_loop(f, ONE, way(ENTERING, 5), 5, lines)
-    elif f.kind == ONE and is_way(how, way(STORED, 5)):
-        gains_loop(f, ONE, way(STORED, 5), 5, lines)
-    elif is_way(how, way(ENTERING, 3)):
-        gains_loop(f, f.kind, way(ENTERING, 3), 3, lines)
-    elif is_way(how, way(STORED, 3)):
-        gains_loop(f, f.kind, way(STORED, 3), 3, lines)
+    if f.kind == THREE_QUARTERS:
+        gains_ways(f, THREE_QUARTERS, how, lines)
     elif f.kind == HALF:
-        gains_loop(f, HALF, how, 0, lines)
+        gains_ways(f, HALF, how, lines)
     elif f.kind == ONE:
-        gains_loop(f, ONE, how, 0, lines)
+        gains_ways(f, ONE, how, lines)
     elif f.kind == TWO:
-        gains_loop(f, TWO, how, 0, lines)
+        gains_ways(f, TWO, how, lines)
     else:
         gains_loop(f, ANY, how, 0, lines)
