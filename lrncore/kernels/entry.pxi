@@ -190,7 +190,7 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
     # tiles do not come in one run
     job.squared = grid.streamed and not grid.tiled and job.op.enter == square and converts(&job.operand[X])
-    if direct:
+    if direct and not (is_light(job.formula.kind) and job.window.levels > 1):
         job.source = FAR if job.far else ENTERING
     else:
         job.source = MASKED if job.adjoining else STORED

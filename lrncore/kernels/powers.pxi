@@ -1,24 +1,26 @@
 # Powers: what the forward, and the first half of the backward, make of s.
 #
 # Each power has one loop for any window, and networks' windows have loops of their own, in which the way of the sum is
-# a constant (`normalize`, `gains` and `combine`). The table, with the time of the loop for any window beside that of
-# its own (float32, one thread, Zen 4, November 2026, forward and backward):
+# a constant (`normalize_ways`, `gains_ways`, and `combine` for the second half). The table, with the time of the loop
+# for any window beside that of its own (float32, one thread, Zen 4, November 2026, forward and backward):
 #
-#     n    beta    source      in                          AVX-512       AVX2          SSE2
-#     5    3/4     ENTERING    planar                      1.12, 1.11    1.10, 1.16    1.10, 1.17
-#     5    3/4     STORED      packed                      1.13, 1.12    1.09, 1.16    1.08, 1.16
-#     5    3/4     FAR         planar, beyond the caches   1.04, 1.02    1.08, 1.11    1.05, 1.11
-#     5    3/4     MASKED      packed, few channels        1.08, 1.04    1.11, 1.05    1.12, 1.03
-#     3    3/4     ENTERING    planar                      1.16, 1.14    1.11, 1.17    1.09, 1.17
-#     3    3/4     STORED      packed                      1.07, 1.07    1.14, 1.19    1.09, 1.21
-#     9    3/4     ENTERING    planar                      1.10, 1.08    1.10, 1.09    1.10, 1.09
-#     9    3/4     STORED      packed                      1.09, 1.02    1.13, 1.13    1.08, 1.10
+#     n            beta    source      in                          AVX-512       AVX2          SSE2
+#     5            3/4     ENTERING    planar                      1.12, 1.11    1.10, 1.16    1.10, 1.17
+#     5            3/4     STORED      packed                      1.13, 1.12    1.09, 1.16    1.08, 1.16
+#     5            3/4     FAR         planar, beyond the caches   1.04, 1.02    1.08, 1.11    1.05, 1.11
+#     5            3/4     MASKED      packed, few channels        1.08, 1.04    1.11, 1.05    1.12, 1.03
+#     3            3/4     ENTERING    planar                      1.16, 1.14    1.11, 1.17    1.09, 1.17
+#     3            3/4     STORED      packed                      1.07, 1.07    1.14, 1.19    1.09, 1.21
+#     9            3/4     ENTERING    planar                      1.10, 1.08    1.10, 1.09    1.10, 1.09
+#     9            3/4     STORED      packed                      1.09, 1.02    1.13, 1.13    1.08, 1.10
+#     7, 11, 31    1/2     both        planar                      1.20, 1.06    1.39, 1.20    1.16, 1.02
+#     7, 11, 31    1/2     both        packed                      1.19, 1.13    1.24, 1.12    1.13, 1.07
+#     7, 11, 31    1       both        planar                      1.16, 1.15    1.48, 1.29    1.00, 1.15
+#     7, 11, 31    1       both        packed                      1.16, 1.17    1.31, 1.20    1.03, 1.12
+#     31           3/5     both        both                        1.12, 1.03    1.11, 1.04    not measured
 #
-# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. On AVX2 the loop for any window
-# took 1.2 times as long for n = 7, and for windows of three taps on several levels (n = 31), which have loops for
-# ENTERING and STORED too. Half types have the first three. Beta 1/2 and 1, whose powers take little, have loops for
-# n = 5: the one for any window takes 1.2 to 1.3 (AVX-512) and 1.4 to 1.7 (AVX2) of their time. Windows of 3 have some
-# that find their power for each vector.
+# AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Windows of more than nine are
+# mostly three taps on some levels: of 11, 13, 15, 31 and 63 channels. All these loops are a tenth of a module.
 
 # A power as the loops hold it, the s that it holds for, and those below which nothing is lost of x / s
 cdef struct Raising:
@@ -232,7 +234,7 @@ cdef inline void normalize_ways(const Formula* f, Kind kind, How how, const Line
         normalize_loop(f, kind, How(source=ENTERING, taps=9, addition=addition), 9, lines)
     elif is_way(how, kind, STORED, 9):
         normalize_loop(f, kind, How(source=STORED, taps=9, addition=addition), 9, lines)
-    elif is_long_way(how, ENTERING, 3):
+    elif not is_light(kind) and is_long_way(how, ENTERING, 3):
         normalize_loop(f, kind, How(source=ENTERING, taps=3, addition=APART), 3, lines)
     elif is_long_way(how, STORED, 3):
         normalize_loop(f, kind, How(source=STORED, taps=3, addition=APART), 3, lines)
@@ -251,7 +253,7 @@ cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
     elif f.kind == TWO:
         normalize_loop(f, TWO, how, 0, lines)
     else:
-        normalize_loop(f, ANY, how, 0, lines)
+        normalize_ways(f, ANY, how, lines)
 
 
 cdef inline void gains_ways(const Formula* f, Kind kind, How how, const Lines* lines) noexcept nogil:
@@ -276,7 +278,7 @@ cdef inline void gains_ways(const Formula* f, Kind kind, How how, const Lines* l
         gains_loop(f, kind, How(source=ENTERING, taps=9, addition=addition), 9, lines)
     elif is_way(how, kind, STORED, 9):
         gains_loop(f, kind, How(source=STORED, taps=9, addition=addition), 9, lines)
-    elif is_long_way(how, ENTERING, 3):
+    elif not is_light(kind) and is_long_way(how, ENTERING, 3):
         gains_loop(f, kind, How(source=ENTERING, taps=3, addition=APART), 3, lines)
     elif is_long_way(how, STORED, 3):
         gains_loop(f, kind, How(source=STORED, taps=3, addition=APART), 3, lines)
@@ -295,4 +297,4 @@ cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
     elif f.kind == TWO:
         gains_ways(f, TWO, how, lines)
     else:
-        gains_loop(f, ANY, how, 0, lines)
+        gains_ways(f, ANY, how, lines)
