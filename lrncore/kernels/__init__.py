@@ -40,6 +40,7 @@ class Kernels(Protocol):
     tangent: Callable[..., bool]  # dx, x, y
     parameters: Callable[..., tuple[float, float, float]]  # g, x; for scale, beta and k
     recomputed: Callable[[], int]  # vectors of doubles computed exactly since the import, each with a power
+    summed: Callable[[], int]  # vectors that entered the sums of long windows for them
 
 
 def available() -> tuple[str, ...]:

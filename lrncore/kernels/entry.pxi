@@ -14,7 +14,7 @@ cdef struct Call:
     Py_ssize_t tasks        # tiles, or slabs of a stream
     # bytes for one thread,
     Py_ssize_t scratch
-    # of which so many are for a count of recomputed vectors and what recomputation keeps, the rest for the walk
+    # of which so many are for counts of work and what recomputation keeps, the rest for the walk
     Py_ssize_t terms
 
 
@@ -27,8 +27,8 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     cdef Py_ssize_t* offsets = NULL
     cdef Piece piece
     cdef Room room
-    room.recomputed = <Py_ssize_t*>memory
-    room.recomputed[0] = 0
+    room.work = <Work*>memory
+    memset(room.work, 0, sizeof(Work))
     room.terms = <Wide*>(memory + ALIGNMENT)
     room.scratch = <real*>(memory + call.terms)
     room.totals = totals
@@ -109,6 +109,7 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
         levels = max(levels, levels_along(call.box))
     job.whole = (job.box == NULL and job.channels >= WHOLE_CHANNELS
                  and min(job.before, job.after) == job.channels - 1)
+    job.slides = job.box == NULL and not job.whole and size > SHORT_WINDOW
     if op == &FORWARD:
         op = forward_operator(request.beta, levels)
     if job.whole:
@@ -161,7 +162,7 @@ cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
     return stream_scratch(job) if job.streamed else rows_scratch(job)
 
 
-# Bytes that the recomputation of gradients has to itself; and how many positions of a stream are done together
+# Bytes that recomputation has to itself; and how many positions of a stream are done together
 cdef Py_ssize_t exact_bytes(Job* job) noexcept:
     cdef Py_ssize_t reach = job.before + job.after
     job.positions = 0
@@ -169,6 +170,9 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept:
         return vicinity_bytes(job)
     if job.whole:
         return columns_bytes(job.tile)
+    if job.slides:
+        # rows that wait for the end of a piece do so some columns at a time
+        return track_bytes(job, min(job.tile, <Py_ssize_t>LANES) if rows_wait(job) else job.tile)
     if job.op.exact == NULL:
         return 0
     if not job.streamed:
@@ -240,6 +244,7 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     cdef void* memory = NULL
     cdef Box* box = NULL
     cdef char* first
+    cdef Work* work_done
     cdef Py_ssize_t elements = 1
     cdef int i, parts
     for i in range(views[Y].ndim):
@@ -272,7 +277,9 @@ cdef bint dispatch(const Operator* op, Py_buffer** views, Request request, Total
     with nogil:
         run(&call, parts, min(request.threads, parts), totals, first)
     for i in range(parts):
-        count_recomputed((<Py_ssize_t*>(first + i * call.scratch))[0])
+        work_done = <Work*>(first + i * call.scratch)
+        count_vectors(&recomputed_vectors, work_done.recomputed)
+        count_vectors(&summed_vectors, work_done.summed)
     free(memory)
     free(box)
     return True
@@ -375,7 +382,12 @@ def parameters(g, x, tuple axes not None, tuple spec not None, threads, swapped,
 
 def recomputed():
     """Return how many vectors of doubles were computed exactly, each with a power, since the import."""
-    return recomputed_so_far()
+    return vectors_so_far(&recomputed_vectors)
+
+
+def summed():
+    """Return how many vectors entered the sums of long windows since the import, for what was computed exactly."""
+    return vectors_so_far(&summed_vectors)
 
 
 #: Lanes of a vector of this build's element type, and of one of doubles

@@ -119,6 +119,8 @@ cdef inline Wide squares_around(const Formula* f, const Site* site) noexcept nog
         return box_sum(site.around.vicinity, f, SQUARES, site.around.vicinity.row, site.position)
     if site.around.columns:
         return factor_at(f, site, SUM)
+    if site.around.track:
+        return window_sum(f, site, SQUARES)
     return squares_in_window(site)
 
 
@@ -149,6 +151,8 @@ cdef Wide products_around(const Formula* f, const Site* site) noexcept nogil:
     cdef Py_ssize_t d
     if around.vicinity:
         return box_sum(around.vicinity, f, SECOND, around.vicinity.row, site.position)
+    if around.track:
+        return window_sum(f, site, SECOND)
     for d in range(first_in(site, around.before), last_in(site, around.after) + 1):
         x = wide_of(neighbours(site, &around.x, site.x, d))
         g = wide_of(neighbours(site, &around.g, site.g, d))
@@ -169,7 +173,7 @@ cdef inline Wide sum_of(const Formula* f, Wide total) noexcept nogil:
 cdef inline Wide powered(const Formula* f, const Site* site, Wide v, Wide s) noexcept nogil:
     if site.around.columns:
         return wide_times(v, factor_at(f, site, POWER))
-    site.around.recomputed[0] += 1
+    site.around.work.recomputed += 1
     return wide_times_power(v, s, &f.exact_beta)
 
 

@@ -182,32 +182,16 @@ cdef inline Py_ssize_t number_at(const Vicinity* v, int table, Py_ssize_t row, P
 cdef void keep_term(Vicinity* v, const Formula* f, Py_ssize_t row, Py_ssize_t place,
                     const Strand* strand) noexcept nogil:
     cdef Py_ssize_t i = place - strand.begin, count = min(<Py_ssize_t>WIDE_LANES, v.shape.line - i)
-    cdef Wide share = number(0), term = number(0), s
+    cdef Wide share = number(0), term = number(0)
     cdef wide x, g
     if strand.inside and count > 0:
         x = elements_at(x_of(v, row, strand), v.shape.line, i)
         g = elements_at(g_of(v, row, strand), v.shape.line, i)
-        s = sum_of(f, strand_sum(v, f, SQUARES, row, place, strand))
-        if needs_no_power(f, s, g):
-            share = wide_of(wide_select(is_nan(wide_value(s)), wide_splat(NAN), g))
-            term = wide_times(wide_times(wide_of(x), number(-f.beta)), share)
-        else:
-            v.around.recomputed[0] += 1
-            share = wide_times_power(wide_of(g), s, &f.exact_beta)
-            term = vanishing(f, s, wide_of(x), wide_of(g), wide_times(wide_times(wide_of(x), slope_of(f, s)), share))
+        term = term_of(f, v.around, x, g, strand_sum(v, f, SQUARES, row, place, strand), count, &share)
         # none behind the line's end, where s is anything
         term.m = wide_between(term.m, 0, count) if count < WIDE_LANES else term.m
     store_numbers(v.numbers + number_at(v, table_of(v, SECOND, 0), row, place), v.apart, term)
     store_numbers(v.numbers + number_at(v, table_of_shares(v), row, place), v.apart, share)
-
-
-# Is everything NaN, or are g infinite and s > 0? Of those only the signs count. Every overflow in mixed-precision
-# training makes whole arrays of them.
-cdef inline bint needs_no_power(const Formula* f, Wide s, wide g) noexcept nogil:
-    cdef wide sum = wide_value(s)
-    if not (f.exact_scale > 0 and f.exact_k > 0):
-        return not any_lane(~is_nan(sum))
-    return not any_lane(~is_nan(sum) & ~(wide_not_finite(g) & ~wide_not_finite(sum)))
 
 
 # A sum, and for float64 what it has lost
@@ -339,23 +323,3 @@ cdef Wide strand_sum(Vicinity* v, const Formula* f, int which, Py_ssize_t row, P
     for r in range(max(row - back, <Py_ssize_t>0), min(row + ahead, around.channels - 1) + 1):
         add_number(&total, load_numbers(at_stage(v, f, which, v.box.passes, r, place, strand), v.apart))
     return total.sum
-
-
-# The results of lines that are not finite
-cdef rare combine_box(const Redo* redo, Py_ssize_t length) noexcept nogil:
-    cdef Vicinity* v = redo.around.vicinity
-    cdef wide_bits wanted
-    cdef Py_ssize_t i = 0, count, place
-    cdef Wide sum
-    cdef Site site
-    while i < length:
-        count = min(length - i, <Py_ssize_t>WIDE_LANES)
-        wanted = not_finite(redo, i, count)
-        if any_lane(wanted):
-            site = site_of(redo.around, redo.x, redo.g, i, count)
-            sum = box_sum(v, redo.f, SECOND, v.row, site.position)
-            # of which its own t is a part, and has left its share
-            put_wanted(redo, i, count, wanted, gradient_of(
-                redo.f, sum, load_wide(redo.x + i, count),
-                load_numbers(v.numbers + number_at(v, table_of_shares(v), v.row, site.position), v.apart)))
-        i += WIDE_LANES

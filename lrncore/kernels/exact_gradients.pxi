@@ -2,96 +2,8 @@
 #
 # A gradient adds up t of every channel whose window holds its own, and each t takes a power. So each t is computed
 # once, for the first gradient that adds it up, and kept: of rows in a ring of as many as a reflected window has, in a
-# stream for the positions of a chunk. Rows wait for the end of their piece, which takes a ring of fewer columns, unless
-# what they need is overwritten or staged.
-
-# What lanes have among the x and g that reach a gradient: the largest |x| and |g| but NaN, and a number that is NaN
-# where one of them is
-cdef struct Near:
-    wide x
-    wide g
-    wide nan
-
-
-# `largest` and `nan` with the elements `first` to `last` channels from those at `at`
-cdef inline void look_around(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t first,
-                             Py_ssize_t last, wide* largest, wide* nan) noexcept nogil:
-    cdef Py_ssize_t d
-    cdef bint all = all_there(site, first, last)
-    cdef wide v, one = wide_splat(1)
-    cdef const elem* next = neighbour(to, at, first) if all else at
-    for d in range(first, last + 1):
-        v = wide_magnitude(load_wide(next, site.count) if all else neighbours(site, to, at, d))
-        largest[0] = wide_larger(largest[0], v)
-        nan[0] = nan[0] + wide_smaller(one, v)
-        next = wrapped(to, <const char*>next + to.step) if all else at
-
-
-cdef Near near_gradient(const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef Py_ssize_t reach = around.before + around.after
-    cdef Near near
-    near.x = near.g = near.nan = wide_splat(0)
-    look_around(site, &around.x, site.x, first_in(site, reach), last_in(site, reach), &near.x, &near.nan)
-    look_around(site, &around.g, site.g, first_in(site, around.after), last_in(site, around.before), &near.g,
-                &near.nan)
-    return near
-
-
-# dL/dx where some g are infinite, x is finite, and s > 0: only those g and the signs count. x g is NaN where x is 0.
-cdef wide infinite_gradient_at(const Formula* f, const Site* site) noexcept nogil:
-    cdef const Around* around = site.around
-    cdef Py_ssize_t first = first_in(site, around.after), last = last_in(site, around.before), d
-    cdef bint all = all_there(site, first, last)
-    cdef const elem* x_at = neighbour(&around.x, site.x, first) if all else site.x
-    cdef const elem* g_at = neighbour(&around.g, site.g, first) if all else site.g
-    cdef wide sum = wide_splat(0), zero = wide_splat(0), own = load_wide(site.g, site.count), x, g
-    for d in range(first, last + 1):
-        x = load_wide(x_at, site.count) if all else neighbours(site, &around.x, site.x, d)
-        g = load_wide(g_at, site.count) if all else neighbours(site, &around.g, site.g, d)
-        sum = sum + wide_select(is_infinite(g), x * g, zero)
-        x_at = wrapped(&around.x, <const char*>x_at + around.x.step) if all else site.x
-        g_at = wrapped(&around.g, <const char*>g_at + around.g.step) if all else site.g
-    sum = sum * wide_splat(-1 if f.beta > 0 else 1) * wide_sign(load_wide(site.x, site.count))
-    return wide_select(is_infinite(own), own, zero) + sum
-
-
-# Do the signs of infinite g decide? Where s > 0.
-cdef inline bint signs_decide(const Formula* f) noexcept nogil:
-    return f.exact_scale > 0 and f.exact_k > 0
-
-
-# Writes those of `wanted` that need no power, and returns the others: results that a NaN reaches are NaN, and of
-# infinite g the signs decide. Every overflow in mixed-precision training makes whole arrays of them. `count` is at most
-# WIDE_LANES.
-cdef wide_bits settle(const Redo* redo, Py_ssize_t i, Py_ssize_t count, wide_bits wanted) noexcept nogil:
-    cdef const Formula* f = redo.f
-    cdef wide results = wide_splat(NAN)
-    cdef wide_bits settled
-    cdef Site site = site_of(redo.around, redo.x, redo.g, i, count)
-    cdef Near near = near_gradient(&site)
-    cdef wide_bits nan = is_nan(near.nan), of_signs = is_infinite(near.g) & ~is_infinite(near.x) & ~nan
-    settled = nan
-    if signs_decide(f) and any_lane(of_signs):
-        settled = nan | of_signs
-        results = wide_select(nan, results, infinite_gradient_at(f, &site))
-    if any_lane(wanted & settled):
-        put_wanted(redo, i, count, wanted & settled, results)
-    return wanted & ~settled
-
-
-# Does a row that reaches row `o` have what `has` asks for? Each row is asked once, and it is remembered which was the
-# last that has.
-cdef inline bint reaches_row(Looked* looked, bint (*has)(const elem*, Py_ssize_t) noexcept nogil, const Neighbours* to,
-                             const elem* row, Py_ssize_t o, Py_ssize_t first, Py_ssize_t last,
-                             Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(max(looked.rows, first), last + 1):
-        if has(neighbour(to, row, j - o), length):
-            looked.last = j
-    looked.rows = max(looked.rows, last + 1)
-    return looked.last >= first
-
+# stream for the positions of a chunk; exact_sliding.pxi has long windows. Rows wait for the end of their piece, which
+# takes a ring of fewer columns, unless what they need is overwritten or staged.
 
 # v where there is a channel `d` from that of the element, 0 elsewhere
 cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept nogil:
@@ -107,12 +19,36 @@ cdef inline wide within_slab(const Site* site, Py_ssize_t d, wide v) noexcept no
     return v
 
 
-# t without its factor x[c], and g s^-beta
+# Where is t NaN, or infinite with g while s > 0? There only the signs count. Every overflow in mixed-precision training
+# makes whole arrays of such terms.
+cdef inline wide_bits signs_decide(const Formula* f, wide s, wide g) noexcept nogil:
+    cdef wide_bits decided = is_nan(g)
+    if f.beta != 0:
+        decided = decided | is_nan(s)
+    if f.exact_scale > 0 and f.exact_k > 0:
+        decided = decided | (is_infinite(g) & ~wide_not_finite(s))
+    return decided
+
+
+# t without its factor x[c], of `count` elements with a sum of squares around them, and their g s^-beta
+cdef inline Wide term_of(const Formula* f, const Around* around, wide x, wide g, Wide squares, Py_ssize_t count,
+                         Wide* share) noexcept nogil:
+    cdef Wide s = sum_of(f, squares), by_sign, term
+    cdef wide_bits decided = signs_decide(f, wide_value(s), g)
+    share[0] = wide_of(wide_select(is_nan(wide_value(s)), wide_splat(NAN), g))
+    by_sign = wide_times(wide_times(wide_of(x), number(-f.beta)), share[0])
+    if not any_lane(wide_first_lanes(count) & ~decided):
+        return by_sign
+    around.work.recomputed += 1
+    term = wide_times_power(wide_of(g), s, &f.exact_beta)
+    share[0] = wide_number_select(decided, share[0], term)
+    term = vanishing(f, s, wide_of(x), wide_of(g), wide_times(wide_times(wide_of(x), slope_of(f, s)), term))
+    return wide_number_select(decided, by_sign, term)
+
+
 cdef Wide term_at(const Formula* f, const Site* site, Wide* share) noexcept nogil:
-    cdef Wide s = sum_of(f, squares_around(f, site))
-    cdef Wide x = wide_of(load_wide(site.x, site.count)), g = wide_of(load_wide(site.g, site.count))
-    share[0] = powered(f, site, g, s)
-    return vanishing(f, s, x, g, wide_times(wide_times(x, slope_of(f, s)), share[0]))
+    return term_of(f, site.around, load_wide(site.x, site.count), load_wide(site.g, site.count),
+                   squares_around(f, site), site.count, share)
 
 
 # dL/dx from the sum of the terms that reach it; g where beta is 0, whatever x is
@@ -192,26 +128,16 @@ cdef rare combine_row(const Redo* redo, Py_ssize_t i, Py_ssize_t end) noexcept n
     cdef const Formula* f = redo.f
     cdef Around* around = redo.around
     cdef Terms* terms = &around.terms
-    cdef Py_ssize_t o = around.channel, reach = around.before + around.after, length = end - i
+    cdef Py_ssize_t o = around.channel
     cdef Py_ssize_t first = max(<Py_ssize_t>0, o - around.after), last = min(o + around.before, around.channels - 1)
     cdef Py_ssize_t row, v, count, wide_lanes = WIDE_LANES
-    cdef bint settles = False
     cdef wide_bits wanted
     if not terms.opened:
         terms.opened = True
         memset(terms.stamps, 0, terms.rows * terms.vectors * sizeof(Py_ssize_t))
-        around.looked_x.rows = around.looked_g.rows = 0
-        around.looked_x.last = around.looked_g.last = -1
-    if f.exact_scale != 0 and f.beta != 0:
-        settles = (reaches_row(&around.looked_x, has_nan, &around.x, redo.x + i, o, max(<Py_ssize_t>0, o - reach),
-                               min(o + reach, around.channels - 1), length)
-                   | reaches_row(&around.looked_g, has_unbounded if signs_decide(f) else has_nan, &around.g,
-                                 redo.g + i, o, first, last, length))
     while i < end:
         count = min(end - i, wide_lanes)
         wanted = not_finite(redo, i, count)
-        if settles and any_lane(wanted):
-            wanted = settle(redo, i, count, wanted)
         if any_lane(wanted):
             for row in range(first, last + 1):
                 bring_term(f, around, row, neighbour(&around.x, redo.x, row - o), neighbour(&around.g, redo.g, row - o),
@@ -228,8 +154,13 @@ cdef rare combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Around around = lines.around[0]
     cdef Redo redo = Redo(f=f, evaluate=NULL, around=&around, x=NULL, g=NULL, y=NULL)
     cdef Py_ssize_t i = 0, end, row, back
+    cdef Py_ssize_t columns = LANES if around.track else around.terms.vectors * WIDE_LANES
     while i < lines.length:
-        end = min(i + around.terms.vectors * WIDE_LANES, lines.length)
+        end = min(i + columns, lines.length)
+        if around.track:
+            around.inner = end - i
+            around.track.around = &around
+            forget(around.track)
         around.terms.begin = i
         around.terms.opened = False
         for row in range(around.terms.first, around.terms.end):
@@ -238,25 +169,19 @@ cdef rare combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
             redo.x = <const elem*>(<const char*>lines.x + back * around.x.step)
             redo.g = <const elem*>(<const char*>lines.g + back * around.g.step)
             redo.y = <elem*>(<char*>lines.y + back * lines.y_pitch)
-            combine_row(&redo, i, end)
+            if around.track:
+                redo.x += i
+                redo.g += i
+                redo.y += i
+                around.first = row * around.inner
+                aim_track_at(around.track, redo.x, redo.g, around.inner)
+                combine_kept(&redo, around.inner)
+            else:
+                combine_row(&redo, i, end)
         i = end
 
 
 # ---- streams ----
-
-# Is there a NaN, or an infinite g, in reach of a line of positions?
-cdef bint may_settle(const Redo* redo, Py_ssize_t length) noexcept nogil:
-    cdef const Around* around = redo.around
-    cdef Py_ssize_t slab = around.inner * around.channels, first = around.first % slab
-    cdef Py_ssize_t last = (around.first + length - 1) % slab, before = around.before * around.inner
-    cdef Py_ssize_t after = around.after * around.inner
-    cdef Py_ssize_t low = -min(first, before + after), high = length + min(slab - 1 - last, before + after)
-    if has_nan(redo.x + low, high - low):
-        return True
-    low = -min(first, after)
-    high = length + min(slab - 1 - last, before)
-    return (has_unbounded if signs_decide(redo.f) else has_nan)(redo.g + low, high - low)
-
 
 # The wanted results of positions in memory order: t, and g s^-beta, of all positions that they reach, and then these.
 cdef rare combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
@@ -266,17 +191,11 @@ cdef rare combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i = 0, first = -1, end = 0, low, high, at, count, apart = around.terms.apart
     cdef double* terms = <double*>around.terms.kept
     cdef double* shares = terms + 2 * apart
-    cdef wide_bits wanted
-    cdef bint settles
     cdef Wide share
     cdef Site site
-    settles = f.exact_scale != 0 and f.beta != 0 and may_settle(redo, length)
     while i < length:
         count = min(length - i, wide_lanes)
-        wanted = not_finite(redo, i, count)
-        if settles and any_lane(wanted):
-            wanted = settle(redo, i, count, wanted)
-        if any_lane(wanted):
+        if any_lane(not_finite(redo, i, count)):
             first = i if first < 0 else first
             end = i + count
         i += wide_lanes
@@ -293,13 +212,10 @@ cdef rare combine_positions(const Redo* redo, Py_ssize_t length) noexcept nogil:
     i = first
     while i < end:
         count = min(length - i, wide_lanes)
-        wanted = not_finite(redo, i, count)
-        if settles and any_lane(wanted):
-            wanted = settle(redo, i, count, wanted)
-        if any_lane(wanted):
+        if any_lane(not_finite(redo, i, count)):
             site = site_of(around, redo.x, redo.g, i, count)
             at = i - low + wide_lanes
-            put_wanted(redo, i, count, wanted,
+            put_wanted(redo, i, count, not_finite(redo, i, count),
                        gradient_of(f, terms_around(&site, terms + at, apart), load_wide(redo.x + i, count),
                                    load_numbers(shares + at, apart)))
         i += wide_lanes
@@ -327,6 +243,30 @@ cdef inline Wide term_within(const Site* site, const double* terms, Py_ssize_t a
     return term
 
 
+# The results of a line that are not finite, of terms that are kept
+cdef void combine_kept(const Redo* redo, Py_ssize_t length) noexcept nogil:
+    cdef const Formula* f = redo.f
+    cdef Vicinity* v = redo.around.vicinity
+    cdef wide_bits wanted
+    cdef Py_ssize_t i = 0, count
+    cdef Wide sum, share
+    cdef Site site
+    while i < length:
+        count = min(length - i, <Py_ssize_t>WIDE_LANES)
+        wanted = not_finite(redo, i, count)
+        if any_lane(wanted):
+            site = site_of(redo.around, redo.x, redo.g, i, count)
+            # its own t is one of them, and has left its share
+            if v:
+                sum = box_sum(v, f, SECOND, v.row, site.position)
+                share = load_numbers(v.numbers + number_at(v, table_of_shares(v), v.row, site.position), v.apart)
+            else:
+                sum = window_sum(f, &site, SECOND)
+                share = share_at(&site)
+            put_wanted(redo, i, count, wanted, gradient_of(f, sum, load_wide(redo.x + i, count), share))
+        i += WIDE_LANES
+
+
 # The results of lines that are not finite
 cdef rare combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Redo redo = Redo(f=f, evaluate=NULL, around=lines.around, x=lines.x, g=lines.g, y=lines.y)
@@ -337,12 +277,13 @@ cdef rare combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
             terms.first = lines.around.channel
         terms.end = lines.around.channel + 1
         return
-    if lines.around.row:
+    if lines.around.row and not lines.around.track:
         combine_row(&redo, 0, lines.length)
         return
     for line in range(lines.count):
-        if lines.around.vicinity:
-            combine_box(&redo, lines.length)
+        aim_track(lines, redo.x, redo.g)
+        if lines.around.vicinity or lines.around.track:
+            combine_kept(&redo, lines.length)
         else:
             combine_positions(&redo, lines.length)
         redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)

@@ -143,7 +143,7 @@ cdef void factor_columns(const Formula* f, const Around* around, const elem* x, 
         sum_columns(around, x, g, &around.g, columns.numbers[ALONG])
     while i < inner:
         s = sum_of(f, load_numbers(columns.numbers[SUM] + i, columns.apart))
-        around.recomputed[0] += 1
+        around.work.recomputed += 1
         store_numbers(columns.numbers[POWER] + i, columns.apart, wide_times_power(number(1), s, &f.exact_beta))
         if columns.along:
             store_numbers(columns.numbers[ALONG] + i, columns.apart,

@@ -13,6 +13,7 @@ cdef struct Job:
     bint whole              # every window holds every channel (walk_whole)
     bint squared            # stream: x is squared as it comes into scratch
     bint streamed           # positions in memory order, or else rows of tiles
+    bint slides             # windows are so long that what is recomputed slides along them (exact_sliding.pxi)
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
     Py_ssize_t channels
     Py_ssize_t before
@@ -44,7 +45,7 @@ cdef struct Room:
     real* scratch
     Wide* terms           # of recomputed gradients
     Totals* totals
-    Py_ssize_t* recomputed
+    Work* work
 
 
 cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
@@ -61,13 +62,12 @@ cdef inline Around around_of(const Job* job, const Room* room) noexcept nogil:
     around.x.ring_bytes = around.g.ring_bytes = 0
     around.vicinity = NULL
     around.columns = NULL
+    around.track = NULL
     around.terms.kept = room.terms
     around.terms.apart = job.positions
     around.terms.opened = around.terms.after = False
     around.terms.first = around.terms.end = 0
-    around.looked_x.rows = around.looked_g.rows = 0
-    around.looked_x.last = around.looked_g.last = -job.channels
-    around.recomputed = room.recomputed
+    around.work = room.work
     return around
 
 

@@ -32,8 +32,8 @@
 # line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, and `box` the rows of a box; `job` has what a call is, `buffers` what
-# memory it is given, `entry` the calls and the one parallel loop. `exact`, `exact_gradients` and `exact_box` recompute
-# what is out of the powers' range in numbers with more room (wide.h).
+# memory it is given, `entry` the calls and the one parallel loop. `exact`, `exact_gradients`, `exact_sliding` and
+# `exact_box` recompute what is out of the powers' range in numbers with more room (wide.h).
 #
 # Glossary
 #     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none
@@ -60,6 +60,8 @@
 #     far       beyond the caches: non-temporal stores, prefetches, squares recomputed from x
 #     exactly   in doubles with an exponent apart (exact.pxi)
 #     term      t of a recomputed gradient, kept with its share g s^-beta for all results that it reaches
+#     track     of a slab: the sums of long windows that slide along its channels, exactly (exact_sliding); what it has
+#               of some channels is in strips
 #     vicinity  of a line of a box: what was summed around it exactly, a stage for each pass (exact_box.pxi); strand:
 #               where a line of a row lies
 #
@@ -136,6 +138,7 @@ cdef extern from "power_any.h" nogil:
     bint lane_within(real s, Range range) noexcept
     Range range_below(Range range, int to) noexcept
     Inside seen_tiny(Inside seen, vec v, real limit) noexcept
+    Inside seen_lost(Inside seen, vec v, vec of, real limit) noexcept
     bint any_tiny(Inside seen, real limit) noexcept
     bint may_have_nonfinite(vec sum) noexcept
     vec held(vec v) noexcept
@@ -186,6 +189,7 @@ cdef extern from "wide.h" nogil:
     wide wide_larger_exponent(wide e, Wide w) noexcept
     wide wide_at_exponent(Wide w, wide e) noexcept
     Wide wide_raised_sum(wide sum, wide e) noexcept
+    Wide wide_number_select(wide_bits mask, Wide yes, Wide no) noexcept
     void wide_accumulate(wide* sum, wide* lost, wide v) noexcept
     Wide wide_nothing() noexcept
     void wide_accumulate_number(Wide* sum, wide* lost, Wide v) noexcept
@@ -205,20 +209,23 @@ cdef extern from "wide_memory.h" nogil:
     wide_bits wide_first_lanes(Py_ssize_t count) noexcept
     wide_bits wide_lanes_of(const bint* wanted, Py_ssize_t count) noexcept
     wide load_wide(const elem* at, Py_ssize_t count) noexcept
-    bint has_nan(const elem* at, Py_ssize_t count) noexcept
-    bint has_unbounded(const elem* at, Py_ssize_t count) noexcept
     void store_wide_elements(elem* at, wide v, Py_ssize_t count) noexcept
     wide wide_of_reals(const real* at) noexcept
     void store_numbers(double* to, Py_ssize_t apart, Wide w) noexcept
     Wide load_numbers(const double* at, Py_ssize_t apart) noexcept
+    void store_some_doubles(double* to, wide v, Py_ssize_t count) noexcept
+    void store_some_numbers(double* to, Py_ssize_t apart, Wide w, Py_ssize_t count) noexcept
+    Wide load_some_numbers(const double* at, Py_ssize_t apart, Py_ssize_t count) noexcept
     void store_wide(double* to, wide v) noexcept
     wide load_doubles(const double* at) noexcept
     wide wide_with_one_nan(wide v) noexcept
     wide wide_moved(wide v, Py_ssize_t lanes) noexcept
     wide wide_between(wide v, Py_ssize_t first, Py_ssize_t last) noexcept
     wide with_wide_lane(wide v, Py_ssize_t i, double a) noexcept
-    void count_recomputed(Py_ssize_t vectors) noexcept
-    Py_ssize_t recomputed_so_far() noexcept
+    Py_ssize_t recomputed_vectors
+    Py_ssize_t summed_vectors
+    void count_vectors(Py_ssize_t* count, Py_ssize_t vectors) noexcept
+    Py_ssize_t vectors_so_far(const Py_ssize_t* count) noexcept
 
 
 include "window.pxi"
@@ -232,6 +239,7 @@ include "out_of_range.pxi"
 include "powers.pxi"
 include "op_forward.pxi"
 include "op_forward_pairs.pxi"
+include "exact_sliding.pxi"
 include "exact_gradients.pxi"
 include "op_backward.pxi"
 include "op_tangent.pxi"

@@ -29,14 +29,15 @@ cdef struct Terms:
     Py_ssize_t end          # up to here
 
 
-# Rows below `rows` were looked at; in row `last` was an element that is not finite, and in none after it.
-cdef struct Looked:
-    Py_ssize_t rows
-    Py_ssize_t last
+# What was done exactly
+cdef struct Work:
+    Py_ssize_t recomputed   # vectors whose power was evaluated
+    Py_ssize_t summed       # vectors that entered the sums of long windows
 
 
 cdef struct Vicinity
 cdef struct Columns
+cdef struct Track
 
 
 # Where the neighbours of a line's elements are
@@ -51,11 +52,10 @@ cdef struct Around:
     Neighbours x
     Neighbours g
     Terms terms
-    Looked looked_x         # rows
-    Looked looked_g
-    Py_ssize_t* recomputed  # counts vectors whose power was evaluated exactly
+    Work* work
     Vicinity* vicinity      # of windows along several axes (exact_box.pxi), or NULL
     Columns* columns        # of windows that hold every channel (exact_whole.pxi), or NULL
+    Track* track            # of long windows (exact_sliding.pxi), or NULL
 
 
 # The sets of windows of an operator

@@ -183,6 +183,7 @@ cdef rare normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept
     cdef bint wanted[MOST_LANES]
     cdef Py_ssize_t line, i, mask, lane, count
     for line in range(lines.count):
+        aim_track(lines, redo.x, redo.g)
         i = mask = 0
         while i < lines.length:
             store(sums, pair_under_power(f, lines, i + line * lines.pitch, mask).high)

@@ -39,6 +39,7 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
     cdef const elem* g = lines.g
     cdef Py_ssize_t line, i, end
     for line in range(lines.count):
+        aim_track(lines, x, g)
         if UNLIKELY(not total_up_part(f, lines, x, g, line, 0, lines.length)):
             i = 0
             while i < lines.length:

@@ -92,6 +92,7 @@ cdef rare tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
     open_windows(&squares, f, lines, SQUARES, how_of(f, lines), 0)
     open_windows(&products, f, lines, SECOND, how_second(lines), 0)
     for line in range(lines.count):
+        aim_track(lines, redo.x, redo.g)
         i = at.mask = 0
         while i < lines.length:
             at.i = i + line * lines.pitch

@@ -56,6 +56,7 @@ cdef rare normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil
     cdef vec s
     open_windows(&windows, f, lines, SQUARES, how_again(f, lines), 0)
     for line in range(lines.count):
+        aim_track(lines, redo.x, redo.g)
         i = at.mask = 0
         while i < lines.length:
             at.i = i + line * lines.pitch

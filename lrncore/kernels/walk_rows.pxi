@@ -118,9 +118,14 @@ cdef inline bint any_staged(const Job* job) noexcept nogil:
     return job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
 
 
-# Rows in scratch that hold the terms of recomputed gradients, if those cannot wait for the end of a piece
+# Are rows recomputed at the end of a piece? What they need may be overwritten or leave scratch before.
+cdef inline bint rows_wait(const Job* job) noexcept nogil:
+    return not job.streamed and job.op.exact and not any_staged(job)
+
+
+# Rows in scratch that hold the terms of recomputed gradients, if those cannot wait
 cdef inline Py_ssize_t term_rows(const Job* job) noexcept nogil:
-    return (job.before + job.after + 1) * rows_of_terms() if job.op.exact and any_staged(job) else 0
+    return (job.before + job.after + 1) * rows_of_terms() if job.op.exact and any_staged(job) and not job.slides else 0
 
 
 # Those that the loops pass over again and again
@@ -149,11 +154,11 @@ cdef struct Rows:
 
 cdef void take_terms(const Job* job, Terms* terms, Py_ssize_t width, real** scratch) noexcept nogil:
     cdef Py_ssize_t reach = job.before + job.after
+    terms.after = rows_wait(job)
     if term_rows(job):
         open_terms(terms, <Wide*>take_ring(scratch, term_rows(job), width).rows, reach + 1, width)
-    elif job.op.exact:
+    elif job.op.exact and not job.slides:
         open_terms(terms, terms.kept, reach + 1, term_columns(reach + 1, job.tile))
-        terms.after = True
 
 
 cdef void take_rows(const Job* job, Rows* rows, Py_ssize_t width, real* scratch) noexcept nogil:
@@ -204,10 +209,14 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     cdef Rows rows
     cdef Lines lines
     cdef Around around = around_of(job, room)
+    cdef Track track
     cdef int which
     take_terms(job, &around.terms, row_pitch(length), &scratch)
     take_rows(job, &rows, row_pitch(length), scratch)
     around.row = True
+    around.inner = min(length, <Py_ssize_t>LANES) if rows_wait(job) else length
+    if job.slides:
+        open_track(&track, job, &around)
     around.inner = length
     if job.operand[X].staged:
         around.x = around_ring(&rows.staged[X])

@@ -34,7 +34,7 @@ cdef struct Stream:
 
 cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
     cdef Stream plan
-    cdef Py_ssize_t slab = job.channels * inner, chunks
+    cdef Py_ssize_t slab = job.channels * inner, unit = LANES, chunks
     if job.adjoining:
         slab *= job.slabs
     plan.inner = inner
@@ -46,7 +46,9 @@ cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
         plan.lines = min(max(<Py_ssize_t>1, job.chunk // plan.span), job.slabs)
     else:
         chunks = (plan.span + job.chunk - 1) // job.chunk
-        plan.step = round_up((plan.span + chunks - 1) // chunks, LANES)
+        while job.slides and unit % inner:
+            unit += LANES       # whole channels
+        plan.step = round_up((plan.span + chunks - 1) // chunks, unit)
     plan.chunk = round_up(plan.step, LANES) + LANES
     plan.pitch = plan.lead + plan.chunk
     plan.keep = plan.lead * (2 if job.op.late else 1)
@@ -346,6 +348,7 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     cdef Buffers buffers
     cdef Lines lines
     cdef Around around = around_of(job, room)
+    cdef Track track
     cdef int which
     buffers.plan = plan_stream(job, piece.length)
     take_buffers(job, &buffers, <char*>room.scratch)
@@ -354,6 +357,8 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
         around.x.step = piece.length * item
     if job.operand[G].staged:
         around.g.step = piece.length * item
+    if job.slides:
+        open_track(&track, job, &around)
     slab = job.channels * piece.length
     piece.count = min(buffers.plan.lines, slabs.count)
     lines.period = 0
@@ -384,6 +389,8 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
 
     while first < (1 if job.adjoining else slabs.count):
         lines.count = piece.count
+        if job.slides:
+            forget(&track)
         if first == 0 or buffers.plan.step < buffers.plan.span:
             begin_slab(job, &buffers)
         p = 0

@@ -282,6 +282,15 @@ INLINE Wide wide_raised_sum(wide sum, wide e) { (void)e; return wide_of(sum); }
 
 #endif
 
+INLINE Wide wide_number_select(wide_bits mask, Wide yes, Wide no)
+{
+    no.m = wide_select(mask, yes.m, no.m);
+#if defined(LRN_DOUBLE)
+    no.e = wide_select(mask, yes.e, no.e);
+#endif
+    return no;
+}
+
 INLINE wide wide_muladd(wide a, wide b, wide c)
 {
 #if defined(LRN_X86) && defined(HAS_FUSED)
@@ -320,12 +329,15 @@ INLINE Wide wide_nothing(void)
 INLINE void wide_accumulate_number(Wide *sum, wide *lost, Wide v)
 {
 #if defined(LRN_DOUBLE)
-    wide v_e = wide_select(wide_equal(v.m, wide_splat(0)), sum->e, v.e);
-    wide e = wide_larger(sum->e, v_e), down = wide_two_to(sum->e - e);
-    *lost = *lost * down;
-    sum->m = wide_select(wide_not_finite(sum->m), sum->m, sum->m * down);
-    sum->e = e;
-    wide_accumulate(&sum->m, lost, wide_scaled(v.m, v_e - e));
+    wide v_e = wide_select(wide_equal(v.m, wide_splat(0)), sum->e, v.e), e, down;
+    if (any_lane(wide_less(sum->e, v_e))) { /* not often */
+        e = wide_larger(sum->e, v_e);
+        down = wide_two_to(sum->e - e);
+        *lost = *lost * down;
+        sum->m = wide_select(wide_not_finite(sum->m), sum->m, sum->m * down);
+        sum->e = e;
+    }
+    wide_accumulate(&sum->m, lost, wide_scaled(v.m, v_e - sum->e));
 #else
     wide_accumulate(&sum->m, lost, v.m);
 #endif

@@ -98,33 +98,6 @@ INLINE wide_bits wide_lanes_of(const int *wanted, ptrdiff_t count)
     return mask;
 }
 
-/* Is one of `count` elements NaN? Is one NaN or infinite? */
-OUT_OF_LINE int has_nan(const elem *at, ptrdiff_t count)
-{
-    ivec seen = splat_bits(0);
-    bits_t lanes[LANES], all = 0;
-    for (ptrdiff_t i = 0; i < count; i += LANES) {
-        vec v = count - i < LANES ? load_elements_part(at + i, count - i) : load_elements(at + i);
-#if defined(LRN_VECTORS)
-        seen |= (ivec)(v != v);
-#else
-        seen |= v != v;
-#endif
-    }
-    memcpy(lanes, &seen, sizeof seen);
-    for (int i = 0; i < LANES; i++)
-        all |= lanes[i];
-    return all != 0;
-}
-
-OUT_OF_LINE int has_unbounded(const elem *at, ptrdiff_t count)
-{
-    vec seen = splat(0);
-    for (ptrdiff_t i = 0; i < count; i += LANES)
-        seen += splat(0) * (count - i < LANES ? load_elements_part(at + i, count - i) : load_elements(at + i));
-    return may_have_nonfinite(seen);
-}
-
 /* Which lanes of v are in a range of `real` */
 INLINE wide_bits wide_within(wide v, Range range)
 {
@@ -154,6 +127,41 @@ INLINE Wide load_numbers(const double *from, ptrdiff_t apart)
     memcpy(&w.e, from + apart, sizeof w.e);
 #else
     (void)apart;
+#endif
+    return w;
+}
+
+/* The same of fewer places, of which no others are written; a single one is read into every lane. */
+INLINE void store_some_doubles(double *to, wide v, ptrdiff_t count)
+{
+    double doubles[WIDE_LANES];
+    if (count == WIDE_LANES) {
+        memcpy(to, &v, sizeof v);
+        return;
+    }
+    memcpy(doubles, &v, sizeof v);
+    for (ptrdiff_t i = 0; i < count; i++)
+        to[i] = doubles[i];
+}
+
+INLINE void store_some_numbers(double *to, ptrdiff_t apart, Wide w, ptrdiff_t count)
+{
+    store_some_doubles(to, w.m, count);
+#if defined(LRN_DOUBLE)
+    store_some_doubles(to + apart, w.e, count);
+#else
+    (void)apart;
+#endif
+}
+
+INLINE Wide load_some_numbers(const double *from, ptrdiff_t apart, ptrdiff_t count)
+{
+    Wide w;
+    if (count > 1)
+        return load_numbers(from, apart);
+    w.m = wide_splat(from[0]);
+#if defined(LRN_DOUBLE)
+    w.e = wide_splat(from[apart]);
 #endif
     return w;
 }
@@ -206,27 +214,26 @@ INLINE wide with_wide_lane(wide v, ptrdiff_t i, double a)
     return v;
 }
 
-/* ---- how many vectors were recomputed by all calls so far, from any thread; 0 where nothing is atomic ------------ */
+/* ---- how many vectors were recomputed by all calls so far, from any thread, and how many entered the sums of long
+ * windows for that; 0 where nothing is atomic ---------------------------------------------------------------------- */
 
-#if defined(__GNUC__)
-static ptrdiff_t recomputed_vectors;
-#endif
+static ptrdiff_t recomputed_vectors, summed_vectors;
 
-INLINE void count_recomputed(ptrdiff_t vectors)
+INLINE void count_vectors(ptrdiff_t *count, ptrdiff_t vectors)
 {
 #if defined(__GNUC__)
-    __atomic_fetch_add(&recomputed_vectors, vectors, __ATOMIC_RELAXED);
+    __atomic_fetch_add(count, vectors, __ATOMIC_RELAXED);
 #else
-    (void)vectors;
+    (void)count, (void)vectors;
 #endif
 }
 
-INLINE ptrdiff_t recomputed_so_far(void)
+INLINE ptrdiff_t vectors_so_far(const ptrdiff_t *count)
 {
 #if defined(__GNUC__)
-    return __atomic_load_n(&recomputed_vectors, __ATOMIC_RELAXED);
+    return __atomic_load_n(count, __ATOMIC_RELAXED);
 #else
-    return 0;
+    return *count;
 #endif
 }
 
