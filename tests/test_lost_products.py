@@ -71,6 +71,29 @@ def test_numbers_of_all_magnitudes(dtype, spec, compute, formula, seeds):
     assert_close(compute(other, x, spec), exact, terms, spec, 7, dtype)
 
 
+@pytest.mark.parametrize(
+    ("compute", "formula"),
+    [(lrncore.lrn_backward, reference.backward), (lrncore.lrn_jvp, reference.jvp)],
+    ids=["gradients", "tangents"],
+)
+@pytest.mark.parametrize("beta", [0.75, 3.1])
+@pytest.mark.parametrize("k", [0.0, 1.0])
+@each_dtype
+def test_windows_that_hold_every_channel(dtype, k, beta, compute, formula):
+    """A few numbers of any magnitude among ordinary ones; columns of one magnitude; tiny and ordinary ones."""
+    rng, shape, spec = np.random.default_rng(5), (3, 90, 400), rounded(LRNSpec(89, 89, 0.1, beta, k), dtype)
+    widest = WIDEST[dtype] - 1
+    for exponents in (
+        np.where(rng.random(shape) < 0.01, rng.uniform(-widest, widest, shape), 0),
+        rng.uniform(-widest, widest, (3, 1, 400)),
+        rng.uniform(-widest / 3, 0, shape),
+    ):
+        x, other = ((rng.standard_normal(shape) * 10**exponents).astype(dtype) for _ in range(2))
+        other[rng.random(shape) < 0.5] = 0
+        exact, terms = oracle(formula, other, x, *cases.parameters(spec), 1)
+        assert_close(compute(other, x, spec), exact, terms, spec, 90, dtype)
+
+
 @each_spec
 @each_dtype
 def test_parameters_of_numbers_of_all_magnitudes(dtype, spec):

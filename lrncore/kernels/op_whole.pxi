@@ -5,8 +5,8 @@
 #     dx[c] = g[c] p - x[c] q                                                              backward, and tangent
 #
 # p and q are the same for all channels: `factors` makes them once, and the loops over the channels multiply. The two
-# derivatives are one, since their windows are: the Jacobian is symmetric. x g is scaled by 2^RAISED, and so is q: an x
-# is scaled back that much.
+# derivatives are one, since their windows are: the Jacobian is symmetric. x g is scaled by 2^RAISED. A q that lost bits
+# as a subnormal number, or on its way, is NaN, and so are results, which are recomputed then.
 
 # p of lines of sums
 cdef bint power_factors(const Formula* f, const Lines* lines) noexcept nogil:
@@ -80,11 +80,26 @@ cdef void pile_products(const Lines* lines, real* const* piles, Py_ssize_t lengt
         i += LANES
 
 
-# p, and -2^RAISED q
+# -q 2^RAISED, before p and after it
+cdef struct Quotient:
+    vec of_sums
+    vec sloped
+
+
+cdef inline Quotient quotient_of(const Formula* f, vec products, vec s) noexcept nogil:
+    cdef Quotient w
+    w.of_sums = quotient(products, s, RAISED)
+    w.sloped = splat(-f.slope * ldexp(1, RAISED)) * w.of_sums
+    return w
+
+
+# p, and -q
 cdef bint gradient_factors(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef Inside inside = nothing_outside()
+    cdef Inside inside = nothing_outside(), lost = nothing_outside()
     cdef How how = How(source=STORED, taps=1, addition=f.addition)
-    cdef vec minus_slope = splat(-f.slope * ldexp(1, RAISED)), s, p
+    cdef real least = <real>ldexp(1, 1 - EXPONENT_BIAS)
+    cdef vec s, p, q, z
+    cdef Quotient w
     cdef const real* products = lines.taps[SECOND].line[0]
     cdef Windows windows
     cdef Py_ssize_t line, i
@@ -99,10 +114,52 @@ cdef bint gradient_factors(const Formula* f, const Lines* lines) noexcept nogil:
             s = any_sum_under_power(&windows, at)
             p = times_exp2(splat(1), s, &f.exponent)
             store(lines.factors[0] + at.i, p)
-            store(lines.factors[1] + at.i, p * (minus_slope * quotient(load(products + at.i), s, RAISED)))
+            z = load(products + at.i)
+            w = quotient_of(f, z, s)
+            q = splat(ldexp(1, -RAISED)) * (p * w.sloped)
+            store(lines.factors[1] + at.i, q)
             inside = still_inside(inside, s, f.holds)
+            lost = seen_lost(seen_lost(seen_lost(lost, w.of_sums, z, least), w.sloped, z, least), q, z, least)
             i += LANES
+    if UNLIKELY(any_tiny(lost, least) and f.exact_scale != 0):
+        mark_lost_factors(f, lines, &windows)
     return all_inside(inside, f.holds)
+
+
+# q is NaN where bits were lost that show in results, which have x times it: where nothing is negative x^2 is at most
+# s / scale.
+cdef rare mark_lost_factors(const Formula* f, const Lines* lines, const Windows* windows) noexcept nogil:
+    cdef const real* products = lines.taps[SECOND].line[0]
+    cdef real* q = lines.factors[1]
+    cdef real sums[MOST_LANES]
+    cdef real of_sums[MOST_LANES]
+    cdef real sloped[MOST_LANES]
+    cdef Py_ssize_t line, i, lane, j
+    cdef double largest = INFINITY, p
+    cdef Quotient w
+    cdef Spot at
+    cdef vec s
+    at.mask = 0
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            at.part = part_of(lines.length - i)
+            at.i = i + line * lines.pitch
+            s = any_sum_under_power(windows, at)
+            w = quotient_of(f, load(products + at.i), s)
+            store(sums, s)
+            store(of_sums, w.of_sums)
+            store(sloped, w.sloped)
+            for lane in range(step_of(at.part)):
+                j = at.i + lane
+                if f.exact_scale > 0 and f.exact_k >= 0:
+                    largest = sqrt(sums[lane] / f.exact_scale)
+                p = lines.factors[0][j]
+                if (is_lost(products[j], q[j], largest)
+                        or is_lost(products[j], sloped[lane], largest * p * ldexp(1, -RAISED))
+                        or is_lost(products[j], of_sums[lane], largest * p * f.slope)):
+                    q[j] = NAN
+            i += LANES
 
 
 cdef void combine_products(const Formula* f, const Lines* lines) noexcept nogil:
@@ -111,13 +168,13 @@ cdef void combine_products(const Formula* f, const Lines* lines) noexcept nogil:
     cdef const real* p = lines.factors[0]
     cdef const real* q = lines.factors[1]
     cdef elem* y = lines.y
-    cdef vec lowered = splat(ldexp(1, -RAISED)), seen = splat(0), dx
+    cdef vec seen = splat(0), dx
     cdef Py_ssize_t line, i, part
     for line in range(lines.count):
         i = 0
         while i < lines.length:
             part = part_of(lines.length - i)
-            dx = muladd(lowered * fetch(x + i, part), load(q + i), fetch(g + i, part) * load(p + i))
+            dx = muladd(fetch(x + i, part), load(q + i), fetch(g + i, part) * load(p + i))
             put(y + i, dx, False, part)
             seen = seen + dx
             i += LANES

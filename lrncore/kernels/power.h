@@ -98,6 +98,17 @@ INLINE Inside seen_tiny(Inside seen, vec v, real limit)
 #endif
 }
 
+/* The same, read likewise: was |v| < limit in some lane where `of` is not 0? */
+INLINE Inside seen_lost(Inside seen, vec v, vec of, real limit)
+{
+#if defined(LRN_VECTORS)
+    vec size = from_bits(as_bits(v) & ~as_bits(splat(REAL(-0.0))));
+    return seen | ((ivec)(size < splat(limit)) & (ivec)(of != splat(0)));
+#else
+    return seen | (bits_t)-(of != 0 && v < limit && v > -limit);
+#endif
+}
+
 INLINE int any_tiny(Inside seen, real limit)
 {
     bits_t lanes[LANES], least = 0, all = 0;
