@@ -1,7 +1,7 @@
 # Sums of recomputed elements over long windows: two additions an element however long they are, and none subtracted.
 #
-# Channels are cut into blocks as long as a window, from channel 0 on. A window is the end of one block and the beginning
-# of the next, so it needs a sum from its first channel to that end and a sum from there to its last channel:
+# Channels are cut into blocks as long as a window, from channel 0 on. A window is the end of a block and the beginning
+# of the next one, so it needs a sum from its first channel to that end and a sum from there to its last channel:
 #
 #     channel      0 1 2 3 4 | 5 6 7 8 9 | 10 11            windows of 5
 #     window             3 4   5 6 7                        (x[4] + x[3]) + ((x[5] + x[6]) + x[7])

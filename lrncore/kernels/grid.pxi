@@ -26,7 +26,7 @@ cdef enum:
     # long windows: unless these are so short,
     SHORT_ROW_BYTES = 256
     # or windows reach over so many channels that rows have to be.
-    LONG_REACH = 900
+    LONG_REACH = 1100
     # Chunks of windows with so many levels, whose lags lie in the second-level cache, are longer: fewer turns.
     LONG_LEVELS = 5
     LONG_CHUNK_BYTES = 1 << 14

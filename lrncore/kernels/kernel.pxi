@@ -45,7 +45,7 @@
 #     batch     slabs whose rows make one row, where those would be short (walk_box)
 #     stretch   rows with results that a piece has, where slabs are fewer than threads (walk_box)
 #     chunk     positions of a slab in memory order (walk_stream)
-#     belt      a buffer in which a chunk moves on (walk_stream)
+#     belt      a buffer in which a chunk moves on (belts)
 #     pile      sums of a block of channels, some apart (walk_whole)
 #     column    the elements of all channels at one inner place (exact_whole)
 #     factor    what a line is multiplied with, the same for all channels (walk_whole)
@@ -247,6 +247,7 @@ include "op_parameters.pxi"
 include "op_whole.pxi"
 include "job.pxi"
 include "walk_rows.pxi"
+include "belts.pxi"
 include "walk_stream.pxi"
 include "walk_whole.pxi"
 include "grid.pxi"

@@ -56,47 +56,6 @@ cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
     return plan
 
 
-# Belts begin this many bytes, and any number of pages, apart: a load whose address has the last 12 bits of a recent
-# store's waits for it, and this is far from that for every lag of a climb.
-cdef enum:
-    BELT_APART = 1600
-
-
-# A buffer in which a chunk moves on, `lead` positions before it. At its end these are moved back to its beginning, so
-# long a way that a position is moved twice at most.
-cdef struct Belt:
-    char* begin
-    char* chunk
-    Py_ssize_t lead         # bytes
-    Py_ssize_t bytes
-
-
-# Takes a belt from scratch; `pitch` is that of its lines, where a chunk has several.
-cdef Belt take_belt(char** scratch, const Stream* plan, Py_ssize_t lead, Py_ssize_t pitch,
-                    Py_ssize_t item) noexcept nogil:
-    cdef Belt belt
-    belt.begin = scratch[0]
-    if plan.step < plan.span:
-        belt.lead = lead * item
-        belt.bytes = (lead + lead // 2 + plan.chunk) * item
-    else:
-        belt.lead = (pitch - plan.chunk) * item
-        belt.bytes = plan.lines * pitch * item
-    belt.chunk = belt.begin + belt.lead
-    scratch[0] += round_up(belt.bytes - BELT_APART, 4096) + BELT_APART
-    return belt
-
-
-# A slab of one chunk stays where it is, and so do the zeros around it.
-cdef inline void advance_belt(Belt* belt, const Stream* plan, Py_ssize_t item) noexcept nogil:
-    if plan.step >= plan.span:
-        return
-    belt.chunk += plan.step * item
-    if belt.chunk + plan.chunk * item > belt.begin + belt.bytes:
-        memmove(belt.begin, belt.chunk - belt.lead, belt.lead)
-        belt.chunk = belt.begin + belt.lead
-
-
 # A mask is read in whole vectors from any channel on, for as many vectors as there are channels.
 cdef Py_ssize_t mask_pitch(const Job* job) noexcept nogil:
     return LANES * (job.channels + 1) + job.channels if job.adjoining else 0
@@ -168,9 +127,24 @@ cdef void begin_slab(const Job* job, Buffers* buffers) noexcept nogil:
             buffers.staged[which].chunk = buffers.staged[which].begin + buffers.staged[which].lead
 
 
-cdef inline void advance_set(const Job* job, Buffers* buffers, int which) noexcept nogil:
+# Is a trailing sum that ends at position r one of zeros, where nothing enters from position `end` on?
+cdef inline bint ends_behind(const Job* job, const Stream* plan, int level, Py_ssize_t r,
+                             Py_ssize_t end) noexcept nogil:
+    return job.window.levels > 1 and r >= end + (job.window.span[level] - 1) * plan.inner
+
+
+# The levels, from the lowest on, whose belts have nothing but zeros when a chunk at `p` is done: they stay as they are.
+cdef inline int idle_levels(const Job* job, const Stream* plan, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
+    cdef int level = 0
+    while level < job.window.levels and ends_behind(job, plan, level, p - (job.window.depth[level] - 1) * plan.inner,
+                                                    end):
+        level += 1
+    return level
+
+
+cdef inline void advance_set(const Job* job, Buffers* buffers, int which, int idle) noexcept nogil:
     cdef int level
-    for level in range(job.window.levels):
+    for level in range(idle, job.window.levels):
         advance_belt(&buffers.sums[which][level], &buffers.plan, sizeof(real))
 
 
@@ -179,26 +153,34 @@ cdef inline real* newest_of(const Buffers* buffers, int which, int level) noexce
     return <real*>buffers.sums[which][level].chunk
 
 
-# Aims set `which` at the windows that end `offset` positions into the chunk; the first of them is of position `first`.
+# Aims set `which`, into which nothing enters from position `end` on, at the windows that end from position r on,
+# `offset` positions into the chunk; the first of them is of position `first`. Of the taps on zeros, two remain: they
+# decide on the sign of a zero, and taps keep their turns.
 cdef inline void aim_at_positions(const Job* job, const Buffers* buffers, int which, Py_ssize_t offset,
-                                  Py_ssize_t first, Taps* taps) noexcept nogil:
+                                  Py_ssize_t first, Py_ssize_t r, Py_ssize_t end, Taps* taps) noexcept nogil:
     cdef const Window* window = &job.window
-    cdef int j
-    for j in range(window.taps):
-        taps.line[j] = newest_of(buffers, which, window.level[j]) + offset - window.lag[j] * buffers.plan.inner
+    cdef Py_ssize_t inner = buffers.plan.inner
+    cdef int j, none = 0
+    while none + 3 < window.taps and ends_behind(job, &buffers.plan, window.level[none + 3],
+                                                 r - window.lag[none + 3] * inner, end):
+        none += 2
+    taps.count = window.taps - none
+    for j in range(taps.count):
+        taps.line[j] = newest_of(buffers, which, window.level[none + j]) + offset - window.lag[none + j] * inner
     if job.adjoining:
         taps.masks = buffers.masks[which] + first % job.channels
 
 
-# Aims the climb of set `which` at the chunk.
-cdef inline void aim_at_chunk(const Job* job, const Buffers* buffers, int which, Taps* taps) noexcept nogil:
+# Aims the climb of set `which` at the chunk, from the highest of the `idle` levels on.
+cdef inline void aim_at_chunk(const Job* job, const Buffers* buffers, int which, int idle, Taps* taps) noexcept nogil:
     cdef Py_ssize_t lag
-    cdef int level, j
-    for level in range(job.window.levels):
-        taps.level[level] = newest_of(buffers, which, level)
+    cdef int lowest = max(idle - 1, 0), level, j
+    taps.levels = job.window.levels - lowest
+    for level in range(taps.levels):
+        taps.level[level] = newest_of(buffers, which, lowest + level)
         if level:
             for j in range(2):
-                lag = (j + 1) * job.window.span[level - 1]
+                lag = (j + 1) * job.window.span[lowest + level - 1]
                 taps.earlier[level][j] = taps.level[level - 1] - lag * buffers.plan.inner
 
 
@@ -287,13 +269,15 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     cdef const Operator* op = job.op
     cdef Py_ssize_t step = buffers.plan.step, end = p + step
     cdef Py_ssize_t ahead = job.after * buffers.plan.inner, behind = job.behind * buffers.plan.inner, first, last
-    cdef int which
+    cdef int which, idle
     # [p, last) enters, and windows end before slab + ahead
     lines.length = max(<Py_ssize_t>0, min(end, slab) - p)
     if p < slab + ahead:
+        idle = idle_levels(job, &buffers.plan, p - step, slab)
         for which in range(op.entering):
-            aim_at_chunk(job, buffers, which, &lines.taps[which])
-            clear_rest(buffers, which, 0, lines.length)
+            aim_at_chunk(job, buffers, which, idle, &lines.taps[which])
+            if not idle:
+                clear_rest(buffers, which, 0, lines.length)
         if lines.length:
             lines.entering = come(job, buffers, piece, X, p, 0, lines.length,
                                   lines.taps[SQUARES].level[0] if job.squared else NULL)
@@ -308,7 +292,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     lines.length = last - first
     if first < last:
         for which in range(op.entering):
-            aim_at_positions(job, buffers, which, first - p + ahead, first, &lines.taps[which])
+            aim_at_positions(job, buffers, which, first - p + ahead, first, first + ahead, slab, &lines.taps[which])
         if op.reads_g and not op.g_enters:
             come(job, buffers, piece, G, first, first - p, lines.length, NULL)
         aim_lines(job, buffers, piece, first, first - p, lines)
@@ -319,24 +303,27 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
 
     # before the first t there is nothing but zeros to climb
     if op.late and last > 0:
-        clear_rest(buffers, SECOND, first - p + ahead, last - p + ahead)
-        aim_at_chunk(job, buffers, SECOND, &lines.taps[SECOND])
+        idle = idle_levels(job, &buffers.plan, p - step, slab + ahead)
+        if not idle:
+            clear_rest(buffers, SECOND, first - p + ahead, last - p + ahead)
+        aim_at_chunk(job, buffers, SECOND, idle, &lines.taps[SECOND])
         op.climb(lines, SECOND, SETS, min(step, slab + ahead + behind - p))
         first = max(<Py_ssize_t>0, p - ahead - behind)
         last = min(slab, end - ahead - behind)
         lines.length = last - first
         if first < last:
-            aim_at_positions(job, buffers, SECOND, first - p + ahead + behind, first, &lines.taps[SECOND])
+            aim_at_positions(job, buffers, SECOND, first - p + ahead + behind, first, first + ahead + behind,
+                             slab + ahead, &lines.taps[SECOND])
             aim_lines(job, buffers, piece, first, first - p, lines)
             lines.gp = <real*>buffers.gain.chunk + (first - p + ahead)
             op.late(&job.formula, lines)
-        advance_set(job, buffers, SECOND)
+        advance_set(job, buffers, SECOND, idle_levels(job, &buffers.plan, p, slab + ahead))
         advance_belt(&buffers.gain, &buffers.plan, sizeof(real))
     if job.operand[Y].staged and first < last:
         pass_lines(job, buffers, piece, Y, <elem*>buffers.staged[Y].chunk, first, last - first, NULL)
     if p < slab + ahead:
         for which in range(op.entering):
-            advance_set(job, buffers, which)
+            advance_set(job, buffers, which, idle_levels(job, &buffers.plan, p, slab))
     for which in range(Y):
         if job.operand[which].staged:
             advance_belt(&buffers.staged[which], &buffers.plan, sizeof(elem))
@@ -383,8 +370,6 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     lines.g_pitch = buffers.plan.kept_pitch * item if job.operand[G].staged else piece.pitch[G]
     lines.y_pitch = buffers.plan.chunk * item if job.operand[Y].staged else piece.pitch[Y]
     for which in range(SETS):
-        lines.taps[which].count = job.window.taps
-        lines.taps[which].levels = job.window.levels
         lines.taps[which].mask_pitch = mask_pitch(job)
 
     while first < (1 if job.adjoining else slabs.count):
