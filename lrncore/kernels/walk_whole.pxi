@@ -98,15 +98,37 @@ cdef inline void pile_up(const Job* job, const Whole* whole, Py_ssize_t c, Py_ss
         piles[which] = whole.piles[which] + c % FOLDED * plan.row
         if c % BLOCK == 0:
             clear(piles[which], plan.pile)
-    if plan.group == 1:
-        job.op.pile(lines, piles, plan.inner, 1, 0)
-        return
     if channels >= FOLDED:
         job.op.pile(lines, piles, apart, channels // FOLDED, apart)
     if rest:
         last.entering = lines.entering + channels // FOLDED * apart
         last.entering_g = lines.entering_g + channels // FOLDED * apart
         job.op.pile(&last, piles, rest, 1, 0)
+
+
+# Adds the rows of the block that begins at channel c to its piles, a pile at a time.
+cdef inline void pile_rows(const Job* job, const Whole* whole, const Piece* piece, Py_ssize_t c,
+                           const Lines* lines) noexcept nogil:
+    cdef const WholePlan* plan = &whole.plan
+    cdef Py_ssize_t end = min(c + BLOCK, job.channels), first, row, apart, rows
+    cdef bint together
+    cdef real* piles[SETS]
+    cdef Lines last
+    cdef int which
+    apart = (<const char*>operand_at(job, whole, piece, X, 1) - <const char*>operand_at(job, whole, piece, X, 0))
+    together = (apart % <Py_ssize_t>sizeof(elem) == 0 and (not job.op.g_enters or apart == (
+        <const char*>operand_at(job, whole, piece, G, 1) - <const char*>operand_at(job, whole, piece, G, 0))))
+    apart = apart // <Py_ssize_t>sizeof(elem) * FOLDED
+    for which in range(sets_of(job.op)):
+        clear(whole.piles[which], plan.pile)
+    for first in range(c, min(c + FOLDED, end)):
+        for which in range(sets_of(job.op)):
+            piles[which] = whole.piles[which] + first % FOLDED * plan.row
+        rows = (end - first + FOLDED - 1) // FOLDED
+        for row in range(1 if together else rows):
+            last.entering = operand_at(job, whole, piece, X, first + row * FOLDED)
+            last.entering_g = operand_at(job, whole, piece, G, first + row * FOLDED)
+            job.op.pile(&last, piles, plan.inner, rows if together else 1, apart)
 
 
 # The block at hand is complete, after `blocks` others: a carry of a binary number.
@@ -190,8 +212,11 @@ cdef void sum_channels(const Job* job, const Whole* whole, const Piece* piece, L
     while c < job.channels:
         channels = min(plan.group, job.channels - c)
         aim_channels(job, whole, piece, c, lines)
+        if plan.group == 1 and c % BLOCK == 0:
+            pile_rows(job, whole, piece, c, lines)
         for line in range(piece.count):
-            pile_up(job, whole, c, channels, lines)
+            if plan.group > 1:
+                pile_up(job, whole, c, channels, lines)
             if c + channels == job.channels:
                 end_sums(job, whole, c // BLOCK, line)
             elif (c + channels) % BLOCK == 0:
