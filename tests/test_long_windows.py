@@ -16,6 +16,7 @@ SHAPES = {
     "planar": Shape((2, 300, 5, 30), 1),
     "tiles": Shape((1, 700, 130), 1),
     "tiles and a rest of two": Shape((2, 600, 66), 1),
+    "tiles and a rest of one": Shape((1, 600, 65), 1),
     "three inner elements": Shape((2, 900, 3), 1),
     "few": Shape((1, 140, 21), 1),
 }

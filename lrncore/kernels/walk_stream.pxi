@@ -195,7 +195,7 @@ cdef inline void clear_rest(const Buffers* buffers, int which, Py_ssize_t begin,
 
 # Do all positions of a slab lie equally far apart in an operand?
 cdef inline bint in_one_run(const Operand* operand, const Stream* plan) noexcept nogil:
-    return plan.inner == 1 or operand.channel == plan.inner * operand.inner
+    return operand.channel == plan.inner * operand.inner
 
 
 # Positions [first, first + length) of a slab come into a line, or leave it.
