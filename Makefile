@@ -30,7 +30,7 @@ endif
 LIBRARIES = $(or $(WHEELS),asv_bench/libraries)
 SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test test-slow fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
+.PHONY: help demo test test-slow test-arm64 mca fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
         dashboard-html wheels bench-peers figures clean
 
 help:  ## this list
@@ -58,8 +58,14 @@ test: $(VENV)/built  ## the whole default test suite
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --quiet --doctest-modules --doctest-ignore-import-errors lrncore
 
-test-slow: $(VENV)/built  ## the tests that take minutes: the wheel, a slower kernel in a clone; needs Chromium and npm
+test-slow: $(VENV)/built  ## the tests that take minutes: the wheel, arm64, a slower kernel in a clone; needs Chromium and npm
 	$(BIN)/python -m pytest -m slow
+
+test-arm64: $(VENV)/built  ## the kernels cross-built for arm64 and tested under QEMU; says what it needs
+	$(BIN)/python tests/arm64.py
+
+mca: $(VENV)/built  ## the cycles of the arm64 loops as llvm-mca estimates them; says what it needs
+	$(BIN)/python tests/mca.py
 
 # On a quiet machine: it is the one command that fails for times. Slow calls are repeated before.
 fuzz: $(VENV)/built  ## random calls beside the formula and the time of others, for SECONDS=60; SEED=... repeats a failure

@@ -23,9 +23,11 @@ KERNELS = Path("lrncore/kernels")
 GNU_FLAGS = ["-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fvisibility=hidden", "-g0"]
 
 # Smaller modules at the same speed: no tables that only unwind exceptions, of which C has none; no stubs of calls
-# to other libraries; machine code in an order that compresses better, which processors reorder anyway. -fno-gcse or
-# -fno-tree-ch, or loops without padding, made some operators take 5 to 70 % more.
-SMALL_FLAGS = ["-fno-asynchronous-unwind-tables", "-fno-plt", "-fno-schedule-insns2"]
+# to other libraries. -fno-gcse or -fno-tree-ch, or loops without padding, made some operators take 5 to 70 % more.
+SMALL_FLAGS = ["-fno-asynchronous-unwind-tables", "-fno-plt"]
+
+# Machine code in an order that compresses better, which these processors reorder anyway; small arm64 ones do not
+REORDERED = ["-fno-schedule-insns2"]
 
 # Functions of Python in place of copies of what they do inside
 SMALL_MACROS = [
@@ -63,7 +65,8 @@ class BuildExt(build_ext):
             openmp = ["-fopenmp"] if self.compiles("-fopenmp") else []
             sanitizers = os.environ.get("LRNCORE_SANITIZE")
             checks = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"] if sanitizers else []
-            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else SMALL_FLAGS)]
+            order = REORDERED if sysconfig.get_platform().endswith(BUILDS["X86_64"]) else []
+            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else [*SMALL_FLAGS, *order])]
             for extension in self.extensions:
                 extension.define_macros += MACROS + SMALL_MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]

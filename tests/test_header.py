@@ -30,6 +30,11 @@ if "avx2" in BUILDS:
 if "avx512" in BUILDS:
     BUILDS["avx512_in_256_bits"] = [*BUILDS["avx512"], "-DLRN_WIDTH=256"]
     RUNS_ON["avx512_in_256_bits"] = "avx512"
+# built statically by a cross-compiler, and run under QEMU
+ARM64 = {"cc": "aarch64-linux-gnu-gcc", "clang": f"{CLANG} --target=aarch64-linux-gnu"}
+EMULATOR = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
+if not sysconfig.get_platform().endswith(("aarch64", "arm64")):
+    BUILDS["arm64"] = ["-static"]
 WARNINGS = ["-Wall", "-Wextra", "-Wundef", "-Werror"]
 
 each_compiler = pytest.mark.parametrize("compiler", COMPILERS)
@@ -38,35 +43,39 @@ each_build = pytest.mark.parametrize("build", BUILDS)
 
 def start(build, compiler="cc", real="float", half=None):
     """Compile a program for one instruction set without a warning; run it if this processor can."""
-    if shutil.which(shlex.split(COMPILERS[compiler])[0]) is None:
-        pytest.skip(f"{COMPILERS[compiler]} is not installed")
+    words = shlex.split((ARM64 if build == "arm64" else COMPILERS)[compiler])
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    if build == "arm64" and not (EMULATOR and shutil.which(ARM64["cc"])):
+        pytest.skip("arm64: install gcc-aarch64-linux-gnu and qemu-user-static")
     program = "conversions.c" if half else "powers.c"
     defined = [f"-DHALF_BITS={half}"] * (half is not None) + ["-DLRN_DOUBLE"] * (real == "double")
     flags = ["-std=gnu11", "-O2", "-ffp-contract=off", f"-I{KERNELS}", *BUILDS[build], *defined]
     with TemporaryDirectory() as folder:
         binary = f"{folder}/program"
-        command = [*shlex.split(COMPILERS[compiler]), *WARNINGS, *flags, PROGRAMS / program, "-o", binary, "-lm"]
+        command = [*words, *WARNINGS, *flags, PROGRAMS / program, "-o", binary, "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         if not _platform.supports(RUNS_ON.get(build, "baseline")):
             pytest.skip(f"compiled without a warning, not run: this processor has no {RUNS_ON[build]}")
-        return subprocess.run([binary], capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
+        started = [EMULATOR, binary] if build == "arm64" else [binary]
+        return subprocess.run(started, capture_output=True, text=True, check=True, timeout=120).stdout.splitlines()
 
 
 def limit(function, beta, traits):
     """Return the largest error that the comment over a function states, in units of the last place.
 
-    It is on the line `Error:`, as `a` or `a + b |beta|`, and another one may follow `not fused`.
+    It is on the line `Error:`, as `a` or `a + b |beta|`, and others may follow, for `not fused` and `estimates_8`.
     """
     if function == "times_any" and "tables" not in traits:
         function = "times_exp2"
     name, label = ("times_three_quarters", "inverse:") if function == "inverse" else (function, "Error:")
     comment = re.search(rf"/\*((?:(?!\*/).)*)\*/\nINLINE vec {name}\(", "".join(HEADERS.values()), re.DOTALL)[1]
     (line,) = (line for line in comment.splitlines() if line.startswith(f" * {label}"))
-    fused, _, apart = line.removeprefix(f" * {label}").partition("; not fused ")
-    number, slope = re.match(
-        r"\s*(\S+)(?: \+ ([\d.]*) ?\|beta\|)?", apart if apart and "fused" not in traits else fused
-    ).groups()
+    usual, *others = line.removeprefix(f" * {label}").split("; ")
+    for trait, holds in (("not fused ", "fused" not in traits), ("estimates_8 ", "estimates_8" in traits)):
+        usual = next((each.removeprefix(trait) for each in others if holds and each.startswith(trait)), usual)
+    number, slope = re.match(r"\s*(\S+)(?: \+ ([\d.]*) ?\|beta\|)?", usual).groups()
     return float(number) + (0 if slope is None else float(slope or 1)) * abs(beta)
 
 

@@ -91,6 +91,7 @@ cdef extern from "power_any.h" nogil:
     ctypedef void rare "RARE"   # void, of functions that are called once a call, or for what is out of range
     int LANES
     int VECTOR_BYTES
+    bint TWO_AT_ONCE        # the loops take two vectors in one turn
 
     int EXPONENT_BIAS
     int FRACTION_BITS

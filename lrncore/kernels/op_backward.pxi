@@ -14,6 +14,21 @@ cdef inline vec combine_vector(const elem* x, elem* dx, const real* gp, vec sum,
     return seen + v
 
 
+# Two vectors side by side, as `gains_two` (powers.pxi)
+cdef inline vec combine_two(const elem* x, elem* dx, const real* gp, const Windows* windows, Spot at, vec minus_slope,
+                            vec seen) noexcept nogil:
+    cdef Spot behind = at
+    cdef vec sum, sum_behind, v, v_behind
+    behind.i += LANES
+    sum = sum_vector(windows, at)
+    sum_behind = sum_vector(windows, behind)
+    v = muladd(minus_slope, load_elements(x) * sum, load(gp))
+    v_behind = muladd(minus_slope, load_elements(x + LANES) * sum_behind, load(gp + LANES))
+    store_elements(dx, v)
+    store_elements(dx + LANES, v_behind)
+    return seen + (v + v_behind)
+
+
 # The same for a part of a vector, in one copy for the loops with constant taps
 cdef vec combine_part(const Formula* f, const Lines* lines, const elem* x, elem* dx, Spot at, vec seen) noexcept nogil:
     cdef Windows windows
@@ -43,6 +58,11 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
                 i = at.part
             at.part = 0
             end = length if overlaps else length - LANES + 1
+            if TWO_AT_ONCE:
+                while constant_taps and overlaps and i <= length - 2 * LANES:
+                    at.i = i + shift
+                    seen = combine_two(x + i, y + i, gp + i, &windows, at, minus_slope, seen)
+                    i += 2 * LANES
             while i < end:
                 if not far and how.source != MASKED:
                     i = min(i, length - LANES)

@@ -1,7 +1,8 @@
 /* Powers of the window's sum s, vector by vector: s^-1/2, s^-3/4, 1/s and s^-2. power_any.h has all other exponents.
  *
  * A power starts from the processor's estimate of s^-1/2 or 1/s (AVX-512: 2^-14; SSE and AVX2: 1.5*2^-12, float only;
- * NEON: 2^-16 after one step), which one series corrects. A type without estimates starts from square root and division.
+ * NEON: 2^-8, double 2^-16 after one step), which one series corrects. A type without estimates starts from square root
+ * and division.
  *
  * Each function states its domain and its largest error in units of the result's last place, for random x; float and
  * double alike, fused sets first. tests/test_header.py measures every build and compiler and holds them to these lines.
@@ -136,7 +137,7 @@ INLINE int may_have_nonfinite(vec sum)
 INLINE vec series(vec e, double q)
 {
     vec h = splat((real)(q * (q + 1) / 2));
-#if defined(LRN_DOUBLE)
+#if defined(LRN_DOUBLE) || defined(HAS_ESTIMATES_8)
     vec cube = splat((real)(q * (q + 1) * (q + 2) / 6));
     cube = muladd(splat((real)(q * (q + 1) * (q + 2) * (q + 3) / 24)), e, cube);
     h = muladd(cube, e, h);
@@ -154,7 +155,7 @@ INLINE vec series(vec e, double q)
 #endif
 
 /* x * p * (v w)^-q for a correction of an estimate p. Fused, a zero may have the wrong sign.
- * Domain: |1 - v w| <= 2^-10; v w computed without error; p as `factor` returns it
+ * Domain: |1 - v w| <= 2^-10, with HAS_ESTIMATES_8 2^-5; v w computed without error; p as `factor` returns it
  * Error:  0.6 ulp; not fused 1.1 */
 INLINE vec product(vec x, vec p, vec v, vec w, double q)
 {
@@ -193,6 +194,10 @@ INLINE vec with_sign(vec product, vec x)
 {
 #if defined(HAS_TERNARY_LOGIC)
     return (vec)X86_ANY(ternarylogic_epi32)((x86_bits)product, (x86_bits)x, (x86_bits)splat(REAL(-0.0)), 0xd8);
+#elif defined(HAS_BIT_SELECT) && defined(LRN_DOUBLE)
+    return (vec)vbslq_f64((uint64x2_t)splat(-0.0), (float64x2_t)x, (float64x2_t)product);
+#elif defined(HAS_BIT_SELECT)
+    return (vec)vbslq_f32((uint32x4_t)splat(-0.0f), (float32x4_t)x, (float32x4_t)product);
 #else
     ivec sign = as_bits(splat(REAL(-0.0)));
     return from_bits((as_bits(product) & ~sign) | (as_bits(x) & sign));
@@ -202,7 +207,7 @@ INLINE vec with_sign(vec product, vec x)
 /* The same for a finite product of this file, cheaper: only a zero can have the wrong sign, and only if fused. */
 INLINE vec with_zeros_sign(vec product, vec x)
 {
-#if defined(HAS_TERNARY_LOGIC)
+#if defined(HAS_TERNARY_LOGIC) || defined(HAS_BIT_SELECT)
     return with_sign(product, x);
 #elif defined(HAS_FUSED)
     return from_bits(as_bits(product) | (as_bits(x) & as_bits(splat(REAL(-0.0)))));
@@ -214,7 +219,7 @@ INLINE vec with_zeros_sign(vec product, vec x)
 
 /* s^-1/2
  * Domain: s normal
- * Error:  2.6e-4 of the result */
+ * Error:  2.6e-4 of the result; estimates_8 3.3e-3 */
 INLINE vec rsqrt_estimate(vec s)
 {
 #if defined(HAS_ESTIMATES_14)
@@ -223,12 +228,11 @@ INLINE vec rsqrt_estimate(vec s)
     return (vec)X86(rsqrt)(s);
 #elif defined(LRN_X86)
     return splat(1) / (vec)X86(sqrt)(s);
-#elif defined(LRN_NEON) && defined(LRN_DOUBLE)
+#elif defined(HAS_ESTIMATES_8) && defined(LRN_DOUBLE)
     float64x2_t r = vrsqrteq_f64((float64x2_t)s);
     return (vec)(r * vrsqrtsq_f64((float64x2_t)s, r * r));
-#elif defined(LRN_NEON)
-    float32x4_t r = vrsqrteq_f32((float32x4_t)s);
-    return (vec)(r * vrsqrtsq_f32((float32x4_t)s, r * r));
+#elif defined(HAS_ESTIMATES_8)
+    return (vec)vrsqrteq_f32((float32x4_t)s);
 #else
     real lanes[LANES];
     store(lanes, s);

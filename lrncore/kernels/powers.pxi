@@ -78,6 +78,48 @@ cdef inline Inside gains_vector(vec x, vec g, real* gp, real* t, vec s, Kind kin
     return still_inside(inside, raised.tested, to.holds)
 
 
+# Two vectors side by side, neither waiting for the other's result: the same operations, in another order. A branch of
+# its own for TWO_AT_ONCE leaves the object code of other builds as it was.
+cdef inline Inside normalize_two(const elem* x_at, elem* y_at, const Windows* windows, Spot at, Kind kind,
+                                 const Raising* to, Inside inside) noexcept nogil:
+    cdef Spot behind = at
+    cdef vec s, x, s_behind, x_behind
+    cdef Raised raised, raised_behind
+    behind.i += LANES
+    s = sum_under_power(windows, at)
+    s_behind = sum_under_power(windows, behind)
+    x = held(load_elements(x_at))
+    x_behind = held(load_elements(x_at + LANES))
+    raised = times_power(x, s, kind, to)
+    raised_behind = times_power(x_behind, s_behind, kind, to)
+    store_elements(y_at, with_zeros_sign(raised.product, x))
+    store_elements(y_at + LANES, with_zeros_sign(raised_behind.product, x_behind))
+    return still_inside(still_inside(inside, raised.tested, to.holds), raised_behind.tested, to.holds)
+
+
+cdef inline Inside gains_two(const elem* x_at, const elem* g_at, real* gp, real* t, const Windows* windows, Spot at,
+                             Kind kind, const Raising* to, Inside inside) noexcept nogil:
+    cdef Spot behind = at
+    cdef vec s, x, g, s_behind, x_behind, g_behind
+    cdef Raised raised, raised_behind
+    behind.i += LANES
+    s = sum_under_power(windows, at)
+    s_behind = sum_under_power(windows, behind)
+    x = load_elements(x_at)
+    x_behind = load_elements(x_at + LANES)
+    g = load_elements(g_at)
+    g_behind = load_elements(g_at + LANES)
+    raised = times_power(g, s, kind, to)
+    raised_behind = times_power(g_behind, s_behind, kind, to)
+    x = x * raised.inverse if kind == THREE_QUARTERS else quotient(x, s, RAISED)
+    x_behind = x_behind * raised_behind.inverse if kind == THREE_QUARTERS else quotient(x_behind, s_behind, RAISED)
+    store(gp, raised.product)
+    store(gp + LANES, raised_behind.product)
+    store(t, raised.product * x)
+    store(t + LANES, raised_behind.product * x_behind)
+    return still_inside(still_inside(inside, raised.tested, to.holds), raised_behind.tested, to.holds)
+
+
 # The same for a part of a vector where beta is 3/4, in one copy for all ways to sum: called once for each line
 cdef Inside normalize_part(const Formula* f, const Lines* lines, const elem* x, elem* y, Spot at,
                            Inside inside) noexcept nogil:
@@ -119,6 +161,11 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
                 i = at.part
             at.part = 0
             end = length if overlaps else length - LANES + 1
+            if TWO_AT_ONCE:
+                while constant_taps and not far and not masked and i <= length - 2 * LANES:
+                    at.i = i + shift
+                    inside = normalize_two(x + i, y + i, &windows, at, kind, &to, inside)
+                    i += 2 * LANES
             while i < end:
                 if not far and not masked:
                     i = min(i, length - LANES)
@@ -165,6 +212,11 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
         if kind == THREE_QUARTERS or overlaps:
             at.part = 0
             end = length if overlaps else length - LANES + 1
+            if TWO_AT_ONCE:
+                while constant_taps and how.source != FAR and how.source != MASKED and i <= length - 2 * LANES:
+                    at.i = i + shift
+                    inside = gains_two(x + i, g + i, gp + i, t + i, &windows, at, kind, &to, inside)
+                    i += 2 * LANES
             while i < end:
                 if how.source == FAR:
                     prefetch(g + i + g_ahead)

@@ -6,7 +6,7 @@
  *     AVX-512  64 bytes  vfmadd 1; vrsqrt14, vrcp14 about 2, both types; vpermt2ps 1; vpmaxu 1 to 2; masked moves 1
  *     AVX2     32 bytes  vfmadd 1; vrsqrtps 1, float only; vpermps 1; vmaskmov 1 to 2 (storing on AMD: many)
  *     SSE2     16 bytes  mul and add apart; rsqrtps 1, float only
- *     NEON     16 bytes  fmla 1; frsqrte and frsqrts 1 each
+ *     NEON     16 bytes  fmla 1; frsqrte 1, 8 bits; bsl 1
  *     none     one lane  plain C, for any other compiler (LRN_SCALAR selects it)
  *
  * A division or square root costs 4 to 24 slots everywhere, so the powers start from estimates where a type has them.
@@ -61,6 +61,12 @@ typedef uint32_t bits_t;
 #elif defined(LRN_VECTORS) && defined(__aarch64__)
 #include <arm_neon.h>
 #define LRN_NEON 1
+#define HAS_BIT_SELECT 1  /* bits of two vectors, by a third */
+#define HAS_ESTIMATES_8 1 /* of s^-1/2, to 8 bits */
+#define TWO_AT_ONCE 1     /* short vectors, on processors that may not reorder: loops take two side by side */
+#endif
+#if !defined(TWO_AT_ONCE)
+#define TWO_AT_ONCE 0
 #endif
 
 /* AVX-512 (F, BW, DQ and VL), in vectors of 64 bytes; LRN_WIDTH=256 makes them 32 */
@@ -286,8 +292,10 @@ INLINE vec minus_product(vec c, vec a, vec b)
 {
 #if defined(LRN_X86) && defined(HAS_FUSED)
     return (vec)X86(fnmadd)(a, b, c);
-#elif defined(HAS_FUSED)
-    return muladd(splat(0) - a, b, c);
+#elif defined(LRN_NEON) && defined(LRN_DOUBLE)
+    return (vec)vfmsq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(LRN_NEON)
+    return (vec)vfmsq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return c - a * b;
 #endif
@@ -344,6 +352,8 @@ INLINE vec held(vec v)
 {
 #if defined(LRN_X86)
     __asm__("" : "+v"(v));
+#elif defined(LRN_NEON)
+    __asm__("" : "+w"(v));
 #endif
     return v;
 }

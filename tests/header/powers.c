@@ -1,7 +1,7 @@
 /* Largest errors of the functions in power.h and power_any.h: lines of `function beta error`, in units of the result's
- * last place beside long double, or relative for rsqrt_estimate; before them `fused` and `tables` where they hold. The
- * samples, as many as the first argument says, are random x, and s from the function's whole domain, from around 1 and
- * from both ends of the domain. The limits in the headers come from 3,000,000 of them. */
+ * last place beside long double, or relative for rsqrt_estimate; before them `fused`, `tables` and `estimates_8` where
+ * they hold. The samples, as many as the first argument says, are random x, and s from the function's whole domain, from
+ * around 1 and from both ends of the domain. The limits in the headers come from 3,000,000 of them. */
 #include "power_any.h"
 #include <float.h>
 #include <stdio.h>
@@ -136,6 +136,9 @@ int main(int count, char **arguments)
 #endif
 #if defined(LRN_TABLES)
     puts("tables");
+#endif
+#if defined(HAS_ESTIMATES_8) && !defined(LRN_DOUBLE)
+    puts("estimates_8");
 #endif
     long samples = count > 1 ? atol(arguments[1]) : 25000;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
