@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lrncore._checks import Element, call_axes, check_out
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def apply(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from lrncore import kernels
-from lrncore._arrays import WANTED, Array, advice, as_array, check_whole, is_masked
+from lrncore._arrays import WANTED, advice, as_array, check_whole, is_masked
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from lrncore._arrays import Array
 
 
 class _Unsaid(int):
@@ -29,26 +33,17 @@ class Element(NamedTuple):
     swapped: bool
 
 
-def elements(found: dict[str, kernels.Kernels]) -> dict[np.dtype[Any], Element]:
-    """Return, by dtype, what the kernels of an instruction set take, in both byte orders."""
-    table = {}
-    for name in ("float32", "float64", "float16"):
-        dtype = np.dtype(name)
-        table[dtype] = Element(found[name], swapped=False)
-        table[dtype.newbyteorder("S")] = Element(found[name], swapped=True)
-    return table
-
-
 KERNELS = kernels.load(kernels.isa)
-ELEMENTS = elements(KERNELS)
+#: By dtype, of those that have come so far; a module is loaded with the first array that it computes
+ELEMENTS: dict[np.dtype[Any], Element] = {}
 
 
 def element_of(dtype: np.dtype[Any]) -> Element | None:
     """Return what computes arrays of `dtype`, if something does."""
     found = ELEMENTS.get(dtype)
-    if found is None and dtype.name == "bfloat16":
-        # whoever has such an array has imported ml_dtypes, which lrncore need not
-        return Element(KERNELS["bfloat16"], swapped=not dtype.isnative)
+    # bfloat16 too: whoever has such an array has imported ml_dtypes, which lrncore need not
+    if found is None and dtype.name in KERNELS:
+        found = ELEMENTS[dtype] = Element(KERNELS[dtype.name], swapped=not dtype.isnative)
     return found
 
 

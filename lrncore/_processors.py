@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from functools import cache
-from pathlib import Path
 
 from lrncore.kernels import _platform
 
@@ -48,14 +47,14 @@ def running_threads(path: str = "/proc/loadavg") -> int:
 
 
 @cache
-def quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> int:
+def quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> int:
     """Return the processors that the control groups allow this process, rounded up, or 0 for any number."""
     allowed = 0
     for folder, limit, period in _controllers(root, membership):
         try:
-            words = (folder / limit).read_text().split()
+            words = _text(f"{folder}/{limit}").split()
             if period:
-                words += (folder / period).read_text().split()
+                words += _text(f"{folder}/{period}").split()
             processors = math.ceil(int(words[0]) / int(words[1]))
         except (OSError, ValueError, IndexError, ZeroDivisionError):
             continue  # no such file here, or "max"
@@ -64,18 +63,23 @@ def quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/se
     return allowed
 
 
-def _controllers(root: Path, membership: Path) -> list[tuple[Path, str, str]]:
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123  (pathlib would be a third of the import)
+        return file.read()
+
+
+def _controllers(root: str, membership: str) -> list[tuple[str, str, str]]:
     """Return the folders that may hold a quota, with the names of their files."""
     try:
-        groups = [line.split(":", 2) for line in membership.read_text().splitlines()]
+        groups = [line.split(":", 2) for line in _text(membership).splitlines()]
     except OSError:
         groups = []
-    found = [(root, "cpu.max", ""), (root / "cpu", "cpu.cfs_quota_us", "cpu.cfs_period_us")]
+    found = [(root, "cpu.max", ""), (f"{root}/cpu", "cpu.cfs_quota_us", "cpu.cfs_period_us")]
     for _, names, path in (group for group in groups if len(group) == 3):
         inside = [part for part in path.split("/") if part not in {"", ".", ".."}]
         steps = ["/".join(inside[: i + 1]) for i in range(len(inside))]
         if not names:
-            found += [(root / step, "cpu.max", "") for step in steps]
+            found += [(f"{root}/{step}", "cpu.max", "") for step in steps]
         elif "cpu" in names.split(","):
-            found += [(root / "cpu" / step, "cpu.cfs_quota_us", "cpu.cfs_period_us") for step in steps]
+            found += [(f"{root}/cpu/{step}", "cpu.cfs_quota_us", "cpu.cfs_period_us") for step in steps]
     return found

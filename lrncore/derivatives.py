@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrncore._arrays import wrapped
 from lrncore._call import apply, exported, swapped_bits, work_of
 from lrncore._checks import CHANNELS, call_axes, check_array, check_same
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 class ParamGrads(NamedTuple):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from lrncore._also import also
 from lrncore._arrays import wrapped
 from lrncore._call import apply
 from lrncore._checks import CHANNELS, check_array, check_same
 from lrncore.spec import LRNSpec, torch_spec
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 def lrn(

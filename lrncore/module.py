@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any
 
 from lrncore._also import also
 from lrncore._checks import check_real, given_axes
 from lrncore.functional import lrn, lrn_backward
 from lrncore.spec import LRNSpec, torch_spec
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 
 class LocalResponseNorm:

@@ -175,6 +175,34 @@ print(sorted(name for name in new - {"lrncore", "numpy"} if not name.lstrip("_")
     assert python(program) == "[]"
 
 
+def test_import_leaves_out_what_only_some_calls_need(python):
+    program = """
+import sys, numpy
+before = set(sys.modules)
+import lrncore
+isa = lrncore.kernels.isa
+unused = {"pathlib", "numpy.typing", "inspect", "re", f"lrncore.kernels._{isa}_f32", f"lrncore.kernels._{isa}_f64"}
+print(sorted((set(sys.modules) - before) & unused))
+"""
+    assert python(program) == "[]"
+
+
+def test_threads_may_load_a_module_at_once(python):
+    program = """
+import sys, threading, numpy as np, lrncore
+spec = lrncore.LRNSpec(1, 1, 1.0, 0.5, 0.0)
+start, results = threading.Barrier(8), []
+def work():
+    start.wait()
+    results.append(lrncore.lrn(np.array([[3.0, 4.0]]), spec).round(6).tolist())
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(f"lrncore.kernels._{lrncore.kernels.isa}_f64" in sys.modules, results == 8 * [[[0.6, 0.8]]])
+"""
+    assert python(program) == "True True"
+
+
 def test_modules_are_compiled_at_once_in_editable_installations_too(monkeypatch):
     pytest.importorskip("Cython")
     monkeypatch.chdir(ROOT)

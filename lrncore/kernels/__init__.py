@@ -6,7 +6,7 @@ processor can run is chosen at import; the environment variable ``LRNCORE_ISA`` 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast
@@ -60,12 +60,26 @@ def choose(cap: str | None) -> str:
     return next(isa for isa in available() if INSTRUCTION_SETS.index(isa) >= rank)
 
 
-def load(isa: str) -> dict[str, Kernels]:
-    """Return the kernels of an available instruction set, by the name of their dtype."""
-    return {
-        element.name: cast("Kernels", import_module(f"{__name__}._{isa}_{element.real.short}"))
-        for element in builds.ELEMENTS
-    }
+class Modules(Mapping[str, Kernels]):
+    """The kernels of an instruction set, by the name of their dtype; each module is loaded when it is asked for."""
+
+    def __init__(self, isa: str) -> None:
+        self.isa = isa
+        self.names = {each.name: f"{__name__}._{isa}_{each.real.short}" for each in builds.ELEMENTS}
+
+    def __getitem__(self, name: str) -> Kernels:
+        return cast("Kernels", import_module(self.names[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def load(isa: str) -> Modules:
+    """Return the kernels of an available instruction set."""
+    return Modules(isa)
 
 
 #: The instruction set in use

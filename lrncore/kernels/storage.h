@@ -82,8 +82,13 @@ typedef struct {
 
 #if defined(LRN_VECTORS)
 typedef uint16_t hvec __attribute__((vector_size(VECTOR_BYTES / 2)));
+#if defined(LRN_NEON) /* gcc takes a convertvector lane by lane */
+INLINE ivec widen(hvec h) { return (ivec)vmovl_u16((uint16x4_t)h); }
+INLINE hvec narrow(ivec b) { return (hvec)vmovn_u32((uint32x4_t)b); }
+#else
 INLINE ivec widen(hvec h) { return __builtin_convertvector(h, ivec); }
 INLINE hvec narrow(ivec b) { return __builtin_convertvector(b, hvec); }
+#endif
 #else
 typedef uint16_t hvec;
 INLINE ivec widen(hvec h) { return h; }
