@@ -13,6 +13,8 @@ SAMPLING = $(if $(FULL),,--attribute rounds=1)
 # the last five commits that changed the package
 RANGE ?= HEAD -n 5 -- lrncore setup.py
 PORT ?= 8080
+PYTHONS ?= $(PYTHON)
+TESTS ?=
 # := and not ?=, for a shell may have exported its own SECONDS
 SECONDS := 60
 SEED :=
@@ -22,7 +24,7 @@ MEASURE ?=
 PEERS_VENV := .venv-peers
 PEERS_BIN := $(PEERS_VENV)/bin
 PEERS_PIP := $(PEERS_BIN)/python -m pip --disable-pip-version-check --quiet
-# of a folder that `make wheels` has filled; nothing is downloaded then
+# of a folder that `make asv-wheels` has filled; nothing is downloaded then
 ifdef WHEELS
 export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(WHEELS))
@@ -30,8 +32,8 @@ endif
 LIBRARIES = $(or $(WHEELS),asv_bench/libraries)
 SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
 
-.PHONY: help demo test test-slow test-arm64 mca fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
-        dashboard-html wheels bench-peers figures clean
+.PHONY: help demo test test-slow test-arm64 mca wheel fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
+        dashboard-html asv-wheels bench-peers figures clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -63,6 +65,9 @@ test-slow: $(VENV)/built  ## the tests that take minutes: the wheel, arm64, a sl
 
 test-arm64: $(VENV)/built  ## the kernels cross-built for arm64 and tested under QEMU; says what it needs
 	$(BIN)/python tests/arm64.py
+
+wheel: $(VENV)/wheel-group  ## a wheel for others into dist/, audited and tested in new environments of PYTHONS="python3"
+	$(BIN)/python tests/wheel.py --tests '$(TESTS)' $(PYTHONS)
 
 mca: $(VENV)/built  ## the cycles of the arm64 loops as llvm-mca estimates them; says what it needs
 	$(BIN)/python tests/mca.py
@@ -124,7 +129,7 @@ dashboard-html: $(VENV)/bench-group  ## that site from the results there are, in
 	$(ASV) publish
 	$(BIN)/python asv_bench/libraries.py install $(LIBRARIES) asv_bench/html
 
-wheels: $(BIN)/python  ## what the four above need without a network, into wheels/: then WHEELS=wheels
+asv-wheels: $(BIN)/python  ## what the four above need without a network, into wheels/: then WHEELS=wheels
 	$(PIP) download --dest wheels --group bench 'pip>=25.1'
 	$(BIN)/python asv_bench/libraries.py fetch wheels
 

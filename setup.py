@@ -45,11 +45,19 @@ BUILDS = runpy.run_path(str(KERNELS / "builds.py"))
 # A stage is one loop over constants of its caller, so it has to be inlined whatever its size.
 MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")]
 
+# With LRNCORE_WHEEL=1, as `make wheel` sets it, a wheel is one for others. One build then serves CPython 3.11 and
+# all newer ones: the first whose stable ABI has buffers. Each call takes some 100 ns more. Free-threaded Pythons
+# before 3.15 have no such ABI.
+RELEASED = os.environ.get("LRNCORE_WHEEL") == "1"
+ABI3 = RELEASED and not sysconfig.get_config_var("Py_GIL_DISABLED")
+ABI3_MACROS = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
+
 # With LRNCORE_SANITIZE=address,undefined or the like. Stages are not inlined then: with the checks in hundreds of
 # copies of a loop a module takes minutes to compile, with one copy seconds.
 SANITIZED = ["-O1", "-g1", "-fno-omit-frame-pointer", "-UCYTHON_INLINE"]
 
 
+COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
 # One compiler takes up to this much memory.
 COMPILER_BYTES = 500_000_000
 
@@ -68,12 +76,22 @@ class BuildExt(build_ext):
             order = REORDERED if sysconfig.get_platform().endswith(BUILDS["X86_64"]) else []
             flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else [*SMALL_FLAGS, *order])]
             for extension in self.extensions:
-                extension.define_macros += MACROS + SMALL_MACROS
+                extension.define_macros += MACROS + SMALL_MACROS + ABI3_MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
                 extension.extra_link_args = [*openmp, *checks, *([] if sanitizers else STRIP)]
                 extension.libraries.append("m")
             self.tell_flags()
+            if RELEASED and openmp and sys.platform == "linux":
+                self.bundle_openmp()
         super().build_extensions()
+
+    def bundle_openmp(self):
+        """Put GNU OpenMP beside the kernels, which load it where the system has none."""
+        command = [*COMPILER, "-print-file-name=libgomp.so.1"]
+        found = Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+        if not found.is_absolute():
+            raise SystemExit(f"{COMPILER[0]} has no libgomp.so.1, which a wheel for others holds: CC=gcc")
+        self.copy_file(str(found), str(Path(self.build_lib, KERNELS, "libgomp.so.1")))
 
     def tell_flags(self):
         """Let _platform know the flags of each instruction set, for `lrncore info`."""
@@ -91,11 +109,10 @@ class BuildExt(build_ext):
         """Whether an OpenMP program compiles and links with `flag` (LRNCORE_OPENMP=0 says no)."""
         if os.environ.get("LRNCORE_OPENMP") == "0":
             return False
-        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
-            command = [*compiler, flag, str(source), "-o", str(source.with_suffix(""))]
+            command = [*COMPILER, flag, str(source), "-o", str(source.with_suffix(""))]
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
@@ -123,7 +140,8 @@ def extensions():
     platform = sysconfig.get_platform()
     sources = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
     depends = ["setup.py", str(KERNELS / "builds.py"), *sources]
-    found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], depends=depends)]
+    shared = {"depends": depends, "py_limited_api": ABI3}
+    found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], **shared)]
     for isa, real in itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["REALS"]):
         # MSVC knows other flags: plain C there
         if not platform.endswith(isa.platforms) or (isa.flags and platform.startswith("win")):
@@ -136,7 +154,7 @@ def extensions():
                 define_macros=[(real.macro, "1")] if real.macro else [],
                 extra_compile_args=list(isa.flags),
                 include_dirs=[str(KERNELS)],
-                depends=depends,
+                **shared,
             )
         )
     return found
@@ -147,5 +165,5 @@ if __name__ == "__main__":
     setup(
         ext_modules=cythonize(extensions(), build_dir="build/cython", nthreads=jobs() if jobs() > 1 else 0),
         cmdclass={"build_ext": BuildExt},
-        options={"build_ext": {"parallel": jobs()}},
+        options={"build_ext": {"parallel": jobs()}, "bdist_wheel": {"py_limited_api": "cp311"} if ABI3 else {}},
     )

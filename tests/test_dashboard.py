@@ -104,7 +104,7 @@ def slower(clone, equal):  # noqa: ARG001
 def site(clone, slower):  # noqa: ARG001
     """Publish the results of those three commits, and serve them."""
     if not (shutil.which("npm") or WHEELS):
-        pytest.skip("needs npm (Debian: apt install npm), or WHEELS=folder as `make wheels` fills it")
+        pytest.skip("needs npm (Debian: apt install npm), or WHEELS=folder as `make asv-wheels` fills it")
     done = clone.make("dashboard-html")
     assert done.returncode == 0, done.stdout
     folder = clone.folder / "asv_bench" / "html"

@@ -9,16 +9,35 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Protocol, cast
 
 from lrncore.kernels import builds
 
-try:
-    from lrncore.kernels._platform import supports
-except ModuleNotFoundError as error:
-    raise ImportError(
-        "lrncore was found in its uncompiled sources: start Python elsewhere, or build them (pip install -e .)"
-    ) from error
+
+def first_module() -> ModuleType:
+    """Load the first extension module, and GNU OpenMP with it where the system has none.
+
+    All modules ask the loader for libgomp.so.1 by that name: another library's, the system's, or else the copy that
+    wheels hold. A second OpenMP runtime in one process has threads of its own.
+    """
+    name, bundled = f"{__name__}._platform", f"{__path__[0]}/libgomp.so.1"
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "lrncore was found in its uncompiled sources: start Python elsewhere, or build them (pip install -e .)"
+        ) from error
+    except ImportError as error:
+        if "libgomp" not in str(error) or not os.path.exists(bundled):  # noqa: PTH110  (pathlib takes milliseconds)
+            raise
+    import ctypes  # noqa: PLC0415  (rarely needed)
+
+    ctypes.CDLL(bundled)
+    return import_module(name)
+
+
+supports = first_module().supports
 
 #: Their names, best first
 INSTRUCTION_SETS = tuple(each.name for each in builds.INSTRUCTION_SETS)
