@@ -1,6 +1,6 @@
 """`make wheel`: a wheel for others into dist/, audited, and the suite run on it with each of some Pythons.
 
-    python tests/wheel.py [--tests WORDS] PYTHON...
+    python tests/wheel.py [--tests WORDS] [--wheel FILE] PYTHON...
 
 The wheel is built from the sdist, as installers would. Each Python gets a new environment, in which nothing can be
 compiled, and finds lrncore there and nowhere else.
@@ -67,19 +67,21 @@ def test(wheel, python, words):
     """Run the suite on the wheel in a new environment of this Python."""
     place = ENVIRONMENTS / python.replace("/", "_").strip("_")
     shutil.rmtree(place, ignore_errors=True)
-    run(python, "-m", "venv", place)
+    run(python, "-m", "venv", "--without-pip", place)
     group = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["test"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | WITHOUT_COMPILER
-    run(place / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, *group, env=environment)
+    pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python"]
+    run(*pip, "install", "--quiet", wheel, *group, env=environment)
     run(place / "bin" / "python", "-P", "-m", "pytest", "--quiet", *words, cwd=ROOT, env=environment)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tests", default="", help="words for pytest")
+    parser.add_argument("--wheel", help="test this one, and build none")
     parser.add_argument("pythons", nargs="+", metavar="PYTHON")
     arguments = parser.parse_args()
-    wheel = audited()
+    wheel = arguments.wheel or audited()
     for python in arguments.pythons:
         test(wheel, python, shlex.split(arguments.tests))
 
