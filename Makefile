@@ -30,10 +30,10 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(WHEELS))
 endif
 LIBRARIES = $(or $(WHEELS),asv_bench/libraries)
-SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/kernels/*.pyx lrncore/kernels/*.pxi lrncore/kernels/*.h)
+SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/*.pyx lrncore/include/*.h $(foreach end,pyx pxi h c,lrncore/kernels/*.$(end)))
 
 .PHONY: help demo test test-slow test-arm64 mca wheel fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
-        dashboard-html asv-wheels bench-peers figures clean
+        dashboard-html asv-wheels bench-peers figures liblrncore clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
@@ -71,6 +71,9 @@ wheel: $(VENV)/wheel-group  ## a wheel for others into dist/, audited and tested
 
 mca: $(VENV)/built  ## the cycles of the arm64 loops as llvm-mca estimates them; says what it needs
 	$(BIN)/python tests/mca.py
+
+liblrncore: $(VENV)/built  ## the C library, shared and static, and its header, into build/liblrncore; CC=... for another compiler
+	CC='$(CC)' $(BIN)/python liblrncore.py
 
 # On a quiet machine: it is the one command that fails for times. Slow calls are repeated before.
 fuzz: $(VENV)/built  ## random calls beside the formula and the time of others, for SECONDS=60; SEED=... repeats a failure
@@ -142,5 +145,5 @@ bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv 
 	cd asv_bench && ../$(BIN)/python -m peers
 
 clean:  ## remove everything that was built
-	rm -rf $(VENV) $(PEERS_VENV) build dist wheels lrn_demo.png lrncore/kernels/*.so *.egg-info
+	rm -rf $(VENV) $(PEERS_VENV) build dist wheels lrn_demo.png lrncore/*.so lrncore/kernels/*.so *.egg-info
 	rm -rf asv_bench/env asv_bench/html asv_bench/libraries

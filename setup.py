@@ -16,6 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("lrncore/kernels")
+INCLUDE = Path("lrncore/include")
 
 # -O2: -O3 unswitches and unrolls the loops into a third more code, and they are not faster (measured).
 # -ffp-contract=off: the header says where a product and a sum are fused, so that every inlined copy of a stage
@@ -73,8 +74,7 @@ class BuildExt(build_ext):
             openmp = ["-fopenmp"] if self.compiles("-fopenmp") else []
             sanitizers = os.environ.get("LRNCORE_SANITIZE")
             checks = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"] if sanitizers else []
-            order = REORDERED if sysconfig.get_platform().endswith(BUILDS["X86_64"]) else []
-            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else [*SMALL_FLAGS, *order])]
+            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else small())]
             for extension in self.extensions:
                 extension.define_macros += MACROS + SMALL_MACROS + ABI3_MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
@@ -102,6 +102,8 @@ class BuildExt(build_ext):
             for name, extension in by_name.items()
             if name.endswith("_f32")
         }
+        version = runpy.run_path("lrncore/_version.py")["__version__"]
+        by_name["c_api"].define_macros.append(("LRN_VERSION", json.dumps(version)))
         # as JSON, in the spelling of a C string
         by_name["platform"].define_macros.append(("LRN_FLAGS", json.dumps(json.dumps(flags))))
 
@@ -114,6 +116,11 @@ class BuildExt(build_ext):
             source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
             command = [*COMPILER, flag, str(source), "-o", str(source.with_suffix(""))]
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def small():
+    """Return the flags for smaller modules on the target platform."""
+    return [*SMALL_FLAGS, *(REORDERED if sysconfig.get_platform().endswith(BUILDS["X86_64"]) else [])]
 
 
 def jobs():
@@ -141,7 +148,16 @@ def extensions():
     sources = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
     depends = ["setup.py", str(KERNELS / "builds.py"), *sources]
     shared = {"depends": depends, "py_limited_api": ABI3}
-    found = [Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], **shared)]
+    c_face = {**shared, "depends": [*depends, *(str(path) for path in sorted(INCLUDE.glob("*.h")))]}
+    found = [
+        Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], **shared),
+        Extension(
+            "lrncore._c_api",
+            ["lrncore/_c_api.pyx", str(KERNELS / "c_face.c")],
+            include_dirs=[str(KERNELS), str(INCLUDE)],
+            **c_face,
+        ),
+    ]
     for isa, real in itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["REALS"]):
         # MSVC knows other flags: plain C there
         if not platform.endswith(isa.platforms) or (isa.flags and platform.startswith("win")):

@@ -9,7 +9,7 @@ compute it and its gradient for any array, any channel axis; `lrn_jvp` and `lrn_
 forward mode and with respect to the parameters.
 """
 
-from lrncore._config import show_config
+from lrncore._config import get_include, show_config
 from lrncore._conventions import conventions
 from lrncore._threads import get_num_threads, set_num_threads
 from lrncore._version import __version__ as __version__
@@ -23,6 +23,7 @@ __all__ = [
     "LocalResponseNorm",
     "ParamGrads",
     "conventions",
+    "get_include",
     "get_num_threads",
     "local_response_norm",
     "local_response_normalization",

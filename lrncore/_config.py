@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from typing import Literal
 
@@ -54,3 +55,21 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, object
     for name, value in config.items():
         print(f"{name:16} {', '.join(value) if isinstance(value, list) else value}")
     return None
+
+
+def get_include() -> str:
+    """Return the folder of the C headers: lrncore_api.h for extension modules, lrncore.h for the C library.
+
+    Returns
+    -------
+    str
+        An absolute path, to be given to the compiler as an include directory.
+
+    Examples
+    --------
+    >>> import os
+    >>> sorted(os.listdir(lrncore.get_include()))
+    ['lrncore.h', 'lrncore_api.h']
+    """
+    # pathlib would take a third of the import's time
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")  # noqa: PTH100, PTH118, PTH120

@@ -26,6 +26,11 @@ SOURCES = sorted(
         "lrncore/**/*.pyi",
         "lrncore/kernels/*.pyx",
         "lrncore/kernels/*.pxi",
+        "lrncore/kernels/*.c",
+        "lrncore/*.pyx",
+        "lrncore/*.pxd",
+        "lrncore/include/*.h",
+        "liblrncore.py",
     )
     for path in ROOT.glob(pattern)
 )
@@ -117,12 +122,14 @@ def test_sdist_holds_all_of_the_tests_or_none(sdist):
 
 
 def test_sdist_holds_nothing_generated(sdist):
-    generated = [name for name in sdist if name.endswith((".c", ".so", ".o", ".pyc"))]
-    assert {name.rpartition("/")[0] for name in generated} <= {"tests/header"}
+    kept = ("tests/header/", "examples/c/", "lrncore/kernels/c_face.c")
+    compiled = [name for name in sdist if name.endswith((".c", ".so", ".o", ".pyc"))]
+    assert [name for name in compiled if not name.startswith(kept)] == []
 
 
 def test_wheel_takes_the_modules_and_nothing_else(modules):
-    assert modules == {name for name in SOURCES if name.endswith(("py", "pyi"))} | {"lrncore/py.typed"}
+    shipped = {name for name in SOURCES if name.endswith((".py", ".pyi", ".pxd")) or "/include/" in name}
+    assert modules == (shipped - {"liblrncore.py"}) | {"lrncore/py.typed"}
 
 
 @pytest.mark.slow
@@ -131,9 +138,9 @@ def test_wheel_holds_the_modules_the_extensions_and_the_licence(wheel, modules):
     extensions = {name for name in shipped if name.endswith((".so", ".pyd"))}
     others = {name for name in shipped - extensions if ".dist-info/" not in name}
     assert others == modules
-    built = {path.stem for path in (ROOT / "lrncore" / "kernels").glob("*.pyx")}
+    built = {path.stem for path in (ROOT / "lrncore").glob("**/*.pyx")}
     if not X86_64:
-        built = {name for name in built if name.startswith(("_platform", "_baseline"))}
+        built = {name for name in built if name.startswith(("_platform", "_baseline", "_c_api"))}
     assert {name.split("/")[-1].split(".")[0] for name in extensions} == built
     assert [name for name in shipped if name.endswith("LICENSE")]
 

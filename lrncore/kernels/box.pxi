@@ -107,7 +107,7 @@ cdef enum:
 
 
 # The window axes but the first, the last of them in the first pass
-cdef rare set_sides(Box* box, Py_buffer** views, const Request* request) noexcept:
+cdef rare set_sides(Box* box, Py_buffer** views, const Request* request) noexcept nogil:
     cdef Side* side
     cdef int i, which
     box.sides = box.passes = request.count - 1
@@ -123,7 +123,7 @@ cdef rare set_sides(Box* box, Py_buffer** views, const Request* request) noexcep
 
 
 # The farthest first; the order of the passes stays.
-cdef rare sort_sides(Box* box) noexcept:
+cdef rare sort_sides(Box* box) noexcept nogil:
     cdef Side other
     cdef int i, j, which
     for i in range(1, box.sides):
@@ -141,7 +141,7 @@ cdef rare sort_sides(Box* box) noexcept:
 
 
 # Makes the nearest of the grid's outer axes side `number` of a row, the last one or the first.
-cdef rare take_nearest(Grid* grid, Box* box, int number) noexcept:
+cdef rare take_nearest(Grid* grid, Box* box, int number) noexcept nogil:
     cdef int i
     for i in range(box.sides, number, -1):
         box.side[i] = box.side[i - 1]
@@ -155,7 +155,7 @@ cdef rare take_nearest(Grid* grid, Box* box, int number) noexcept:
 
 
 # The sides of a row: the window axes but the first, and of the outer axes of the grid one of adjacent elements.
-cdef rare choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* request, int threads) noexcept:
+cdef rare choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* request, int threads) noexcept nogil:
     cdef Py_ssize_t item = views[Y].itemsize, row, most = BOX_ROW_BYTES, bytes = views[Y].itemsize
     cdef Side* side
     cdef int i
@@ -185,7 +185,7 @@ cdef rare choose_sides(Box* box, Grid* grid, Py_buffer** views, const Request* r
 
 
 # The most elements that a window has along a row
-cdef Py_ssize_t elements_along(const Box* box) noexcept:
+cdef Py_ssize_t elements_along(const Box* box) noexcept nogil:
     cdef Py_ssize_t elements = 1
     cdef const Side* side
     cdef int i
@@ -203,7 +203,7 @@ cdef int levels_along(const Box* box) noexcept nogil:
 
 
 # Has an operand to be copied for its rows to lie as lines want them?
-cdef bint lies_apart(const Box* box, int which, Py_ssize_t item) noexcept:
+cdef bint lies_apart(const Box* box, int which, Py_ssize_t item) noexcept nogil:
     cdef const Axis* last = &box.side[box.sides - 1].axis
     cdef int lines = box.sides - 2 - box.together
     if last.stride[which] != item or (lines >= 0 and box.side[lines].axis.stride[which] == 0):
@@ -212,7 +212,7 @@ cdef bint lies_apart(const Box* box, int which, Py_ssize_t item) noexcept:
 
 
 # What a call of `threads` threads does at a time
-cdef rare lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept:
+cdef rare lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept nogil:
     cdef const Axis* last = &box.side[box.sides - 1].axis
     cdef Operand* operand
     cdef int which, i

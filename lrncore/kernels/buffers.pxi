@@ -1,7 +1,7 @@
 # What memory a call is given: the bounds of its buffers, what they hold, and whether they overlap. For every family.
 
 # The bytes [low, high) that a buffer touches
-cdef rare extent(const Py_buffer* view, const char** low, const char** high) noexcept:
+cdef rare extent(const Py_buffer* view, const char** low, const char** high) noexcept nogil:
     cdef int i
     low[0] = <const char*>view.buf
     high[0] = <const char*>view.buf + view.itemsize
@@ -13,7 +13,7 @@ cdef rare extent(const Py_buffer* view, const char** low, const char** high) noe
 
 
 # True if y and `view` are disjoint or identical, so that y can be written while `view` is read
-cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept:
+cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept nogil:
     cdef const char* low
     cdef const char* high
     cdef const char* y_low
@@ -32,7 +32,7 @@ cdef bint compatible(const Py_buffer* view, const Py_buffer* y) noexcept:
 
 
 # Does every element lie at a multiple of its size? Non-temporal stores need that.
-cdef bint aligned(const Py_buffer* y) noexcept:
+cdef bint aligned(const Py_buffer* y) noexcept nogil:
     cdef Py_ssize_t places = <Py_ssize_t>y.buf
     cdef int i
     for i in range(y.ndim):
@@ -40,7 +40,7 @@ cdef bint aligned(const Py_buffer* y) noexcept:
     return places % y.itemsize == 0
 
 
-cdef bint repeats(const Py_buffer* y) noexcept:
+cdef bint repeats(const Py_buffer* y) noexcept nogil:
     cdef int i
     for i in range(y.ndim):
         if y.strides[i] == 0 and y.shape[i] > 1:
@@ -49,7 +49,7 @@ cdef bint repeats(const Py_buffer* y) noexcept:
 
 
 # How a buffer holds its elements; -1 if they are others, or their bytes not in the order that the call was told
-cdef int form_of(const Py_buffer* view, bint swapped) noexcept:
+cdef int form_of(const Py_buffer* view, bint swapped) noexcept nogil:
     cdef const char* form = view.format
     cdef bint other_order
     if form == NULL:

@@ -198,17 +198,22 @@ cdef rare normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept
         redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
 
 
-cdef Operator FORWARD_PAIRS = Operator(
-    enter=square_pairs, climb=climb_pairs, along=sum_pairs_along, pile=pile_pairs, add=add_pairs_behind,
-    factors=NULL, ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
-    narrow=narrow_for_forward,
-    entering=2, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
-    parts=0,
-)
+cdef Operator FORWARD_PAIRS
+
+
+cdef rare define_forward_pairs() noexcept nogil:
+    global FORWARD_PAIRS
+    FORWARD_PAIRS = Operator(
+        enter=square_pairs, climb=climb_pairs, along=sum_pairs_along, pile=pile_pairs, add=add_pairs_behind,
+        factors=NULL, ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
+        narrow=narrow_for_forward,
+        entering=2, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
+        parts=0,
+    )
 
 
 # The forward's operator for a beta and a window
-cdef const Operator* forward_operator(double beta, int levels) noexcept:
+cdef const Operator* forward_operator(double beta, int levels) noexcept nogil:
     if fabs(beta) > (LONG_PAIRS_BEYOND if levels > 1 else PAIRS_BEYOND):
         return &FORWARD_PAIRS
     return &FORWARD

@@ -149,9 +149,14 @@ cdef rare total_up_exactly(const Formula* f, const Lines* lines, const elem* x, 
         i += WIDE_LANES
 
 
-cdef Operator PARAMETERS = Operator(
-    enter=square, climb=climb, along=sum_along, pile=pile_squares, add=add_behind, factors=NULL,
-    ready=total_up, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_terms,
-    entering=1, raised=1, steep_quotient=False, any_power=True, reads_g=True, g_enters=False, writes=False,
-    parts=PARTIAL_TOTALS,
-)
+cdef Operator PARAMETERS
+
+
+cdef rare define_parameters() noexcept nogil:
+    global PARAMETERS
+    PARAMETERS = Operator(
+        enter=square, climb=climb, along=sum_along, pile=pile_squares, add=add_behind, factors=NULL,
+        ready=total_up, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_terms,
+        entering=1, raised=1, steep_quotient=False, any_power=True, reads_g=True, g_enters=False, writes=False,
+        parts=PARTIAL_TOTALS,
+    )

@@ -192,25 +192,36 @@ cdef rare narrow_for_whole_terms(const Formula* f, Py_ssize_t size, Exponents* r
     narrow_for_tangents(f, size, reach)
 
 
-cdef Operator FORWARD_WHOLE = Operator(
-    enter=NULL, climb=NULL, along=NULL, pile=pile_squares, add=add_behind,
-    factors=power_factors, ready=multiply, late=NULL, exact=NULL,
-    takes_entering=False, narrow=narrow_for_whole,
-    entering=1, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
-    parts=0,
-)
+cdef Operator FORWARD_WHOLE
 
-cdef Operator GRADIENT_WHOLE = Operator(
-    enter=NULL, climb=NULL, along=NULL, pile=pile_products, add=add_behind,
-    factors=gradient_factors, ready=combine_products,
-    late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
-    entering=2, raised=2, steep_quotient=False, any_power=True, reads_g=True, g_enters=True, writes=True,
-    parts=0,
-)
+
+cdef rare define_forward_whole() noexcept nogil:
+    global FORWARD_WHOLE
+    FORWARD_WHOLE = Operator(
+        enter=NULL, climb=NULL, along=NULL, pile=pile_squares, add=add_behind,
+        factors=power_factors, ready=multiply, late=NULL, exact=NULL,
+        takes_entering=False, narrow=narrow_for_whole,
+        entering=1, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
+        parts=0,
+    )
+
+
+cdef Operator GRADIENT_WHOLE
+
+
+cdef rare define_gradient_whole() noexcept nogil:
+    global GRADIENT_WHOLE
+    GRADIENT_WHOLE = Operator(
+        enter=NULL, climb=NULL, along=NULL, pile=pile_products, add=add_behind,
+        factors=gradient_factors, ready=combine_products,
+        late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
+        entering=2, raised=2, steep_quotient=False, any_power=True, reads_g=True, g_enters=True, writes=True,
+        parts=0,
+    )
 
 
 # The operator for windows that hold every channel
-cdef const Operator* whole_operator(const Operator* op) noexcept:
+cdef const Operator* whole_operator(const Operator* op) noexcept nogil:
     if op == &FORWARD:
         return &FORWARD_WHOLE
     if op == &BACKWARD or op == &TANGENT:
