@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, ParamSpec, TypeVar
 
 from lrncore._conventions import CONVENTIONS
@@ -99,6 +98,8 @@ def held(word: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return what was probably meant by a word that is not known."""
+    from difflib import get_close_matches  # noqa: PLC0415  (a sixth of the import, for an error's text)
+
     folded = {each.lower(): each for each in known}
     found = get_close_matches(word.lower(), folded, n=1)
     return folded[found[0]] if found else None

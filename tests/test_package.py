@@ -188,7 +188,7 @@ import sys, numpy
 before = set(sys.modules)
 import lrncore
 isa = lrncore.kernels.isa
-unused = {"pathlib", "numpy.typing", "inspect", "re", f"lrncore.kernels._{isa}_f32", f"lrncore.kernels._{isa}_f64"}
+unused = {"pathlib", "numpy.typing", "difflib", "re", f"lrncore.kernels._{isa}_f32", f"lrncore.kernels._{isa}_f64"}
 print(sorted((set(sys.modules) - before) & unused))
 """
     assert python(program) == "[]"
