@@ -93,7 +93,7 @@ test-peers:  ## lrncore inside and beside the frameworks; PEERS="torch==2.13.0 o
 sanitize: $(VENV)/built  ## the kernels under AddressSanitizer and UndefinedBehaviorSanitizer; needs gcc
 	CC='$(CC)' LRNCORE_SANITIZE=address,undefined,float-cast-overflow \
 	    $(BIN)/python setup.py --quiet build --build-base build/sanitize --build-lib build/sanitize/lib
-	CC='$(CC)' LRNCORE_SANITIZED='$(CURDIR)/build/sanitize/lib' $(BIN)/python -P -m pytest tests/sanitize
+	CC='$(CC)' LRNCORE_SANITIZED='$(CURDIR)/build/sanitize/lib' $(BIN)/python -P -m pytest --confcutdir=tests tests/sanitize
 
 soak: $(VENV)/built  ## random calls for MINUTES=20; fails if a result is wrong or memory grows
 	$(BIN)/python tests/soak.py $(MINUTES)

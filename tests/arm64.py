@@ -134,7 +134,9 @@ def main(words):
     build()
     files = [f"tests/{name}" for name in FILES]
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    tests = [python(), "-P", "-m", "pytest", "-p", "no:cacheprovider", *(words or ["--quiet", *files])]
+    # conftest.py beside setup.py would have pytest put the sources on the path
+    options = ["-p", "no:cacheprovider", "--confcutdir=tests"]
+    tests = [python(), "-P", "-m", "pytest", *options, *(words or ["--quiet", *files])]
     return subprocess.run(tests, cwd=ROOT, env=clean | {"PYTHONDONTWRITEBYTECODE": "1"}, check=False).returncode
 
 

@@ -72,7 +72,9 @@ def test(wheel, python, words):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | WITHOUT_COMPILER
     pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python"]
     run(*pip, "install", "--quiet", wheel, *group, env=environment)
-    run(place / "bin" / "python", "-P", "-m", "pytest", "--quiet", *words, cwd=ROOT, env=environment)
+    # conftest.py beside setup.py would have pytest put the sources on the path
+    options = ["--quiet", "--confcutdir=tests"]
+    run(place / "bin" / "python", "-P", "-m", "pytest", *options, *words, cwd=ROOT, env=environment)
 
 
 def main():
