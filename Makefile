@@ -30,7 +30,7 @@ export PIP_NO_INDEX := 1
 export PIP_FIND_LINKS := $(abspath $(WHEELS))
 endif
 LIBRARIES = $(or $(WHEELS),asv_bench/libraries)
-SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/*.pyx lrncore/include/*.h $(foreach end,pyx pxi h c,lrncore/kernels/*.$(end)))
+SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/*.pyx lrncore/include/*.h $(foreach end,*.pyx *.pxi *.h *.c */*.pxi */*.h,lrncore/kernels/$(end)))
 
 .PHONY: help demo test test-slow test-arm64 mca wheel fuzz sanitize soak test-peers lint docs bench bench-compare dashboard \
         dashboard-html asv-wheels bench-peers figures liblrncore clean
@@ -143,6 +143,7 @@ figures: $(VENV)/built $(VENV)/demo-group  ## redraw the pictures of the documen
 # The peers are optional, each of them: .venv/bin/pip install -e '.[peers]'
 bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv has; writes docs/peers.svg
 	cd asv_bench && ../$(BIN)/python -m peers
+	-cd asv_bench && ../$(BIN)/python -m peers.norms
 
 clean:  ## remove everything that was built
 	rm -rf $(VENV) $(PEERS_VENV) build dist wheels lrn_demo.png lrncore/*.so lrncore/kernels/*.so *.egg-info

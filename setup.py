@@ -1,4 +1,4 @@
-"""The extensions: one for each instruction set and type of numbers, all from lrncore/kernels/kernel.pxi."""
+"""The extensions: one for each instruction set, family of operators and type of numbers (builds.py lists them)."""
 
 import itertools
 import json
@@ -98,9 +98,9 @@ class BuildExt(build_ext):
         by_name = {extension.name.rpartition("._")[2]: extension for extension in self.extensions}
         shared = shlex.split(os.environ.get("CFLAGS", ""))
         flags = {
-            name.removesuffix("_f32"): shlex.join([*shared, *extension.extra_compile_args])
-            for name, extension in by_name.items()
-            if name.endswith("_f32")
+            isa.name: shlex.join([*shared, *by_name[f"{isa.name}_f32"].extra_compile_args])
+            for isa in BUILDS["INSTRUCTION_SETS"]
+            if f"{isa.name}_f32" in by_name
         }
         version = runpy.run_path("lrncore/_version.py")["__version__"]
         by_name["c_api"].define_macros.append(("LRN_VERSION", json.dumps(version)))
@@ -145,7 +145,7 @@ def integers(path, word=""):
 def extensions():
     """Every extension module of the target platform, which a cross-build names in _PYTHON_HOST_PLATFORM."""
     platform = sysconfig.get_platform()
-    sources = [str(path) for pattern in ("*.pyx", "*.pxi", "*.h") for path in sorted(KERNELS.glob(pattern))]
+    sources = [str(path) for pattern in ("*.pyx", "**/*.pxi", "**/*.h") for path in sorted(KERNELS.glob(pattern))]
     depends = ["setup.py", str(KERNELS / "builds.py"), *sources]
     shared = {"depends": depends, "py_limited_api": ABI3}
     c_face = {**shared, "depends": [*depends, *(str(path) for path in sorted(INCLUDE.glob("*.h")))]}
@@ -158,11 +158,12 @@ def extensions():
             **c_face,
         ),
     ]
-    for isa, real in itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["REALS"]):
+    rows = itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["FAMILIES"], BUILDS["REALS"])
+    for isa, family, real in rows:
         # MSVC knows other flags: plain C there
         if not platform.endswith(isa.platforms) or (isa.flags and platform.startswith("win")):
             continue
-        name = f"_{isa.name}_{real.short}"
+        name = BUILDS["module"](isa.name, family, real)
         found.append(
             Extension(
                 f"lrncore.kernels.{name}",

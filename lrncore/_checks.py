@@ -69,6 +69,13 @@ def check_int(value: object, name: str, lowest: int) -> int:
     return number
 
 
+def check_flag(value: object, name: str) -> bool:
+    """Return `value` as a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a bool, got {value!r} ({type(value).__name__})")
+    return bool(value)
+
+
 def check_real(value: object, name: str) -> float:
     """Return `value`, or the element of an array of one, as a finite float."""
     found = value if type(value) is float else single(value)
@@ -126,6 +133,13 @@ def check_axes(axis: object, ndim: int, name: str = "axis") -> tuple[int, ...]:
     if len(axes) < len(given):
         raise ValueError(f"{name} must not repeat an axis, got {given} for an array of {ndim} dimensions")
     return tuple(axes)
+
+
+def check_axis(axis: object, ndim: int, name: str = "axis") -> int:
+    """Return one axis as an index from 0 to ndim - 1."""
+    if isinstance(axis, tuple):
+        raise TypeError(f"{name} must be an int, got {axis!r} (tuple)")
+    return check_axes(axis, ndim, name)[0]
 
 
 def given_axes(axis: object, name: str = "axis") -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import interpreters
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lrncore import _checks, kernels
+from lrncore import _checks, _norm_call, kernels
 from lrncore.commands import _signals, main
 
 # The same examples in every run, however slow the machine; a fixture keeps its instruction set for all of them.
@@ -45,6 +45,7 @@ def isa(request, monkeypatch):
     found = kernels.load(request.param)
     monkeypatch.setattr(_checks, "KERNELS", found)
     monkeypatch.setattr(_checks, "ELEMENTS", {})
+    monkeypatch.setattr(_norm_call, "KERNELS", kernels.load_norms(request.param))
     return request.param
 
 

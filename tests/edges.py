@@ -270,11 +270,11 @@ def main(what, every, dtype, *memories):
             make(call, DTYPES[dtype], memory.put, chance)
 
 
-def run(*arguments, place=Path(lrncore.__file__).parents[1], **environment):
-    """Run this program with the lrncore in the folder `place`, and name the call that ended it if one did."""
+def run(*arguments, program=__file__, place=Path(lrncore.__file__).parents[1], **environment):
+    """Run this program or one like it, with the lrncore in `place`, and name the call that ended it if one did."""
     # Threads that wait should sleep: where processors are few, they keep them from the threads that work.
     environment |= {"PYTHONPATH": str(place), "OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, __file__, *map(str, arguments)]
+    command = [sys.executable, program, *map(str, arguments)]
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     printed = done.stdout.splitlines() or [""]
     assert done.returncode == 0, f"exit status {done.returncode} after\n{printed[-1]}\n{done.stderr}"

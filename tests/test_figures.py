@@ -62,3 +62,13 @@ def test_threads_are_measured(tmp_path):
     assert [row["elements"] for row in data["rows"]] == [1536, 1536, 6144, 6144]
     threads.draw(data)
     assert (tmp_path / "threads.svg").exists()
+
+
+def test_errors_at_large_means_are_measured(tmp_path):
+    means = importlib.import_module("large_means")
+    data = means.measured((2, 8, 4, 4))
+    own = [row for row in data["rows"] if row["peer"] == "lrncore"]
+    assert len(own) == len(means.NORMS) * len(means.LAYOUTS)
+    assert all(max(row["errors"]) < 5e-7 for row in own)
+    means.draw(data)
+    assert (tmp_path / "large_means.svg").exists()

@@ -1,7 +1,7 @@
 """A few of the calls that `make fuzz` makes for as long as one likes, the same ones in every run."""
 
 import pytest
-from fuzz import oracle
+from fuzz import norms, oracle
 from fuzz.calls import FUNCTIONS, Call, LRNSpec, Operand, Values, View
 from fuzz.check import check
 from fuzz.slow import Times
@@ -42,3 +42,9 @@ def test_parameters_gradients_of_boxes(shape, axis):
 def test_any_call(call):
     # that every call has a kind; how long it took is for `make fuzz`, on a quiet machine
     Times(dict.fromkeys(FUNCTIONS, 0.0)).add(call, check(call))
+
+
+@settings(max_examples=200)
+@given(call=norms.calls())
+def test_any_norm(call):
+    norms.check(call)

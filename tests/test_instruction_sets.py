@@ -31,14 +31,15 @@ def test_unknown_instruction_set_is_not_supported():
 @pytest.mark.parametrize("isa", kernels.available())
 def test_kernels_have_lanes(isa):
     lanes = {name: module.lanes for name, module in kernels.load(isa).items()}
+    assert lanes == {name: module.lanes for name, module in kernels.load_norms(isa).items()}
     (widest,) = (each.lanes for each in builds.INSTRUCTION_SETS if each.name == isa)
     expected = {each.name: widest // 2 if each.name == "float64" else widest for each in builds.ELEMENTS}
     assert lanes in (expected, dict.fromkeys(lanes, 1))
 
 
-def test_each_pair_of_instruction_set_and_type_of_numbers_has_a_source():
-    pairs = itertools.product(builds.INSTRUCTION_SETS, builds.REALS)
-    expected = {f"_{isa.name}_{real.short}.pyx" for isa, real in pairs}
+def test_each_instruction_set_family_and_type_of_numbers_has_a_source():
+    rows = itertools.product(builds.INSTRUCTION_SETS, builds.FAMILIES, builds.REALS)
+    expected = {f"{builds.module(isa.name, family, real)}.pyx" for isa, family, real in rows}
     sources = Path(__file__).parents[1] / "lrncore" / "kernels"  # a wheel has none
     assert {path.name for path in sources.glob("_*_*.pyx")} == expected
 

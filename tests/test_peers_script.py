@@ -103,3 +103,25 @@ def start():
 
 def test_hanging_peer_is_stopped(begun):
     assert begun().count(" JAX, jit            failed: no result within 2 s\n") == 4
+
+
+def test_norms_without_torch_are_not_measured(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['torch'] = None")
+    done = subprocess.run(
+        [sys.executable, "-m", "peers.norms", "--quick"],
+        cwd=FOLDER,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("the norms beside others: not measured, ")
+
+
+def test_norms_are_called_for_every_case(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    norms = importlib.import_module("peers.norms")
+    for case in norms.plan(quick=True):
+        for call in norms.own(norms.Problem(case)).values():
+            call()

@@ -1,8 +1,9 @@
 """The instruction sets, best first, and the one that this process uses.
 
-Each is a build of the same Cython source (`kernel.pxi`) with other compiler flags (see `builds`), as one extension
-module for each type that is computed in: that of float32 takes float16 and bfloat16 too. The best that the
-processor can run is chosen at import; the environment variable ``LRNCORE_ISA`` caps the choice.
+Each is a build of the same Cython sources with other compiler flags (see `builds`), as one extension module for
+each family of operators (`kernel.pxi`, `norms/norms.pxi`) and type that is computed in: that of float32 takes
+float16 and bfloat16 too. The best that the processor can run is chosen at import; the environment variable
+``LRNCORE_ISA`` caps the choice.
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from lrncore.kernels import builds
 
@@ -62,6 +63,18 @@ class Kernels(Protocol):
     summed: Callable[[], int]  # vectors that entered the sums of long windows for them
 
 
+class NormKernels(Protocol):
+    """What every extension module of the moment norms has.
+
+    ``statistics, axes, params, norm, threads, swapped`` follow the arrays: `norms/calls.pxi` says what they are.
+    False means what it means for `Kernels`.
+    """
+
+    lanes: int
+    forward: Callable[..., bool]  # x, y, (weight, bias, tau)
+    backward: Callable[..., bool]  # g, x, y, (weight, bias, tau), (dweight, dbias, dtau, deps)
+
+
 def available() -> tuple[str, ...]:
     """Return the instruction sets that are built and that this processor runs, best first."""
     return tuple(
@@ -79,15 +92,20 @@ def choose(cap: str | None) -> str:
     return next(isa for isa in available() if INSTRUCTION_SETS.index(isa) >= rank)
 
 
-class Modules(Mapping[str, Kernels]):
-    """The kernels of an instruction set, by the name of their dtype; each module is loaded when it is asked for."""
+Loaded = TypeVar("Loaded")
 
-    def __init__(self, isa: str) -> None:
+
+class Modules(Mapping[str, Loaded]):
+    """The kernels of a family and an instruction set by the name of their dtype; each is loaded when asked for."""
+
+    def __init__(self, isa: str, family: str) -> None:
         self.isa = isa
-        self.names = {each.name: f"{__name__}._{isa}_{each.real.short}" for each in builds.ELEMENTS}
+        (row,) = (each for each in builds.FAMILIES if each.name == family)
+        names = {each.name: builds.module(isa, row, each.real) for each in builds.ELEMENTS}
+        self.names = {name: f"{__name__}.{module}" for name, module in names.items()}
 
-    def __getitem__(self, name: str) -> Kernels:
-        return cast("Kernels", import_module(self.names[name]))
+    def __getitem__(self, name: str) -> Loaded:
+        return cast("Loaded", import_module(self.names[name]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -96,9 +114,14 @@ class Modules(Mapping[str, Kernels]):
         return len(self.names)
 
 
-def load(isa: str) -> Modules:
+def load(isa: str) -> Modules[Kernels]:
     """Return the kernels of an available instruction set."""
-    return Modules(isa)
+    return Modules(isa, "lrn")
+
+
+def load_norms(isa: str) -> Modules[NormKernels]:
+    """Return those of the moment norms."""
+    return Modules(isa, "norms")
 
 
 #: The instruction set in use

@@ -1,6 +1,6 @@
 """What the kernels are built for, as data: setup.py, the package and the tests read these lists and keep no other.
 
-Each pair of an instruction set and a type of numbers is one extension module, ``_<set>_<short>``.
+Each instruction set, family of operators and type of numbers is one extension module, ``_<set>_<family><short>``.
 """
 
 from typing import NamedTuple
@@ -32,6 +32,14 @@ class Element(NamedTuple):
     real: Real
 
 
+class Family(NamedTuple):
+    """Operators that share extension modules: the build of one does not grow with another's."""
+
+    name: str
+    #: What its modules' names have before the type of numbers
+    infix: str
+
+
 X86_64 = ("x86_64", "amd64")
 AVX2 = ("-mavx2", "-mfma", "-mf16c")
 AVX512 = (*AVX2, "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mprefer-vector-width=512")
@@ -54,3 +62,13 @@ ELEMENTS = (
     Element("float16", FLOAT),
     Element("bfloat16", FLOAT),
 )
+
+FAMILIES = (
+    Family("lrn", ""),
+    Family("norms", "norms_"),
+)
+
+
+def module(isa: str, family: Family, real: Real) -> str:
+    """Return the name of an extension module."""
+    return f"_{isa}_{family.infix}{real.short}"

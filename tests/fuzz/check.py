@@ -1,6 +1,7 @@
 """What has to hold for every call."""
 
 import math
+import re
 import time
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
@@ -137,16 +138,20 @@ def windows_first(array, axes):
     return moved.reshape(*lengths, math.prod(moved.shape[len(axes) :]))
 
 
-def imports(made):
-    """Return the line that imports what some source needs."""
-    names = [name for name in ("Call", "LRNSpec", "Operand", "Placement", "Values", "View") if f"{name}(" in made]
-    return f"from fuzz.calls import {', '.join(names)}"
+def imports(made, module="fuzz.calls"):
+    """Return the lines that import what some source needs."""
+    shared = ("Call", "LRNSpec", "Operand", "Placement", "Values", "View")
+    names = [name for name in shared if re.search(rf"\b{name}\(", made)]
+    lines = [f"from fuzz.calls import {', '.join(names)}"] if names else []
+    if module != "fuzz.calls":
+        lines.append(f"from {module} import NormCall, check")
+    return "\n".join(lines)
 
 
-def as_test(call):
+def as_test(call, module="fuzz.calls"):
     """Return the test that makes this call, for tests/test_fuzz.py."""
     made = source(call)
-    return f"\n{imports(made)}\n\n\ndef test_{call.function}_found_by_fuzzing():\n    check({made})\n"
+    return f"\n{imports(made, module)}\n\n\ndef test_{call.function}_found_by_fuzzing():\n    check({made})\n"
 
 
 def source(thing):

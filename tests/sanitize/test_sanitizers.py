@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -20,6 +21,9 @@ if PLACE is None:
     pytest.skip("`make sanitize` runs these tests, on a build of their own", allow_module_level=True)
 
 import edges  # noqa: E402  (after the skip)
+import norm_edges  # noqa: E402
+
+PROGRAMS = {"lrn": edges.__file__, "norms": norm_edges.__file__}
 
 pytestmark = [pytest.mark.parametrize("dtype", edges.DTYPES), pytest.mark.parametrize("isa", kernels.available())]
 
@@ -40,20 +44,24 @@ def environment():
 
 @pytest.fixture(scope="module")
 def runs(environment):
-    """Start all runs, as many at a time as there are processors: isa and dtype -> the run to wait for."""
+    """Start all runs, as many at a time as there are processors: isa, dtype and program -> the run to wait for."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {
-            (isa, dtype): pool.submit(
-                edges.run, "calls", 6, dtype, *edges.MEMORIES, place=PLACE, **environment, LRNCORE_ISA=isa
+            (isa, dtype, program): pool.submit(
+                partial(edges.run, "calls", 6, dtype, *edges.MEMORIES, place=PLACE, program=PROGRAMS[program]),
+                **environment,
+                LRNCORE_ISA=isa,
             )
-            for isa, dtype in product(kernels.available(), edges.DTYPES)
+            for isa, dtype, program in product(kernels.available(), edges.DTYPES, PROGRAMS)
         }
 
 
-def test_a_byte_too_far_is_reported(isa, dtype, environment):
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_byte_too_far_is_reported(isa, dtype, program, environment):
     # the names of functions take longest in a report, and nobody will read it
     quick = {"ASAN_OPTIONS": environment["ASAN_OPTIONS"] + ":symbolize=0", "LRNCORE_ISA": isa}
-    edges.run("strays", 1, dtype, *edges.MEMORIES, place=PLACE, **environment | quick)
+    arguments = "strays", 1, dtype, *edges.MEMORIES
+    edges.run(*arguments, place=PLACE, program=PROGRAMS[program], **environment | quick)
 
 
 def test_undefined_behaviour_is_reported(isa, dtype, environment):
@@ -76,5 +84,6 @@ lrncore.lrn(np.ones((3, 4, 3000), edges.DTYPES[sys.argv[1]]), edges.cases.ALEXNE
     assert "runtime error: division by zero" in done.stderr
 
 
-def test_kernels_do_nothing_that_is_reported(isa, dtype, runs):
-    runs[isa, dtype].result()
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_kernels_do_nothing_that_is_reported(isa, dtype, program, runs):
+    runs[isa, dtype, program].result()

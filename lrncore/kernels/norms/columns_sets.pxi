@@ -1,0 +1,204 @@
+# Blocks of sets side by side: phases 1 and 2.
+
+# Sums over columns that are one set are those of each.
+cdef void merge_runs(const Job* job, double* sums, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t first = 0, i
+    cdef double sum
+    while first < length:
+        sum = 0
+        for i in range(first, first + job.run):
+            sum += sums[i]
+        for i in range(first, first + job.run):
+            sums[i] = sum
+        first += job.run
+
+
+cdef inline real weight_of_column(const Job* job, const Set* set, Py_ssize_t i) noexcept nogil:
+    return job.params.weight[set.param + i * job.inner.param] if job.params.weight else 1
+
+
+# The sums over a block join the table.
+cdef void take_block(const Job* job, const Room* room, const Set* set, const double* sums,
+                     bint gradients) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t apart = table.apart, bytes = set.length * sizeof(double), i
+    cdef double weight
+    if not job.given:
+        memcpy(doubles_of(table, SQUARES), sums + apart, bytes)
+        if job.centred:
+            memcpy(doubles_of(table, FIRST), sums, bytes)
+        else:
+            memset(doubles_of(table, FIRST), 0, bytes)
+    if gradients:
+        memcpy(doubles_of(table, H), sums + 2 * apart, bytes)
+        memcpy(doubles_of(table, PRODUCTS), sums + 3 * apart, bytes)
+    if gradients and not job.within:
+        memcpy(doubles_of(table, OF_G), sums + 2 * apart, bytes)
+        memcpy(doubles_of(table, G_PRODUCTS), sums + 3 * apart, bytes)
+        memcpy(doubles_of(table, CUT), sums + 4 * apart, bytes)
+        for i in range(set.length if job.params.weight else 0):
+            weight = weight_of_column(job, set, i)
+            doubles_of(table, H)[i] *= weight
+            doubles_of(table, PRODUCTS)[i] *= weight
+    if job.run > 1:
+        merge_runs(job, doubles_of(table, FIRST), set.length)
+        merge_runs(job, doubles_of(table, SQUARES), set.length)
+        if gradients:
+            merge_runs(job, doubles_of(table, H), set.length)
+            merge_runs(job, doubles_of(table, PRODUCTS), set.length)
+
+
+# As take_shift in rows_sums.pxi. Columns that are one set have one shift, so that their sums can be added up.
+cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept nogil:
+    cdef double* shift = doubles_of(&room.table, SHIFT)
+    cdef Py_ssize_t i, column = 0, part
+    cdef vec a, b, c
+    cdef Tile tile
+    cdef RowTable rows
+    if job.given or not job.centred:
+        return
+    open_tile(job, set, 0, &tile)
+    if sizeof(real) == sizeof(double):
+        memset(shift, 0, set.length * sizeof(double))
+        sum_block(job, room, set, 0, 1, False, True, room.chunk_sums)
+        merge_runs(job, room.chunk_sums, set.length)
+        for i in range(set.length):
+            shift[i] = room.chunk_sums[i] / <double>(tile.rows * job.run)
+        return
+    bring(job, room, set, &tile, X)
+    open_rows(job, room, set, &tile, &rows)
+    while column < set.length:
+        part = part_of(set.length - column)
+        a = fetch(rows.x[0] + column, part)
+        b = fetch(rows.x[tile.rows // 2] + column, part)
+        c = fetch(rows.x[tile.rows - 1] + column, part)
+        store_pair(shift + column, widened(middle_lanes(a, b, c)))
+        column += LANES
+    for i in range(set.length if job.run > 1 else 0):
+        shift[i] = shift[i - i % job.run]
+
+
+cdef void sum_block_chunks(const Job* job, const Room* room, const Set* set, bint gradients, bint exactly,
+                           double* sums) noexcept nogil:
+    cdef Py_ssize_t chunk, i
+    cdef double* to
+    for chunk in range(job.chunks):
+        to = room.chunk_sums if chunk else sums
+        sum_block(job, room, set, chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk), gradients, exactly, to)
+        for i in range(job.sums if chunk else 0):
+            sums[i] += to[i]
+
+
+# What columns are multiplied with and what is added, where the parameters do not change by row
+cdef void fold_parameters(const Job* job, const Room* room, const Set* set) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t column = 0, part
+    cdef vec w, b
+    while column < set.length and not job.within:
+        part = part_of(set.length - column)
+        w = parameter_at(job, job.params.weight, set.param, 1, column, part)
+        b = parameter_at(job, job.params.bias, set.param, 0, column, part)
+        store(reals_of(table, GAIN) + column, load(reals_of(table, INVERSE) + column) * w)
+        store(reals_of(table, ADDEND) + column, muladd(load(reals_of(table, LOW_TERM) + column), w, b))
+        column += LANES
+
+
+# The statistics of x alone, by which it is known where y is below tau
+cdef void finish_thresholds(const Job* job, const Room* room, const Set* set) noexcept nogil:
+    if not job.given:
+        sum_block_chunks(job, room, set, False, True, room.sums)
+        take_block(job, room, set, room.sums, False)
+    finish_table(job, &room.table, set.length, False)
+    fold_parameters(job, room, set)
+
+
+# Phase 1; `exactly`: in doubles
+cdef void sum_columns(const Job* job, const Room* room, const Set* set, bint exactly) noexcept nogil:
+    if job.gradients and job.params.tau != NULL:
+        finish_thresholds(job, room, set)
+    sum_block_chunks(job, room, set, job.gradients, exactly, room.sums)
+
+
+# The largest magnitude in each column of an operand, or in the columns that are one set
+cdef void largest_columns(const Job* job, const Room* room, const Set* set, int which, double* to) noexcept nogil:
+    cdef Py_ssize_t i, j, k
+    cdef real largest
+    cdef double most
+    cdef const elem* at
+    cdef Tile tile
+    memset(to, 0, set.length * sizeof(double))
+    for i in range(job.tiles):
+        open_tile(job, set, i, &tile)
+        bring(job, room, set, &tile, which)
+        for j in range(tile.rows):
+            at = <const elem*>row_of(job, room, set, &tile, which, j)
+            for k in range(set.length):
+                largest = real_of(at + k)
+                largest = -largest if largest < 0 else largest
+                to[k] = to[k] if largest <= to[k] or to[k] != to[k] else largest
+    i = 0
+    while i < set.length:
+        most = to[i]
+        for j in range(i, i + job.run):
+            most = most if to[j] <= most or most != most else to[j]
+        for j in range(i, i + job.run):
+            to[j] = most
+        i += job.run
+
+
+# A block with columns whose numbers leave the range, or whose shift is far from their mean, is measured again, in
+# doubles; but the others keep their sums.
+cdef rare measure_block_again(const Job* job, const Room* room, const Set* set) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef double* most = room.chunk_sums
+    cdef double* g_most = room.chunk_sums + table.apart
+    cdef double* out = room.kept_sums + job.sums
+    cdef Py_ssize_t i, kind
+    largest_columns(job, room, set, X, most)
+    if job.gradients:
+        largest_columns(job, room, set, G, g_most)
+    for i in range(set.length):
+        if doubles_of(table, OUT)[i] != 0:
+            choose_scale(job, table, i, set.index + i // job.run, most[i], g_most[i],
+                         1 if job.within or job.run > 1 else fabs(weight_of_column(job, set, i)))
+    memcpy(room.kept_sums, room.sums, job.sums * sizeof(double))
+    memcpy(out, doubles_of(table, OUT), set.length * sizeof(double))
+    sum_columns(job, room, set, True)
+    for i in range(set.length):
+        for kind in range(job.sums // table.apart if out[i] == 0 else 0):
+            room.sums[kind * table.apart + i] = room.kept_sums[kind * table.apart + i]
+    take_block(job, room, set, room.sums, job.gradients)
+
+
+# The gradients of the parameters that do not change within a column, and the statistics
+cdef void tell_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t i = 0
+    while i < set.length and (job.params.mean or job.params.deps):
+        tell_statistics(job, table, i, set.index + i // job.run)
+        i += job.run
+    for i in range(set.length if job.gradients and not job.within else 0):
+        add_gradients(job, table, i, doubles_of(table, OF_G)[i], doubles_of(table, G_PRODUCTS)[i],
+                      doubles_of(table, CUT)[i], room, set.param + i * job.inner.param)
+
+
+cdef void finish_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
+    take_block(job, room, set, room.sums, job.gradients)
+    if not finish_table(job, &room.table, set.length, job.gradients) and not job.given:
+        measure_block_again(job, room, set)
+        finish_table(job, &room.table, set.length, job.gradients)
+    tell_columns(job, room, set)
+    if job.given or not job.gradients:
+        fold_parameters(job, room, set)
+    if job.given and job.gradients:     # dx = weight g r: as y, of g
+        memset(reals_of(&room.table, HIGH), 0, room.table.apart * sizeof(real))
+        memset(reals_of(&room.table, ADDEND), 0, room.table.apart * sizeof(real))
+
+
+# Phases 1 and 2 of a block
+cdef void measure_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
+    open_table(job, &room.table, 0, set.length, set.index)
+    take_shifts(job, room, set)
+    if job.gradients or not job.given:
+        sum_columns(job, room, set, False)
+    finish_columns(job, room, set)

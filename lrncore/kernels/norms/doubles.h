@@ -1,0 +1,303 @@
+/* Vectors of doubles that sums of elements are kept in.
+ *
+ * A float32 and the product of two of them fit a double, so that sums of these are exact to 2^-53 of their terms'
+ * sizes and cannot leave the range. A vector of `real` is a Pair: two vectors of doubles, or one where `real` is double.
+ */
+#ifndef LRNCORE_DOUBLES_H
+#define LRNCORE_DOUBLES_H
+
+#include "storage.h"
+
+#if defined(LRN_VECTORS)
+#define DOUBLES ((int)(VECTOR_BYTES / sizeof(double)))
+typedef double doubles __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t double_bits __attribute__((vector_size(VECTOR_BYTES)));
+#else
+#define DOUBLES 1
+typedef double doubles;
+typedef int64_t double_bits;
+#endif
+
+#if defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
+typedef real half_vec __attribute__((vector_size(VECTOR_BYTES / 2)));
+#define IN_HIGH(statement) statement
+#else
+#define IN_HIGH(statement)
+#endif
+
+typedef struct {
+    doubles low;
+    IN_HIGH(doubles high;)
+} Pair;
+
+/* ---- one vector -------------------------------------------------------------------------------------------------- */
+
+INLINE doubles load_doubles(const double *from) { doubles v; memcpy(&v, from, sizeof v); return v; }
+INLINE void store_doubles(double *to, doubles v) { memcpy(to, &v, sizeof v); }
+
+INLINE doubles splat_doubles(double a)
+{
+#if defined(LRN_X86)
+    return (doubles)X86_ANY(set1_pd)(a);
+#elif defined(LRN_VECTORS)
+    doubles v;
+    for (int i = 0; i < DOUBLES; i++)
+        v[i] = a;
+    return v;
+#else
+    return a;
+#endif
+}
+
+/* a*b + c */
+INLINE doubles fused(doubles a, doubles b, doubles c)
+{
+#if defined(LRN_X86) && defined(HAS_FUSED)
+    return (doubles)X86_ANY(fmadd_pd)(a, b, c);
+#elif defined(LRN_NEON)
+    return (doubles)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+INLINE doubles root(doubles v)
+{
+#if defined(LRN_X86)
+    return (doubles)X86_ANY(sqrt_pd)(v);
+#elif defined(LRN_NEON)
+    return (doubles)vsqrtq_f64((float64x2_t)v);
+#else
+    double lanes[DOUBLES];
+    memcpy(lanes, &v, sizeof v);
+    for (int i = 0; i < DOUBLES; i++)
+        lanes[i] = sqrt(lanes[i]);
+    memcpy(&v, lanes, sizeof v);
+    return v;
+#endif
+}
+
+#if defined(LRN_VECTORS)
+#define DOUBLES_WHERE(condition) ((double_bits)(condition))
+INLINE doubles doubles_unless(double_bits mask, doubles v) { return (doubles)((double_bits)v & ~mask); }
+#else
+#define DOUBLES_WHERE(condition) (-(double_bits)(condition))
+INLINE doubles doubles_unless(double_bits mask, doubles v) { return mask ? 0 : v; }
+#endif
+
+/* All bits of the first `count` lanes; a count beyond 0 and all of them is one of these. */
+INLINE double_bits first_bits(ptrdiff_t count)
+{
+    static const int64_t edge[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    double_bits mask;
+    count = count < 0 ? 0 : count > DOUBLES ? DOUBLES : count;
+    memcpy(&mask, edge + 8 - count, sizeof mask);
+    return mask;
+}
+
+INLINE int any_bits(double_bits v)
+{
+    int64_t lanes[DOUBLES], any = 0;
+    memcpy(lanes, &v, sizeof lanes);
+    for (int i = 0; i < DOUBLES; i++)
+        any |= lanes[i];
+    return any != 0;
+}
+
+/* To and from as many `real` */
+INLINE void store_reals(real *to, doubles v)
+{
+#if defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
+    half_vec half = __builtin_convertvector(v, half_vec);
+    memcpy(to, &half, sizeof half);
+#elif defined(LRN_VECTORS)
+    memcpy(to, &v, sizeof v);
+#else
+    *to = (real)v;
+#endif
+}
+
+INLINE doubles load_reals(const real *from)
+{
+#if defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
+    half_vec half;
+    memcpy(&half, from, sizeof half);
+    return __builtin_convertvector(half, doubles);
+#elif defined(LRN_VECTORS)
+    doubles v;
+    memcpy(&v, from, sizeof v);
+    return v;
+#else
+    return (doubles)*from;
+#endif
+}
+
+/* a*b + c of numbers, as muladd does it */
+INLINE real real_muladd(real a, real b, real c)
+{
+#if !defined(HAS_FUSED)
+    return a * b + c;
+#elif defined(LRN_DOUBLE)
+    return fma(a, b, c);
+#else
+    return fmaf(a, b, c);
+#endif
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------- */
+
+INLINE Pair paired(double a)
+{
+    Pair p;
+    p.low = splat_doubles(a);
+    IN_HIGH(p.high = p.low;)
+    return p;
+}
+
+INLINE Pair widened(vec v)
+{
+    Pair p;
+#if defined(LRN_X86) && !defined(LRN_DOUBLE) && VECTOR_BYTES == 64
+    p.low = (doubles)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
+    p.high = (doubles)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)v, 1));
+#elif defined(LRN_X86) && !defined(LRN_DOUBLE) && VECTOR_BYTES == 32
+    p.low = (doubles)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
+    p.high = (doubles)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)v, 1));
+#elif defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
+    half_vec halves[2];
+    memcpy(halves, &v, sizeof v);
+    p.low = __builtin_convertvector(halves[0], doubles);
+    p.high = __builtin_convertvector(halves[1], doubles);
+#else
+    p.low = (doubles)v;
+#endif
+    return p;
+}
+
+/* LANES doubles as a vector */
+INLINE vec narrowed(const double *from)
+{
+    real lanes[LANES];
+    store_reals(lanes, load_doubles(from));
+    IN_HIGH(store_reals(lanes + DOUBLES, load_doubles(from + DOUBLES));)
+    return load(lanes);
+}
+
+INLINE Pair load_pair(const double *from)
+{
+    Pair p;
+    p.low = load_doubles(from);
+    IN_HIGH(p.high = load_doubles(from + DOUBLES);)
+    return p;
+}
+
+INLINE void store_pair(double *to, Pair p)
+{
+    store_doubles(to, p.low);
+    IN_HIGH(store_doubles(to + DOUBLES, p.high);)
+}
+
+INLINE Pair plus(Pair a, Pair b)
+{
+    a.low += b.low;
+    IN_HIGH(a.high += b.high;)
+    return a;
+}
+
+INLINE Pair minus(Pair a, Pair b)
+{
+    a.low -= b.low;
+    IN_HIGH(a.high -= b.high;)
+    return a;
+}
+
+/* a*b + c */
+INLINE Pair times_plus(Pair a, Pair b, Pair c)
+{
+    c.low = fused(a.low, b.low, c.low);
+    IN_HIGH(c.high = fused(a.high, b.high, c.high);)
+    return c;
+}
+
+/* The first `count` lanes, zeros behind them */
+INLINE Pair first_of_pair(Pair p, ptrdiff_t count)
+{
+    p.low = doubles_unless(~first_bits(count), p.low);
+    IN_HIGH(p.high = doubles_unless(~first_bits(count - DOUBLES), p.high);)
+    return p;
+}
+
+/* Sum of the lanes */
+INLINE double total(Pair p)
+{
+    doubles v = p.low;
+    IN_HIGH(v += p.high;)
+#if VECTOR_BYTES == 64 && defined(LRN_X86)
+    return _mm512_reduce_add_pd((__m512d)v);
+#else
+    double lanes[DOUBLES];
+    memcpy(lanes, &v, sizeof v);
+    for (int step = DOUBLES / 2; step; step /= 2)
+        for (int i = 0; i < step; i++)
+            lanes[i] += lanes[i + step];
+    return lanes[0];
+#endif
+}
+
+/* Adds the lanes of v to as many doubles. */
+INLINE void add_to_doubles(double *to, vec v)
+{
+    store_pair(to, plus(load_pair(to), widened(v)));
+}
+
+/* ---- magnitudes and thresholds ----------------------------------------------------------------------------------- */
+
+/* The larger of two magnitudes, as bits: a NaN is larger than an infinity, an infinity than a number. */
+INLINE vec larger_magnitude(vec a, vec b)
+{
+    ivec p = as_bits(a) & splat_bits(~(bits_t)0 >> 1), q = as_bits(b) & splat_bits(~(bits_t)0 >> 1);
+#if defined(LRN_VECTORS)
+    ivec mask = (ivec)(p > q);
+    return from_bits((p & mask) | (q & ~mask));
+#else
+    return from_bits(p > q ? p : q);
+#endif
+}
+
+INLINE double largest_lane(vec v)
+{
+    real lanes[LANES], most = 0;
+    store(lanes, v);
+    for (int i = 0; i < LANES; i++)
+        most = lanes[i] <= most ? most : lanes[i]; /* a NaN stays: it is not <= */
+    for (int i = 0; i < LANES; i++)
+        most = lanes[i] != lanes[i] ? lanes[i] : most;
+    return (double)most;
+}
+
+/* `below` where v < limit, v elsewhere; NaN is not below. */
+INLINE vec replaced_below(vec v, vec y, vec limit, vec below)
+{
+#if defined(LRN_VECTORS)
+    ivec mask = (ivec)(y < limit);
+    return from_bits((as_bits(below) & mask) | (as_bits(v) & ~mask));
+#else
+    return y < limit ? below : v;
+#endif
+}
+
+/* The middle one of three; no branches, which would be guessed wrong */
+INLINE real middle_of(real a, real b, real c)
+{
+    real low = a < b ? a : b, high = a < b ? b : a, under = c < high ? c : high;
+    return under < low ? low : under;
+}
+
+/* The same lane by lane */
+INLINE vec middle_lanes(vec a, vec b, vec c)
+{
+    vec low = replaced_below(b, a, b, a), high = replaced_below(a, a, b, b), under = replaced_below(high, c, high, c);
+    return replaced_below(under, under, low, low);
+}
+
+#endif

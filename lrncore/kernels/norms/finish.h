@@ -1,0 +1,109 @@
+/* From sums over sets to the numbers that loops over elements take. */
+#ifndef LRNCORE_FINISH_H
+#define LRNCORE_FINISH_H
+
+#include "doubles.h"
+
+/* What is known of sets, or of columns of sets, side by side: an array of each kind, in doubles, then in `real`.
+ * All sums are of deviations d = x - SHIFT, and of h = weight g. */
+enum {
+    SHIFT,
+    FIRST,      /* sum of d */
+    SQUARES,    /* of d^2 */
+    H,          /* of h */
+    PRODUCTS,   /* of d h */
+    OF_G,       /* columns: of g, d g, and of g where the output is below tau, of one column each */
+    G_PRODUCTS,
+    CUT,
+    EPS,
+    OUT,        /* 1: out of range */
+    IN_DOUBLES
+};
+
+enum {
+    SCALE,      /* the power of two that x was multiplied by */
+    HIGH,       /* the mean, to which `low` would have to be added */
+    INVERSE,    /* r */
+    LOW_TERM,   /* -low r */
+    FACTOR,     /* r, of dx */
+    H_HIGH,     /* the mean of h, as HIGH */
+    SLOPE,      /* -(mean of h xh) r */
+    TERM,       /* what the two lows add to h */
+    GAIN,       /* columns: r weight, and bias - low r weight */
+    ADDEND,
+    RAISED,     /* the power of two that g was multiplied by, */
+    LOWER,      /* and two that take it, and that of x, out of dx */
+    LOWER_TOO,
+    IN_REALS
+};
+
+typedef struct {
+    double n;
+    double lowest, highest;     /* mean squares in range */
+    double h_lowest;
+    double farthest;            /* squared distance of the shift from the mean, in mean squares */
+    int gradients;
+    int centred;
+    int given;                  /* SQUARES is the variance, SHIFT the mean */
+    int outside;                /* eps is added outside the root */
+} Norm;
+
+/* Sets one by one where the two norms of one element are exceptions: xh is 0, or almost 1 whatever x is. */
+INLINE doubles factor_of(const Norm *norm, doubles r, doubles eps)
+{
+    if (norm->given || norm->n != 1)
+        return r;
+    if (norm->centred)
+        return r - r;
+    return norm->outside ? r * r * eps : r * r * r * eps;
+}
+
+/* What loops take of `count` sets. Whether all are in range. */
+INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm)
+{
+    double n = norm->given ? 1 : norm->n;
+    double_bits outside = first_bits(0);
+    for (ptrdiff_t i = 0; i < count; i += DOUBLES) {
+        double *at = from + i;
+        real *out = to + i;
+        doubles shift = load_doubles(at), first = load_doubles(at + FIRST * apart), off = first / n;
+        doubles squares = load_doubles(at + SQUARES * apart) - first * off, eps = load_doubles(at + EPS * apart);
+        doubles mean = shift + off, part = mean - shift, low = (shift - (mean - part)) + (off - part);
+        double_bits constant = DOUBLES_WHERE(squares <= 0), found, far, nothing;
+        doubles v = doubles_unless(constant, squares) / n, deviation, s, r;
+        deviation = root(norm->outside ? v : v + eps);
+        s = norm->outside ? deviation + eps : deviation;
+        r = 1 / s;
+        far = DOUBLES_WHERE(off * off > norm->farthest * v);
+        v = s * s;
+        found = far | ~(DOUBLES_WHERE(v >= norm->lowest) & DOUBLES_WHERE(v <= norm->highest));
+        store_reals(out + HIGH * apart, mean);
+        low = (mean - load_reals(out + HIGH * apart)) + low;
+        store_reals(out + INVERSE * apart, r);
+        store_reals(out + LOW_TERM * apart, -(low * r));
+        if (norm->gradients) {
+            doubles h = norm->centred ? load_doubles(at + H * apart) / n : r - r, h_low, slope, size;
+            doubles products = load_doubles(at + PRODUCTS * apart) - first * h;
+            slope = doubles_unless(constant, products) / n * r;
+            size = h * h + slope * slope;
+            nothing = DOUBLES_WHERE(load_doubles(at + H * apart) == 0) & DOUBLES_WHERE(products == 0);
+            found |= ~((DOUBLES_WHERE(size >= norm->h_lowest * norm->h_lowest) & DOUBLES_WHERE(size - size == 0)) | nothing);
+            slope = norm->outside ? doubles_unless(constant, slope / deviation) : slope * r;
+            if (norm->n == 1)
+                slope = slope - slope;
+            store_reals(out + H_HIGH * apart, h);
+            h_low = h - load_reals(out + H_HIGH * apart);
+            store_reals(out + FACTOR * apart, factor_of(norm, r, eps));
+            store_reals(out + SLOPE * apart, -slope);
+            store_reals(out + TERM * apart, low * slope - h_low);
+        }
+        if (norm->given)
+            continue;
+        found &= first_bits(count - i);
+        store_doubles(at + OUT * apart, doubles_unless(~found, splat_doubles(1)));
+        outside |= found;
+    }
+    return !any_bits(outside);
+}
+
+#endif

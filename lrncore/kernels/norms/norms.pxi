@@ -1,0 +1,156 @@
+# The kernels of the moment norms, written once. Each `_<instruction set>_norms_<real>.pyx` includes this file and
+# nothing else; the build gives it the type of numbers and the instruction set, as it does for LRN (see builds.py).
+#
+# With a set of n elements, m their mean (0 where the norm is not centred) and h = weight g:
+#
+#     v  = mean of (x - m)^2        r = (v + eps)^-1/2        xh = (x - m) r
+#     y  = weight xh + bias                                                                              forward
+#     dx = r (h - mean of h - xh (mean of h xh))             (no mean of h where the norm is not centred)
+#     dweight = sum of g xh         dbias = sum of g         over all elements of a weight               backward
+#
+# Every axis of the arrays is one of sets (`kept`) or within them (`reduced`), and one along which the weight changes
+# or not (its stride of the parameters is 0). This covers layer, RMS, group, instance, batch and filter response norms.
+#
+#     job             what a call has to do; where sets, tiles and rows lie; staging
+#     layout          which axes are walked how
+#     finish.h        from sums over sets to what the loops take of them, in vectors of doubles
+#     statistics      the same, set by set; ranges; gradients of parameters
+#     rows_sums       sets of rows (a reduced axis is adjacent in memory, vectors run along the set): sums over tiles,
+#     rows_sets       over sets, which are measured again where they are out of range,
+#     rows_apply      and results
+#     short           the same for sets of one short row, several at a time
+#     columns_sums    sets side by side (a kept axis is adjacent, a vector holds as many sets as it has lanes), likewise
+#     columns_sets
+#     columns_apply
+#     walk            which sets, or chunks of them, are measured and applied when, and the parallel loops
+#     calls           the calls
+#
+# Phases of a set, or of a block of sets side by side:
+#
+#     1. sums of d = x - shift, of d^2, and backward of g (or h, where the weight changes within the set) and d g, tile
+#        after tile, chunk after chunk of tiles
+#     2. from these the statistics; if they are out of range, again with x times a power of two (and g times another).
+#        This is rare, and the loops that do it are slow and small: they ask at each vector what they have to do.
+#     3. the results, from the cache where the set fits one
+#
+# Design
+#     a) The mean is kept as two numbers, high and low, and subtracted: x weight r + (bias - mean weight r) would lose
+#        log2(mean / deviation) bits.
+#     b) One pass over x, about a shift near the mean: the middle one of three elements, or in float64 the mean of the
+#        first tile. With the shift off by k deviations the variance has 1 + k^2 times the rounding errors that it has
+#        about the mean. Where k^2 > 9 (4 in float64) the set is measured again, in doubles and about the mean that was
+#        found. float32 is summed in float32 over a tile, at most 32 vectors in four registers, then in doubles; where
+#        sums are returned (`measures`), in doubles all the way.
+#     c) Gradients of parameters that do not change within a row (or column) follow from its sums in phase 1; others
+#        are added up in phase 3.
+#     d) Chunks depend on the shape alone and their sums are added in their order: the same bits for any threads.
+
+from cython.parallel cimport prange
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.math cimport fabs, ilogb, ldexp, sqrt
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+
+cdef extern from *:
+    Py_ssize_t PY_SSIZE_T_MAX
+
+
+cdef extern from "simd.h" nogil:
+    ctypedef float real     # double in the builds for float64
+    ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
+    ctypedef void rare "RARE"   # void, of functions that are called once a call, or for what is out of range
+    int LANES
+    int EXPONENT_BIAS
+
+    vec load(const real* at) noexcept
+    vec load_part(const real* at, Py_ssize_t count) noexcept
+    void store(real* at, vec v) noexcept
+    void fence_stores() noexcept
+    void prefetch(const void* at) noexcept
+    void store_part(real* at, vec v, Py_ssize_t count) noexcept
+    vec splat(real a) noexcept
+    vec muladd(vec a, vec b, vec c) noexcept
+    vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
+    bint UNLIKELY(bint condition) noexcept
+
+
+include "../operands.pxi"
+include "../buffers.pxi"
+
+
+cdef extern from "norms/finish.h" nogil:
+    int DOUBLES
+    enum:
+        SHIFT
+        FIRST
+        SQUARES
+        H
+        PRODUCTS
+        OF_G
+        G_PRODUCTS
+        CUT
+        EPS
+        OUT
+        IN_DOUBLES
+        SCALE
+        HIGH
+        INVERSE
+        LOW_TERM
+        FACTOR
+        H_HIGH
+        SLOPE
+        TERM
+        GAIN
+        ADDEND
+        RAISED
+        LOWER
+        LOWER_TOO
+        IN_REALS
+
+    ctypedef struct Norm:
+        double n
+        double lowest
+        double highest
+        double h_lowest
+        double farthest
+        bint gradients
+        bint centred
+        bint given
+        bint outside
+
+    ctypedef struct Pair:       # a vector's lanes as doubles
+        pass
+
+    bint finish_sets(double* doubles, real* reals, Py_ssize_t apart, Py_ssize_t count, const Norm* norm) noexcept
+    real real_muladd(real a, real b, real c) noexcept
+    Pair paired(double a) noexcept
+    Pair widened(vec v) noexcept
+    vec narrowed(const double* at) noexcept
+    real middle_of(real a, real b, real c) noexcept
+    vec middle_lanes(vec a, vec b, vec c) noexcept
+    Pair load_pair(const double* at) noexcept
+    void store_pair(double* at, Pair p) noexcept
+    Pair plus(Pair a, Pair b) noexcept
+    Pair minus(Pair a, Pair b) noexcept
+    Pair times_plus(Pair a, Pair b, Pair c) noexcept
+    Pair first_of_pair(Pair p, Py_ssize_t count) noexcept
+    double total(Pair p) noexcept
+    void add_to_doubles(double* to, vec v) noexcept
+    vec larger_magnitude(vec a, vec b) noexcept
+    double largest_lane(vec v) noexcept
+    vec replaced_below(vec v, vec y, vec limit, vec below) noexcept
+
+
+include "job.pxi"
+include "layout.pxi"
+include "statistics.pxi"
+include "rows_sums.pxi"
+include "rows_sets.pxi"
+include "rows_apply.pxi"
+include "short.pxi"
+include "columns_sums.pxi"
+include "columns_sets.pxi"
+include "columns_apply.pxi"
+include "walk.pxi"
+include "calls.pxi"

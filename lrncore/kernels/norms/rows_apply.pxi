@@ -1,0 +1,244 @@
+# Sets of rows: the results.
+
+cdef inline vec normalized(const Row* row, const Terms* t, Py_ssize_t i, Py_ssize_t part, bint weight_along,
+                           bint bias_along, bint tlu) noexcept nogil:
+    cdef vec v = muladd(fetch(row.x + i, part), splat(t.scale), splat(-t.high))
+    if not (weight_along or bias_along):
+        v = muladd(v, splat(t.gain), splat(t.addend))
+    else:
+        v = muladd(v, splat(t.inverse), splat(t.low_term))
+        v = muladd(v, parameter(row.weight, weight_along, t.weight, i, part),
+                   parameter(row.bias, bias_along, 0, i, part))
+    return replaced_below(v, v, splat(t.tau), splat(t.tau)) if tlu else v
+
+
+cdef inline void normalize_row(const Row* row, const Terms* t, bint weight_along, bint bias_along, bint tlu,
+                               bint far) noexcept nogil:
+    cdef elem* y = row.y
+    cdef Py_ssize_t i = 0, part = first_part(y, row.length, far)
+    cdef vec u, v
+    while i < row.length:
+        if part == 0:
+            while i + 2 * LANES <= row.length:
+                u = normalized(row, t, i, 0, weight_along, bias_along, tlu)
+                v = normalized(row, t, i + LANES, 0, weight_along, bias_along, tlu)
+                put(y + i, u, far, 0)
+                put(y + i + LANES, v, far, 0)
+                i += 2 * LANES
+            part = part_of(row.length - i)
+            if i == row.length:
+                break
+        v = normalized(row, t, i, part, weight_along, bias_along, tlu)
+        put(y + i, v, far, part)
+        i += step_of(part)
+        part = part_of(row.length - i)
+
+
+cdef inline void add_along(const Row* row, Py_ssize_t i, Py_ssize_t part, vec dv, vec v) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef real dvs[MOST_LANES]
+    cdef real vs[MOST_LANES]
+    if row.dweights and part == 0:
+        add_to_doubles(row.dweights + i, dv)
+        add_to_doubles(row.dbiases + i, v)
+    elif row.dweights:
+        store(dvs, dv)
+        store(vs, v)
+        for j in range(part):
+            row.dweights[i + j] += dvs[j]
+            row.dbiases[i + j] += vs[j]
+    elif UNLIKELY(part != 0):
+        store_part(row.dweight + i, load_part(row.dweight + i, part) + dv, part)
+        store_part(row.dbias + i, load_part(row.dbias + i, part) + v, part)
+    else:
+        store(row.dweight + i, load(row.dweight + i) + dv)
+        store(row.dbias + i, load(row.dbias + i) + v)
+
+
+# dx, and, where the weight changes along the row, what it adds to the gradients of the parameters
+cdef inline void gradient_at(const Row* row, const Terms* t, Py_ssize_t i, Py_ssize_t part, bint weighted, bint within,
+                             bint scaled, bint tlu, bint far) noexcept nogil:
+    cdef vec cut = splat(0), v, d, h
+    if scaled:
+        d = muladd(fetch(row.x + i, part), splat(t.scale), splat(-t.high))
+        v = h_of(row, t, i, part, False, True, tlu, &cut)
+    else:
+        d = fetch(row.x + i, part) - splat(t.high)
+        v = fetch(row.g + i, part)
+    h = muladd(v, parameter(row.weight, weighted, t.weight, i, part), splat(-t.h_high))
+    h = (h + muladd(d, splat(t.slope), splat(t.term))) * splat(t.factor)
+    if scaled:
+        h = h * splat(t.lower) * splat(t.lower_too)
+    if within:
+        v = fetch(row.g + i, part) if scaled else v
+        add_along(row, i, part, v * muladd(d, splat(t.inverse), splat(t.low_term)), v)
+    put(row.y + i, h, far, part)
+
+
+cdef inline void gradient_row(const Row* row, const Terms* t, bint weighted, bint within, bint scaled, bint tlu,
+                              bint far) noexcept nogil:
+    cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, far)
+    if part != 0:
+        gradient_at(row, t, i, part, weighted, within, scaled, tlu, far)
+        i += part
+    if far:
+        while i + LANES <= row.length:
+            gradient_at(row, t, i, 0, weighted, within, scaled, tlu, True)
+            i += LANES
+    else:
+        while i + LANES <= row.length:
+            gradient_at(row, t, i, 0, weighted, within, scaled, tlu, False)
+            i += LANES
+    if i < row.length:
+        gradient_at(row, t, i, row.length - i, weighted, within, scaled, tlu, far)
+
+
+# The same of two rows at once, whose weights are the same
+cdef inline void gradient_two_at(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
+                                 Py_ssize_t part, bint weighted, bint far) noexcept nogil:
+    cdef vec d = fetch(row.x + i, part) - splat(t.high), e = fetch(other.x + i, part) - splat(o.high)
+    cdef vec v = fetch(row.g + i, part), u = fetch(other.g + i, part)
+    cdef vec w = parameter(row.weight, weighted, 1, i, part)
+    cdef vec h = muladd(v, w, splat(-t.h_high)), k = muladd(u, w, splat(-o.h_high))
+    h = (h + muladd(d, splat(t.slope), splat(t.term))) * splat(t.factor)
+    k = (k + muladd(e, splat(o.slope), splat(o.term))) * splat(o.factor)
+    put(row.y + i, h, far, part)
+    put(other.y + i, k, far, part)
+    d = muladd(d, splat(t.inverse), splat(t.low_term))
+    e = muladd(e, splat(o.inverse), splat(o.low_term))
+    add_along(row, i, part, muladd(u, e, v * d), v + u)
+
+
+cdef inline void gradient_two(const Row* row, const Terms* t, const Row* other, const Terms* o, bint weighted,
+                              bint far) noexcept nogil:
+    cdef bint both = far and (<char*>other.y - <char*>row.y) % (LANES * <Py_ssize_t>sizeof(elem)) == 0
+    cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, both)
+    if part != 0:
+        gradient_two_at(row, t, other, o, i, part, weighted, both)
+        i += part
+    if both:
+        while i + LANES <= row.length:
+            gradient_two_at(row, t, other, o, i, 0, weighted, True)
+            i += LANES
+    else:
+        while i + LANES <= row.length:
+            gradient_two_at(row, t, other, o, i, 0, weighted, False)
+            i += LANES
+    if i < row.length:
+        gradient_two_at(row, t, other, o, i, row.length - i, weighted, both)
+
+
+# ---- tiles and sets ----------------------------------------------------------------------------------------------
+
+cdef inline void open_gradient_terms(const Table* table, Py_ssize_t i, Terms* t) noexcept nogil:
+    t.factor, t.h_high, t.slope, t.term = (at(table, FACTOR, i), at(table, H_HIGH, i), at(table, SLOPE, i),
+                                           at(table, TERM, i))
+    t.lower, t.lower_too = at(table, LOWER, i), at(table, LOWER_TOO, i)
+
+
+cdef inline void normalize_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
+                                Terms* t) noexcept nogil:
+    cdef bint weight_along = job.along and job.params.weight != NULL
+    cdef bint bias_along = job.along and job.params.bias != NULL
+    cdef Py_ssize_t i
+    cdef Row row
+    for i in range(tile.rows):
+        open_row(job, room, set, tile, i, &row)
+        open_affine(job, &row, t)
+        if UNLIKELY(job.params.tau != NULL):
+            normalize_row(&row, t, False, False, True, job.far)
+        elif weight_along and bias_along:
+            normalize_row(&row, t, True, True, False, job.far)
+        elif weight_along:
+            normalize_row(&row, t, True, False, False, job.far)
+        elif bias_along:
+            normalize_row(&row, t, False, True, False, job.far)
+        else:
+            normalize_row(&row, t, False, False, False, job.far)
+
+
+# dx = weight g r: as y, of g
+cdef inline void scale_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
+                            Terms* t) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Row row
+    for i in range(tile.rows):
+        open_row(job, room, set, tile, i, &row)
+        row.bias = NULL
+        open_affine(job, &row, t)
+        row.x = row.g
+        t.high, t.addend = 0, 0
+        normalize_row(&row, t, False, False, False, job.far)
+
+
+cdef inline void differentiate_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
+                                    Terms* t) noexcept nogil:
+    cdef bint weighted = job.along and job.params.weight != NULL
+    cdef Py_ssize_t i
+    cdef Row row
+    for i in range(tile.rows):
+        open_row(job, room, set, tile, i, &row)
+        open_affine(job, &row, t)
+        row.dweights = row.dbiases = NULL
+        if job.within and (job.owned or UNLIKELY(t.scaled)):
+            row.dweights, row.dbiases = room.dweight + row.param, room.dbias + row.param
+        elif job.within:
+            row.dweight, row.dbias = room.recent[0] + row.param, room.recent[1] + row.param
+        if UNLIKELY(t.scaled or job.params.tau != NULL or job.owned):
+            gradient_any_row(&row, t, weighted, job.within, job.params.tau != NULL, job.far)
+        elif weighted:
+            gradient_row(&row, t, True, True, False, False, job.far)
+        elif job.within:
+            gradient_row(&row, t, False, True, False, False, job.far)
+        else:
+            gradient_row(&row, t, False, False, False, False, job.far)
+
+
+cdef void gradient_any_row(const Row* row, const Terms* t, bint weighted, bint within, bint tlu,
+                           bint far) noexcept nogil:
+    gradient_row(row, t, weighted, within, True, tlu, far)
+
+
+# The sums of the last sets for parameters that change along rows join those in doubles.
+cdef void flush(const Job* job, Room* room) noexcept nogil:
+    cdef Py_ssize_t i = 0, count = job.params.count
+    while i + LANES <= count:
+        add_to_doubles(room.dweight + i, load(room.recent[0] + i))
+        add_to_doubles(room.dbias + i, load(room.recent[1] + i))
+        i += LANES
+    while i < count:
+        room.dweight[i] += room.recent[0][i]
+        room.dbias[i] += room.recent[1][i]
+        i += 1
+    memset(room.recent[0], 0, count * sizeof(real))
+    memset(room.recent[1], 0, count * sizeof(real))
+    room.unflushed = 0
+
+
+# Phase 3 of some tiles of a set
+cdef inline void apply_set(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
+                           Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t index
+    cdef Terms terms
+    cdef Tile tile
+    open_terms(&room.table, 0, &terms)
+    if job.gradients:
+        open_gradient_terms(&room.table, 0, &terms)
+    for index in range(first, end):
+        open_tile(job, set, index, &tile)
+        bring(job, room, set, &tile, X)
+        if job.gradients:
+            bring(job, room, set, &tile, G)
+        if not job.gradients:
+            normalize_tile(job, room, set, &tile, &terms)
+        elif job.given:
+            scale_tile(job, room, set, &tile, &terms)
+        else:
+            differentiate_tile(job, room, set, &tile, &terms)
+        take_away(job, room, set, &tile)
+
+
+cdef void walk_set(const Job* job, Room* room, const Set* set) noexcept nogil:
+    measure_set(job, room, set)
+    if not job.measures:
+        apply_set(job, room, set, 0, job.tiles)

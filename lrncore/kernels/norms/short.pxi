@@ -1,0 +1,248 @@
+# Sets of one short row each, a bundle of them at a time: a processor works on several at once, and what each takes
+# besides its elements is done in vectors of sets.
+
+cdef struct Bundle:
+    const elem* x[BUNDLE]
+    const elem* g[BUNDLE]
+    elem* y[BUNDLE]
+    Py_ssize_t param[BUNDLE]
+    char* const* data
+    Py_ssize_t task         # the first
+    Py_ssize_t count
+
+
+cdef bint is_short(const Job* job) noexcept:
+    return (not job.columns and not job.split and job.tiles == 1 and job.rows == 1 and not job.measures
+            and not (job.gradients and (job.given or job.params.tau != NULL)))
+
+
+# Staged rows lie one after the other.
+cdef void bring_short(const Job* job, const Room* room, const Set* set, Py_ssize_t i, Bundle* bundle) noexcept nogil:
+    cdef elem* at[OPERANDS]
+    cdef int which
+    cdef Tile tile
+    open_tile(job, set, 0, &tile)
+    for which in range(OPERANDS):
+        at[which] = <elem*>set.at[which]
+        if job.operand[which].staged:
+            at[which] = room.staged[which] + i * job.inner.length
+            if which != Y:
+                carry(job, set, &tile, which, 0, at[which], False)
+    bundle.x[i], bundle.g[i], bundle.y[i] = at[X], at[G], at[Y]
+
+
+# Opens sets from `bundle.task` on.
+cdef inline void open_bundle(const Job* job, const Room* room, Bundle* bundle) noexcept nogil:
+    cdef bint staged = job.operand[X].staged or job.operand[Y].staged or job.operand[G].staged
+    cdef const Extent* axis = &job.kept[0]
+    cdef Py_ssize_t i
+    cdef Set set
+    if job.kept_dims == 1 and not staged:
+        open_set(job, bundle.data, bundle.task, &set)
+        for i in range(bundle.count):
+            bundle.x[i] = <const elem*>(set.at[X] + i * axis.stride[X])
+            bundle.g[i] = <const elem*>(set.at[G] + i * axis.stride[G])
+            bundle.y[i] = <elem*>(set.at[Y] + i * axis.stride[Y])
+            if job.streams:
+                bundle.y[i] = room.staged[Y] + i * job.inner.length
+            bundle.param[i] = set.param + i * axis.param
+        return
+    for i in range(bundle.count):
+        open_set(job, bundle.data, bundle.task + i, &set)
+        bundle.param[i] = set.param
+        bring_short(job, room, &set, i, bundle)
+
+
+cdef inline void open_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i,
+                            Row* row) noexcept nogil:
+    row.x, row.g, row.y = bundle.x[i], bundle.g[i], bundle.y[i]
+    row.length, row.param = job.inner.length, bundle.param[i]
+    row.weight = job.params.weight + row.param if job.params.weight else NULL
+    row.bias = job.params.bias + row.param if job.params.bias else NULL
+    row.dweight = row.dbias = NULL
+    if room.recent[0]:
+        row.dweight, row.dbias = room.recent[0] + row.param, room.recent[1] + row.param
+    row.dweights = row.dbiases = NULL
+
+
+# Results leave scratch, but for those of sets out of range, whose x may lie where they would go.
+cdef inline void close_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in) noexcept nogil:
+    cdef Py_ssize_t length = job.inner.length, i
+    cdef Tile tile
+    cdef Set set
+    if job.streams and all_in:
+        open_set(job, bundle.data, bundle.task, &set)
+        stream(room.staged[Y], <elem*>set.at[Y], bundle.count * length)
+        return
+    for i in range(bundle.count if job.streams or job.operand[Y].staged else 0):
+        if doubles_of(&room.table, OUT)[i] != 0:
+            continue
+        open_set(job, bundle.data, bundle.task + i, &set)
+        if job.streams:
+            stream(room.staged[Y] + i * length, <elem*>set.at[Y], length)
+        else:
+            open_tile(job, &set, 0, &tile)
+            carry(job, &set, &tile, Y, 0, room.staged[Y] + i * length, True)
+
+
+# The table of all bundles, unless their numbers differ
+cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
+    if job.bundle > 1 and not job.given and job.params.eps == NULL:
+        open_table(job, &room.table, 0, BUNDLE, 0)
+
+
+# Phase 1
+cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bundle, bint gradients, bint centred,
+                            bint weighted) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef real shift = 0
+    cdef Totals totals
+    cdef Sums sums
+    cdef Row row
+    cdef const Table* table = &room.table
+    for i in range(bundle.count):
+        open_short(job, room, bundle, i, &row)
+        if centred:
+            shift = middle_of(real_of(row.x), real_of(row.x + row.length // 2), real_of(row.x + row.length - 1))
+        doubles_of(table, SHIFT)[i] = shift
+        if gradients:
+            totals.first = totals.squares = 0
+            add_products(&row, splat(-shift), weighted, &totals)
+            doubles_of(table, FIRST)[i] = totals.first if centred else 0
+            doubles_of(table, SQUARES)[i] = totals.squares
+            doubles_of(table, H)[i], doubles_of(table, PRODUCTS)[i] = totals.h, totals.products
+        else:
+            sums.first = sums.squares = paired(0)
+            add_row(&row, splat(-shift), centred, &sums)
+            doubles_of(table, FIRST)[i] = total(sums.first) if centred else 0
+            doubles_of(table, SQUARES)[i] = total(sums.squares)
+
+
+cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t i
+    cdef real weight
+    cdef Set set
+    for i in range(bundle.count if job.given or job.params.eps else 0):
+        open_set(job, bundle.data, bundle.task + i, &set)
+        open_table(job, table, i, i + 1, set.index)
+    if job.given:
+        return
+    if job.gradients and job.within and job.params.weight:
+        sum_bundle(job, room, bundle, True, job.centred, True)
+    elif job.gradients:
+        sum_bundle(job, room, bundle, True, job.centred, False)
+    elif job.centred:
+        sum_bundle(job, room, bundle, False, True, False)
+    else:
+        sum_bundle(job, room, bundle, False, False, False)
+    for i in range(bundle.count if job.gradients and not job.within else 0):
+        doubles_of(table, OF_G)[i] = doubles_of(table, H)[i]
+        doubles_of(table, G_PRODUCTS)[i] = doubles_of(table, PRODUCTS)[i]
+        weight = job.params.weight[bundle.param[i]] if job.params.weight else 1
+        doubles_of(table, H)[i] *= weight
+        doubles_of(table, PRODUCTS)[i] *= weight
+
+
+# y of row `i`
+cdef inline void normalize_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i,
+                                 bint weight_along, bint bias_along, bint tlu) noexcept nogil:
+    cdef Terms terms
+    cdef Row row
+    open_short(job, room, bundle, i, &row)
+    open_terms(&room.table, i, &terms)
+    open_affine(job, &row, &terms)
+    normalize_row(&row, &terms, weight_along, bias_along, tlu, job.far)
+
+
+cdef inline void normalize_bundle(const Job* job, const Room* room, const Bundle* bundle, bint weight_along,
+                                  bint bias_along, bint tlu) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(bundle.count):
+        if doubles_of(&room.table, OUT)[i] == 0:
+            normalize_short(job, room, bundle, i, weight_along, bias_along, tlu)
+
+
+# dx. The gradients of parameters that change along rows are those of two rows at a time, wherever these lie.
+cdef inline void differentiate_bundle(const Job* job, const Room* room, const Bundle* bundle, bint weighted,
+                                      bint within) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t i = 0
+    cdef Terms terms, others
+    cdef Row row, other
+    while i < bundle.count:
+        open_short(job, room, bundle, i, &row)
+        open_terms(table, i, &terms)
+        open_affine(job, &row, &terms)
+        open_gradient_terms(table, i, &terms)
+        if (within and i + 1 < bundle.count and bundle.param[i] == bundle.param[i + 1]
+                and doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0):
+            open_terms(table, i + 1, &others)
+            open_gradient_terms(table, i + 1, &others)
+            open_short(job, room, bundle, i + 1, &other)
+            gradient_two(&row, &terms, &other, &others, weighted, job.far)
+            i += 1
+        elif doubles_of(table, OUT)[i] == 0:
+            gradient_row(&row, &terms, weighted, within, False, False, job.far)
+        i += 1
+
+
+cdef void apply_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
+    cdef bint weighted = job.along and job.params.weight != NULL, biased = job.along and job.params.bias != NULL
+    if job.gradients and weighted:
+        differentiate_bundle(job, room, bundle, True, True)
+    elif job.gradients and job.within:
+        differentiate_bundle(job, room, bundle, False, True)
+    elif job.gradients:
+        differentiate_bundle(job, room, bundle, False, False)
+    elif job.params.tau:
+        normalize_bundle(job, room, bundle, weighted, biased, True)
+    elif weighted and biased:
+        normalize_bundle(job, room, bundle, True, True, False)
+    elif weighted:
+        normalize_bundle(job, room, bundle, True, False, False)
+    elif biased:
+        normalize_bundle(job, room, bundle, False, True, False)
+    else:
+        normalize_bundle(job, room, bundle, False, False, False)
+
+
+cdef void tell_bundle(const Job* job, Room* room, const Bundle* bundle) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t i
+    cdef Set set
+    for i in range(bundle.count):
+        if doubles_of(table, OUT)[i] != 0:
+            continue
+        open_set(job, bundle.data, bundle.task + i, &set)
+        if job.params.mean or job.params.deps:
+            tell_statistics(job, table, i, set.index)
+        if job.gradients and not job.within:
+            add_gradients(job, table, i, doubles_of(table, OF_G)[i], doubles_of(table, G_PRODUCTS)[i], 0, room,
+                          set.param)
+
+
+# Sets from `task` on; those out of range are walked as long ones.
+cdef void walk_bundle(const Job* job, Room* room, char* const* data, Py_ssize_t task, Py_ssize_t count) noexcept nogil:
+    cdef Bundle bundle
+    cdef bint out[BUNDLE]
+    cdef bint all_in
+    cdef Py_ssize_t i
+    cdef Set set
+    bundle.data, bundle.task, bundle.count = data, task, count
+    open_bundle(job, room, &bundle)
+    measure_bundle(job, room, &bundle)
+    all_in = finish_table(job, &room.table, count, job.gradients)
+    apply_bundle(job, room, &bundle)
+    close_bundle(job, room, &bundle, all_in)
+    if job.params.mean or job.params.deps or (job.gradients and not job.within):
+        tell_bundle(job, room, &bundle)
+    if all_in:
+        return
+    for i in range(count):
+        out[i] = doubles_of(&room.table, OUT)[i] != 0
+    for i in range(count):
+        if out[i]:
+            open_set(job, data, task + i, &set)
+            walk_set(job, room, &set)
+    open_bundles(job, room)

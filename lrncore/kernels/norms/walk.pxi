@@ -1,0 +1,222 @@
+# Who measures and applies what when: sets one after the other, in parallel, or chunks of them.
+
+cdef enum:
+    ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
+
+
+cdef struct Call:
+    Job job
+    char* data[OPERANDS]
+    Py_ssize_t scratch      # bytes for one part
+    Py_ssize_t tables       # for the table and the sums of one task
+
+
+cdef char* reserve(char** memory, Py_ssize_t bytes) noexcept nogil:
+    cdef char* at = memory[0]
+    memory[0] += round_up(bytes, ALIGNMENT)
+    return at
+
+
+# Lays out a task's table and sums from `memory` on, and returns where they end.
+cdef char* furnish_table(const Job* job, Room* room, char* memory, Py_ssize_t sums) noexcept nogil:
+    cdef Table* table = &room.table
+    table.apart = round_up(job.tile_length, LANES) if job.columns else BUNDLE
+    table.doubles = <double*>reserve(&memory, IN_DOUBLES * table.apart * <Py_ssize_t>sizeof(double))
+    table.reals = <real*>reserve(&memory, IN_REALS * table.apart * <Py_ssize_t>sizeof(real))
+    room.sums = <double*>reserve(&memory, sums * job.sums * <Py_ssize_t>sizeof(double))
+    return memory
+
+
+# Lays a part's scratch out likewise.
+cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
+    cdef Py_ssize_t tile = max(job.tile_rows, job.bundle) * job.tile_length
+    cdef Py_ssize_t sums = job.params.count * <Py_ssize_t>sizeof(double)
+    cdef int which
+    for which in range(OPERANDS):
+        room.staged[which] = NULL
+        if job.operand[which].staged or (which == Y and job.streams):
+            room.staged[which] = <elem*>reserve(&memory, tile * <Py_ssize_t>sizeof(elem))
+    memory = furnish_table(job, room, memory, 1)
+    room.chunk_sums = <double*>reserve(&memory, job.sums * <Py_ssize_t>sizeof(double))
+    room.kept_sums = NULL
+    if job.columns:
+        room.kept_sums = <double*>reserve(&memory, (job.sums + room.table.apart) * <Py_ssize_t>sizeof(double))
+    room.recent[0] = room.recent[1] = NULL
+    room.unflushed = 0
+    room.dweight, room.dbias, room.dtau = job.params.dweight, job.params.dbias, job.params.dtau
+    if job.gradients and not job.split:
+        room.dweight = <double*>reserve(&memory, sums)
+        room.dbias = <double*>reserve(&memory, sums)
+        room.dtau = <double*>reserve(&memory, sums) if job.params.dtau else NULL
+    if job.gradients and job.within and not job.columns and not job.owned:
+        room.recent[0] = <real*>reserve(&memory, job.params.count * <Py_ssize_t>sizeof(real))
+        room.recent[1] = <real*>reserve(&memory, job.params.count * <Py_ssize_t>sizeof(real))
+    return memory
+
+
+cdef void clear_sums(const Job* job, Room* room) noexcept nogil:
+    cdef Py_ssize_t count = job.params.count
+    if job.gradients and not job.split:
+        memset(room.dweight, 0, count * sizeof(double))
+        memset(room.dbias, 0, count * sizeof(double))
+        if room.dtau:
+            memset(room.dtau, 0, count * sizeof(double))
+    if room.recent[0]:
+        memset(room.recent[0], 0, count * sizeof(real))
+        memset(room.recent[1], 0, count * sizeof(real))
+
+
+cdef inline void apply_tiles(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
+                             Py_ssize_t end) noexcept nogil:
+    if job.measures:
+        return
+    if job.columns:
+        apply_block(job, room, set, first, end)
+    else:
+        apply_set(job, room, set, first, end)
+
+
+# Tasks first to last - 1 in one part's scratch
+cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory) noexcept nogil:
+    cdef const Job* job = &call.job
+    cdef Py_ssize_t task = first, count
+    cdef Room room
+    cdef Set set
+    furnish(job, &room, memory)
+    clear_sums(job, &room)
+    open_bundles(job, &room)
+    while task < last:
+        count = min(job.bundle, last - task)
+        open_set(job, call.data, task, &set)
+        if job.bundle > 1:
+            walk_bundle(job, &room, call.data, task, count)
+        elif job.columns:
+            measure_columns(job, &room, &set)
+            apply_tiles(job, &room, &set, 0, job.tiles)
+        else:
+            walk_set(job, &room, &set)
+        task += count
+        room.unflushed += count
+        if room.recent[0] and room.unflushed >= FLUSH:
+            flush(job, &room)
+    if room.recent[0]:
+        flush(job, &room)
+    if job.far or job.streams:
+        fence_stores()
+
+
+# The parts' sums, in their order
+cdef void collect(const Call* call, int parts, char* memory) noexcept nogil:
+    cdef const Parameters* all = &call.job.params
+    cdef Py_ssize_t i
+    cdef Room room
+    cdef int part
+    for part in range(parts):
+        furnish(&call.job, &room, memory + part * call.scratch)
+        for i in range(all.count):
+            all.dweight[i] += room.dweight[i]
+            all.dbias[i] += room.dbias[i]
+            if all.dtau:
+                all.dtau[i] += room.dtau[i]
+
+
+cdef inline Py_ssize_t share_of(Py_ssize_t items, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    return part * (items // parts) + min(part, items % parts)
+
+
+# Sets, or blocks, in parallel
+cdef void run(const Call* call, int parts, int threads, char* memory) noexcept nogil:
+    cdef Py_ssize_t tasks = call.job.tasks
+    cdef int part
+    if parts == 1:
+        work(call, 0, tasks, memory)
+    else:
+        for part in prange(parts, num_threads=threads, schedule="static", chunksize=1):
+            work(call, share_of(tasks, part, parts), share_of(tasks, part + 1, parts), memory + part * call.scratch)
+    if call.job.gradients and not call.job.split:
+        collect(call, parts, memory)
+
+
+# ---- chunks of sets in parallel: the same sums in the same order -------------------------------------------------
+
+# A task's table and its chunks' sums, in a part's scratch
+cdef inline void take_up(const Call* call, Room* room, Set* set, Py_ssize_t task, char* memory,
+                         char* tables) noexcept nogil:
+    furnish(&call.job, room, memory)
+    furnish_table(&call.job, room, tables + task * call.tables, call.job.chunks)
+    open_set(&call.job, call.data, task, set)
+
+
+cdef void begin_task(const Call* call, Py_ssize_t task, char* memory, char* tables) noexcept nogil:
+    cdef const Job* job = &call.job
+    cdef Room room
+    cdef Set set
+    take_up(call, &room, &set, task, memory, tables)
+    open_table(job, &room.table, 0, set.length, set.index)
+    if job.columns:
+        take_shifts(job, &room, &set)
+    else:
+        take_shift(job, &room, &set)
+
+
+cdef void sum_items(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory, char* tables) noexcept nogil:
+    cdef const Job* job = &call.job
+    cdef Py_ssize_t item, chunk, start, end
+    cdef Room room
+    cdef Set set
+    for item in range(first, last):
+        take_up(call, &room, &set, item // job.chunks, memory, tables)
+        chunk = item % job.chunks
+        start, end = chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk)
+        if job.columns:
+            sum_block(job, &room, &set, start, end, job.gradients, False, room.sums + chunk * job.sums)
+        else:
+            sum_set(job, &room, &set, start, end, room.sums + chunk * job.sums)
+
+
+cdef void finish_task(const Call* call, Py_ssize_t task, char* memory, char* tables) noexcept nogil:
+    cdef const Job* job = &call.job
+    cdef Py_ssize_t chunk, i
+    cdef Room room
+    cdef Set set
+    take_up(call, &room, &set, task, memory, tables)
+    for chunk in range(1, job.chunks if job.gradients or not job.given else 0):
+        for i in range(job.sums):
+            room.sums[i] += room.sums[chunk * job.sums + i]
+    if job.columns:
+        finish_columns(job, &room, &set)
+    else:
+        finish_set(job, &room, &set)
+
+
+# Where parameters belong to chunks, all sets of a chunk after each other
+cdef void apply_items(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory, char* tables) noexcept nogil:
+    cdef const Job* job = &call.job
+    cdef Py_ssize_t item, task, chunk
+    cdef Room room
+    cdef Set set
+    for item in range(first, last):
+        task, chunk = (item % job.tasks, item // job.tasks) if job.owned else (item // job.chunks, item % job.chunks)
+        take_up(call, &room, &set, task, memory, tables)
+        apply_tiles(job, &room, &set, chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk))
+    if job.far or job.streams:
+        fence_stores()
+
+
+cdef void run_split(const Call* call, int threads, char* memory) noexcept nogil:
+    cdef Py_ssize_t tasks = call.job.tasks, items = tasks * call.job.chunks, unit = 1, task
+    cdef char* tables = memory + threads * call.scratch
+    cdef int part
+    for task in range(tasks):
+        begin_task(call, task, memory, tables)
+    if call.job.gradients or not call.job.given:
+        for part in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+            sum_items(call, share_of(items, part, threads), share_of(items, part + 1, threads),
+                      memory + part * call.scratch, tables)
+    for task in range(tasks):
+        finish_task(call, task, memory, tables)
+    if call.job.owned:
+        unit = tasks
+    for part in prange(threads, num_threads=threads, schedule="static", chunksize=1):
+        apply_items(call, unit * share_of(items // unit, part, threads),
+                    unit * share_of(items // unit, part + 1, threads), memory + part * call.scratch, tables)

@@ -1,0 +1,185 @@
+"""The moment norms on operands, parameters and statistics in memory that holds no byte more than they need.
+
+A program like edges.py, with its words: `calls`, every so manieth, or `strays`.
+"""
+
+import os
+import random
+import sys
+from collections.abc import Callable
+from itertools import islice, product
+from typing import NamedTuple
+
+import edges
+import numpy as np
+from edges import Operand
+
+import lrncore
+
+#: shapes by the axis of channels: rows and columns, of a vector and less, of tiles and more
+SHAPES = {
+    "planar": ((2, 6, 5, 7), 1),
+    "packed": ((2, 5, 7, 6), 3),
+    "packed_wide": ((3, 11, 70), 2),
+    "packed_groups": ((2, 40, 130), 2),
+    "lines": ((2, 2, 4500), 1),
+    "many_lines": ((90, 2, 3), 1),
+    "vectors": ((67, 33), 1),
+    "channels_first": ((6, 9, 17), 0),
+    "one_axis": ((40,), 0),
+    "one_place": ((33, 18, 1), 1),
+}
+
+
+class Function(NamedTuple):
+    """A norm: ``call(*operands, *parameters, axis=..., **more)``, and how many of both it takes."""
+
+    call: Callable
+    operands: int
+    parameters: int
+    fills: bool = True
+
+
+def grouped(function, **options):
+    """Return a norm by groups with the operands first."""
+
+    def call(*arrays, axis, **more):
+        channels = arrays[0].shape[axis]
+        groups = channels // 2 if channels % 2 == 0 else 1
+        operands = 2 if function is lrncore.group_norm_backward else 1
+        return function(*arrays[:operands], groups, *arrays[operands:], axis=axis, **options, **more)
+
+    return call
+
+
+def along(function):
+    """Return a norm over an axis, which it takes before its parameters."""
+
+    def call(*arrays, axis, **more):
+        operands = 2 if "backward" in function.__name__ else 1
+        return function(*arrays[:operands], axis, *arrays[operands:], **more)
+
+    return call
+
+
+def thresholded(g, x, weight, bias, tau, **more):
+    return lrncore.filter_response_norm_backward(g, x, weight, bias, tau=tau, **more)
+
+
+FUNCTIONS = {
+    "layer": Function(along(lrncore.layer_norm), 1, 2),
+    "layer_backward": Function(along(lrncore.layer_norm_backward), 2, 1),
+    "rms": Function(along(lrncore.rms_norm), 1, 1),
+    "rms_backward": Function(along(lrncore.rms_norm_backward), 2, 1),
+    "group": Function(grouped(lrncore.group_norm), 1, 2),
+    "group_backward": Function(grouped(lrncore.group_norm_backward), 2, 1),
+    "interleaved": Function(grouped(lrncore.group_norm, interleaved=True), 1, 2),
+    "interleaved_backward": Function(grouped(lrncore.group_norm_backward, interleaved=True), 2, 1),
+    "instance": Function(lrncore.instance_norm, 1, 2),
+    "instance_backward": Function(lrncore.instance_norm_backward, 2, 1),
+    "batch": Function(lambda x, m, v, w, b, **more: lrncore.batch_norm(x, m, abs(v), w, b, **more), 1, 4),
+    "batch_backward": Function(
+        lambda g, x, m, v, w, **more: lrncore.batch_norm_backward(g, x, m, abs(v), w, **more), 2, 3
+    ),
+    "batch_train": Function(lrncore.batch_norm_train, 1, 2),
+    "batch_train_backward": Function(lrncore.batch_norm_train_backward, 2, 1),
+    "filter_response": Function(lrncore.filter_response_norm, 1, 3),
+    "filter_response_backward": Function(thresholded, 2, 3),
+    "moments": Function(lrncore.moments, 1, 0, fills=False),
+}
+
+
+class Call(NamedTuple):
+    """A call, but for the values."""
+
+    function: str
+    shape: str
+    layouts: tuple[str, ...]  # of each operand, and of the result
+    over: int | None  # the operand whose place the result takes
+    threads: int
+
+
+def calls(chance):
+    """Give every function each shape in every layout: all operands in it, and one alone."""
+    for name, shape, layout in product(FUNCTIONS, SHAPES, edges.LAYOUTS):
+        function = FUNCTIONS[name]
+        count = function.operands + function.fills
+        alone = ["contiguous"] * count
+        alone[chance.randrange(count)] = layout
+        for layouts in (layout,) * count, tuple(alone):
+            over = chance.choice([None, *range(function.operands)]) if function.fills else None
+            yield Call(name, shape, layouts, over, chance.choice([1, 2]))
+
+
+def make(call, dtype, memory, chance):
+    """Make a call in `memory` and again on memory of NumPy's own that lies alike, and compare."""
+    function, (shape, axis) = FUNCTIONS[call.function], SHAPES[call.shape]
+    values = [edges.spiked(edges.normal(shape, dtype, seed), chance) for seed in range(function.operands)]
+    operands = [Operand(edges.LAYOUTS[layout](shape, dtype), memory) for layout in call.layouts]
+    for operand, value in zip(operands, values, strict=False):
+        operand.array[...] = value
+    real = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
+    given = [edges.normal(shape[axis : axis + 1], real, 9 + i) for i in range(function.parameters)]
+    parameters = [Operand(each, memory) for each in given]
+    for parameter, value in zip(parameters, given, strict=True):
+        parameter.array[...] = value
+    inputs = [operand.array for operand in operands[: function.operands]]
+    # the order of the axes in memory decides which sums are made
+    copies = [each.copy(order="K") for each in inputs]
+    arrays = [each.array for each in parameters]
+    with np.errstate(all="ignore"):
+        if not function.fills:
+            function.call(*inputs, axis=axis, num_threads=call.threads)
+            return
+        out = operands[-1 if call.over is None else call.over]
+        # as many threads: they decide which of two NaNs it is
+        expected = first(function.call(*copies, *given, axis=axis, num_threads=call.threads))
+        function.call(*inputs, *arrays, axis=axis, out=out.array, num_threads=call.threads)
+    if not out.holds(expected):
+        sys.exit("the result has other bits here, or bytes beside it changed")
+    if not all(parameter.holds(value) for parameter, value in zip(parameters, given, strict=True)):
+        sys.exit("a parameter changed")
+
+
+def first(result):
+    """Return the array that `out` takes."""
+    return result[0] if isinstance(result, tuple) else result
+
+
+def strays(dtype, memory):
+    """Move each operand in turn a step off, in a process of its own: only one that is not moved may come back."""
+    for (name, function), step in product(FUNCTIONS.items(), (0, *memory.steps)):
+        for which in range(function.operands + function.fills):
+            edges.announce(name, "with operand", which, "moved by", step)
+            operands = [Operand(np.ones(memory.length, dtype), memory.put) for _ in range(function.operands + 1)]
+            arrays = [operand.array for operand in operands]
+            arrays[which] = operands[which].astray(step)
+            given = [np.ones(memory.length, np.float32)] * function.parameters
+            out = {"out": arrays[-1]} if function.fills else {}
+            child = os.fork()
+            if not child:
+                try:
+                    function.call(*arrays[: function.operands], *given, axis=0, **out)
+                finally:
+                    os._exit(0)
+            ended = os.waitpid(child, 0)[1] != 0
+            if ended != bool(step):
+                sys.exit("it ended the process" if ended else "nothing noticed it")
+
+
+def main(what, every, dtype, *memories):
+    """Make every so manieth call, or the strays."""
+    edges.announce(lrncore.__file__)
+    for memory in map(edges.MEMORIES.get, memories):
+        if what == "strays":
+            strays(edges.DTYPES[dtype], memory)
+            continue
+        number = list(edges.DTYPES).index(dtype)
+        chance = random.Random(number)  # noqa: S311
+        for call in islice(calls(chance), number % int(every), None, int(every)):
+            edges.announce(*call)
+            make(call, edges.DTYPES[dtype], memory.put, chance)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,135 @@
+"""The moment norms compare the memory they are given with what was said of it, raise, and write nothing."""
+
+import cases
+import numpy as np
+import pytest
+from test_memory_checks import ANOTHER_SHAPE, OTHER_ELEMENTS, lying
+
+import lrncore
+from lrncore import _norm_call
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+X = cases.normal((2, 3))
+
+
+def calls(out):
+    """Return each pass that writes, as a call into `out`."""
+    x = X.astype(out.dtype.type)
+    return (
+        lambda: lrncore.layer_norm(x, out=out),
+        lambda: lrncore.rms_norm_backward(x, x, out=out),
+        lambda: lrncore.instance_norm(x, out=out),
+        lambda: lrncore.batch_norm(x, [0] * 3, [1] * 3, out=out),
+        lambda: lrncore.batch_norm_train(x, out=out),
+        lambda: lrncore.batch_norm_train_backward(x, x, out=out),
+        lambda: lrncore.filter_response_norm_backward(x, x, tau=[0] * 3, out=out),
+    )
+
+
+@pytest.mark.parametrize("shape", [(20000, 20000), (3, 2), (2, 4), (1, 3), (2, 0), (1, 6), (3, 1)], ids=str)
+def test_an_output_of_another_shape_than_it_says(shape):
+    memory = np.zeros(shape, np.float32)
+    for call in calls(lying(memory, shape=X.shape, ndim=X.ndim, size=X.size)):
+        with pytest.raises(ValueError, match=ANOTHER_SHAPE):
+            call()
+    assert not memory.any()
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f2", "i4", ">f4", "u2", "c8", "S4", [("a", "f4")]], ids=str)
+def test_an_output_of_another_dtype_than_it_says(dtype):
+    memory = np.zeros(X.shape, dtype)
+    for call in calls(lying(memory, dtype=np.dtype(np.float32))):
+        with pytest.raises(ValueError, match=OTHER_ELEMENTS):
+            call()
+    assert memory.tobytes() == bytes(memory.nbytes)
+
+
+def test_an_output_that_hides_that_it_is_read_only():
+    memory = np.zeros_like(X)
+    memory.flags.writeable = False
+    for call in calls(lying(memory, flags=np.zeros(1).flags)):
+        with pytest.raises(ValueError, match="read-only"):
+            call()
+    assert not memory.any()
+
+
+def kernel_arguments(**changed):
+    """Return what the kernels take for sets of two columns of three, with something changed."""
+    real, double = np.ones(3, np.float32), np.zeros(3)
+    arguments = {
+        "x": X,
+        "g": X,
+        "y": np.zeros_like(X),
+        "parameters": (real, real, real),
+        "grads": (double.copy(), double.copy(), double.copy(), double.copy()),
+        "statistics": (double.copy(), double.copy()),
+        "axes": ((False, 0), (True, 1)),
+        "params": 3,
+        "norm": (1e-5, False, False, False),
+    }
+    return arguments | changed
+
+
+def forward(a):
+    return lambda: _norm_call.KERNELS["float32"].forward(
+        a["x"], a["y"], a["parameters"], a["statistics"], a["axes"], a["params"], a["norm"], 1, 0
+    )
+
+
+def backward(a):
+    grads = a["parameters"], a["grads"], a["statistics"]
+    return lambda: _norm_call.KERNELS["float32"].backward(
+        a["g"], a["x"], a["y"], *grads, a["axes"], a["params"], a["norm"], 1, 0
+    )
+
+
+def test_the_kernels_take_what_fits():
+    arguments = kernel_arguments()
+    assert forward(arguments)()
+    assert backward(arguments)()
+
+
+SHORT, LONG, WIDE = np.ones(2, np.float32), np.ones(4, np.float32), np.ones(3)
+ONE = np.ones(3, np.float32)
+#: arguments, and whether a forward takes them too
+WRONG = {
+    "x_shape": ({"x": X[:1]}, True),
+    "x_dtype": ({"x": X.astype("f8")}, True),
+    "x_dimensions": ({"x": X.ravel()}, True),
+    "g_shape": ({"g": X[:, :2]}, False),
+    "y_shape": ({"y": np.zeros((2, 4), np.float32)}, True),
+    "weight_short": ({"parameters": (SHORT, ONE, ONE)}, True),
+    "weight_long": ({"parameters": (LONG, ONE, ONE)}, True),
+    "weight_dtype": ({"parameters": (WIDE, ONE, ONE)}, True),
+    "bias": ({"parameters": (ONE, SHORT, ONE)}, True),
+    "tau": ({"parameters": (ONE, ONE, SHORT)}, True),
+    "params": ({"params": 4}, True),
+    "mean_short": ({"statistics": (np.zeros(2), np.zeros(3))}, True),
+    "var_long": ({"statistics": (np.zeros(3), np.zeros(4))}, True),
+    "var_dtype": ({"statistics": (np.zeros(3), np.zeros(3, np.float32))}, True),
+    "dweight": ({"grads": (np.zeros(2), np.zeros(3), np.zeros(3), np.zeros(3))}, False),
+    "dtau_dtype": ({"grads": (np.zeros(3), np.zeros(3), np.zeros(3, np.float32), np.zeros(3))}, False),
+    "deps": ({"grads": (np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(4))}, False),
+    "axes_few": ({"axes": ((True, 1),)}, True),
+    "axes_many": ({"axes": ((False, 0), (False, 0), (True, 1))}, True),
+    "eps": ({"norm": (np.zeros(2), False, False, False)}, True),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_kernels_refuse_what_does_not_fit(name):
+    changed, forward_too = WRONG[name]
+    arguments = kernel_arguments(**changed)
+    for call in (backward(arguments), *((forward(arguments),) if forward_too else ())):
+        with pytest.raises(ValueError):
+            call()
+    assert not arguments["y"].any()
+
+
+@pytest.mark.parametrize("stride", [-1, 2, 2**40])
+def test_the_kernels_refuse_parameters_beyond_their_end(stride):
+    arguments = kernel_arguments(axes=((False, 0), (True, stride)))
+    for call in (forward(arguments), backward(arguments)):
+        with pytest.raises(ValueError):
+            call()
