@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
 from lrncore._arrays import as_array, check_whole
+from lrncore._onnx_norms import NORMS
 from lrncore._public import public
 from lrncore.functional import lrn
 from lrncore.spec import LRNSpec
@@ -62,11 +63,15 @@ class LRN(OpRun):
         return (lrn(as_array(x, "x"), LRNSpec.onnx(size, alpha, beta, bias), axis=1),)
 
 
+#: All of them, for `new_ops`
+OPERATORS: list[type[OpRun]] = [LRN, *NORMS]
+
+
 class _Evaluator(ReferenceEvaluator):
-    """The evaluator with LRN in place, in the functions of a model too: it makes one of its own class for each."""
+    """The evaluator with these in place, in a model's functions too: it makes one of its own class for each."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"new_ops": [LRN]} | options)
+        super().__init__(*args, **{"new_ops": OPERATORS} | options)
 
 
 @public("lrncore.onnx")

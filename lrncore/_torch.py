@@ -53,6 +53,12 @@ def arguments_of(spec: LRNSpec, axes: Sequence[int]) -> Arguments:
     return min(spec.before, sys.maxsize), min(spec.after, sys.maxsize), spec.scale, spec.beta, spec.k, axes
 
 
+@torch.compiler.assume_constant_result
+def transforms() -> tuple[str, ...]:
+    """Return the transforms of `torch.func` that are at work, the outermost first."""
+    return tuple(each.key().name for each in torch._C._functorch.get_interpreter_stack() or ())
+
+
 # a network calls with the same few windows again and again
 _spec = lru_cache(maxsize=64)(LRNSpec)
 
@@ -61,9 +67,9 @@ def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axes: Sequen
     """Let a pass of the kernels read the memory of `inputs` and write into that of the result."""
     result = torch.empty_like(inputs[-1])
     element = ELEMENTS[result.dtype]
-    arrays = tuple(map(_array, inputs))
+    arrays = tuple(map(array_of, inputs))
     elements = (element,) * len(arrays)
-    rest = spec, tuple(axes), _array(result), None, torch.get_num_threads()
+    rest = spec, tuple(axes), array_of(result), None, torch.get_num_threads()
     apply(getattr(element.kernels, what), arrays, elements, *rest)
     return result
 
@@ -71,11 +77,11 @@ def _computed(what: str, inputs: tuple[Tensor, ...], spec: LRNSpec, axes: Sequen
 def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axes: tuple[int, ...]) -> tuple[float, float, float]:
     """Return what `lrncore.lrn_param_grads` does."""
     compute = ELEMENTS[x.dtype].kernels.parameters
-    arguments = _array(g), _array(x), axes, spec._arguments
+    arguments = array_of(g), array_of(x), axes, spec._arguments
     return run(compute, arguments, 0, work_of(spec, axes, x.dtype), x.numel(), None, torch.get_num_threads())
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
+def array_of(tensor: Tensor) -> NDArray[Any]:
     """Return the memory of a tensor: a bfloat16, which NumPy does not know, as its bits."""
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.view(torch.uint16)

@@ -158,7 +158,7 @@ def _learned(
     if input.device.type != "cpu" and axes == (1,):
         return nn.functional.local_response_norm(input, size, *values)
     recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    if recorded or _transforms() or forward_ad._current_level >= 0 or input.device.type != "cpu":
+    if recorded or operators.transforms() or forward_ad._current_level >= 0 or input.device.type != "cpu":
         return operators.composed_learned(size, axes, input, *values)
     return operators.Learned.apply(size, axes, input, *values)
 
@@ -167,7 +167,7 @@ def _operator() -> Any:
     """Return what computes so that the derivatives which are being taken find their way."""
     if onnx.is_tracing_for_onnx():
         return onnx.traced
-    transforms = [name for name in _transforms() if name != "Vmap"]
+    transforms = [name for name in operators.transforms() if name != "Vmap"]
     # torch.func.jvp enters a level of forward mode of its own
     orders = len(transforms) + (forward_ad._current_level >= 0 and "Jvp" not in transforms)
     if not orders:
@@ -176,9 +176,3 @@ def _operator() -> Any:
     if orders > 1 or "Functionalize" in transforms or torch.compiler.is_compiling():
         return operators.composed
     return operators.forward
-
-
-@torch.compiler.assume_constant_result
-def _transforms() -> tuple[str, ...]:
-    """Return the transforms of `torch.func` that are at work, the outermost first."""
-    return tuple(each.key().name for each in torch._C._functorch.get_interpreter_stack() or ())

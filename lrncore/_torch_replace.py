@@ -14,6 +14,7 @@ from torch import nn
 from lrncore._public import public
 from lrncore._torch_function import local_response_norm
 from lrncore._torch_layers import LearnableLocalResponseNorm, LocalResponseNorm
+from lrncore._torch_norm_layers import TWINS
 
 Model = TypeVar("Model", bound=nn.Module)
 Maker = Callable[[Any], nn.Module]
@@ -24,8 +25,8 @@ OURS = LocalResponseNorm, LearnableLocalResponseNorm
 
 
 @public("lrncore.torch")
-def replace(model: Model, classes: Makers | None = None, *, inplace: bool = False) -> Model:
-    """Let every `torch.nn.LocalResponseNorm` of a model compute with lrncore.
+def replace(model: Model, classes: Makers | None = None, *, inplace: bool = False, norms: bool = False) -> Model:
+    """Let every `torch.nn.LocalResponseNorm` of a model compute with lrncore, and its other norms too if wanted.
 
     Parameters
     ----------
@@ -35,11 +36,14 @@ def replace(model: Model, classes: Makers | None = None, *, inplace: bool = Fals
         What else to replace: a layer of exactly that class becomes what the function, given the layer, returns.
     inplace : bool, optional
         Change `model` itself, not a copy of it.
+    norms : bool, optional
+        Replace ``BatchNorm1d`` to ``3d``, ``GroupNorm``, ``InstanceNorm1d`` to ``3d``, ``LayerNorm`` and
+        ``RMSNorm`` of `torch.nn` as well.
 
     Returns
     -------
     torch.nn.Module
-        A deep copy of `model`, or `model` itself, in which those layers are `LocalResponseNorm`. Parameters,
+        A deep copy of `model`, or `model` itself, in which those layers are lrncore's. Parameters,
         buffers, hooks, training flags and modules that have several owners stay as they are. A layer that a
         function of `classes` makes gets the training flag of the old one and its hooks for both passes.
 
@@ -86,13 +90,17 @@ def replace(model: Model, classes: Makers | None = None, *, inplace: bool = Fals
     if not inplace:
         model = copy.deepcopy(model)
     model, changed = _exchanged(model, lambda module: makers.get(type(module)))
+    twins = {nn.LocalResponseNorm: LocalResponseNorm, **(TWINS if norms else {})}
     for module in model.modules():
-        if type(module) is nn.LocalResponseNorm:
+        if type(module) in twins:
             # whoever refers to it keeps it, and it keeps its hooks: only the forward is another
-            module.__class__ = LocalResponseNorm
+            module.__class__ = twins[type(module)]
             changed += 1
-    if not changed and not any(isinstance(module, OURS) for module in model.modules()):
-        wanted = " or ".join(["torch.nn.LocalResponseNorm", *(each.__name__ for each in makers)])
+    ours = (*OURS, *TWINS.values()) if norms else OURS
+    if not changed and not any(isinstance(module, ours) for module in model.modules()):
+        wanted = " or ".join(
+            ["torch.nn.LocalResponseNorm", *(each.__name__ for each in makers), *["other norm"] * norms]
+        )
         warnings.warn(f"replace found no {wanted} in {type(model).__name__}", stacklevel=2)
     if left := list(_left(model)):
         warnings.warn(
@@ -143,6 +151,10 @@ def restore(model: Model, *, inplace: bool = False) -> Model:
     _check_model(model)
     if not inplace:
         model = copy.deepcopy(model)
+    names = {twin: each for each, twin in TWINS.items()}
+    for module in model.modules():
+        if type(module) in names:
+            module.__class__ = names[type(module)]
     layers = [module for module in model.modules() if type(module) in OURS]
     left = [layer for layer in layers if layer.dim not in {1, (1,)}]
     for layer in layers:

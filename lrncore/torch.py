@@ -39,8 +39,44 @@ except ImportError as error:
 
 from lrncore._torch_function import local_response_norm
 from lrncore._torch_layers import LearnableLocalResponseNorm, LocalResponseNorm
+from lrncore._torch_norm_layers import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    RMSNorm,
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
 from lrncore._torch_replace import replace, restore
 
-__all__ = ["LearnableLocalResponseNorm", "LocalResponseNorm", "local_response_norm", "replace", "restore"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
+    "LearnableLocalResponseNorm",
+    "LocalResponseNorm",
+    "RMSNorm",
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "replace",
+    "restore",
+    "rms_norm",
+]
 
 del torch

@@ -1,0 +1,227 @@
+"""The moment norms as operators of PyTorch, and how they are differentiated: what `_torch_layers` calls."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.func import vjp
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from lrncore._norm_call import (
+    Norm,
+    Parameters,
+    Sets,
+    Statistics,
+    blank_statistics,
+    differentiate,
+    normalize,
+)
+from lrncore._torch import ELEMENTS, array_of
+from lrncore.norms._batch import channel_sets
+from lrncore.norms._group import Groups
+from lrncore.norms._layer import layer_sets
+
+#: PyTorch reads the operators' signatures, and its schemas know no other spelling
+Given = Optional[Tensor]  # noqa: UP045
+#: Tensors that are what they seem
+PLAIN = {Tensor, nn.Parameter}
+
+
+@torch.library.custom_op("lrncore::norm", mutates_args=(), device_types="cpu")
+def norm(
+    x: Tensor, weight: Given, bias: Given, mean: Given, var: Given, kind: str, number: int, eps: float
+) -> Tensor:
+    """Return what the norm of that kind does: `number` is that of its groups, or of the axes normalized over."""
+    y = torch.empty_like(x)
+    view, sets = _walk(array := array_of(x), kind, number, eps, mean is not None)
+    given = None if mean is None or var is None else Statistics(_real(mean, x), _real(var, x))
+    of = Norm(sets, _parameters(viewed := view(array), sets, x, weight, bias), given)
+    normalize(viewed, ELEMENTS[x.dtype], of, view(array_of(y)), None, torch.get_num_threads())
+    return y
+
+
+@torch.library.custom_op("lrncore::norm_backward", mutates_args=(), device_types="cpu")
+def norm_backward(
+    g: Tensor, x: Tensor, weight: Given, mean: Given, var: Given, kind: str, number: int, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of x, and of the weight and the bias in what x is computed in."""
+    dx = torch.empty_like(x)
+    view, sets = _walk(array := array_of(x), kind, number, eps, mean is not None)
+    given = None if mean is None or var is None else Statistics(_real(mean, x), _real(var, x))
+    arrays = view(array_of(g)), view(array)
+    of = Norm(sets, _parameters(arrays[1], sets, x, _weight(weight, x, kind, number), None), given)
+    elements = (ELEMENTS[x.dtype],) * 2
+    _, dweight, dbias, *_ = differentiate(*arrays, elements, of, view(array_of(dx)), None, torch.get_num_threads())
+    shape = _shape(x, kind, number)
+    return dx, torch.from_numpy(dweight).reshape(shape), torch.from_numpy(dbias).reshape(shape)
+
+
+@torch.library.custom_op("lrncore::batch_norm_train", mutates_args=(), device_types="cpu")
+def batch_norm_train(x: Tensor, weight: Given, bias: Given, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `lrncore.batch_norm_train` does, the mean and the variance in float64."""
+    y = torch.empty_like(x)
+    _, sets = _walk(array := array_of(x), "batch", 0, eps, False)
+    measured = blank_statistics(array, sets)
+    of = Norm(sets, _parameters(array, sets, x, weight, bias), measured)
+    normalize(array, ELEMENTS[x.dtype], of, array_of(y), None, torch.get_num_threads())
+    return y, torch.from_numpy(measured.mean), torch.from_numpy(measured.var)
+
+
+class _Same:
+    """The view of an array that is walked as it is."""
+
+    def __call__(self, array: Any) -> Any:
+        return array
+
+
+def _walk(array: Any, kind: str, number: int, eps: float, given: bool) -> tuple[Any, Sets]:
+    """Return how arrays of a shape are viewed, and the sets of the view."""
+    if kind == "group":
+        groups = Groups(array, number, 1, interleaved=False)
+        return groups.view, groups.sets(eps)
+    if kind == "batch":
+        return _Same(), channel_sets(array, 1, eps, given)[0]
+    axes = tuple(range(-number, 0))
+    return _Same(), layer_sets(array, axes, eps, False, centred=kind == "layer")[0]
+
+
+def _parameters(viewed: Any, sets: Sets, x: Tensor, weight: Given, bias: Given) -> Parameters:
+    """Return the parameters in what x is computed in, as the sets of a view of x have them."""
+    lengths = [viewed.shape[axis] for axis in sets.weighted]
+    arrays = (None if each is None else _real(each, x).reshape(lengths) for each in (weight, bias))
+    return Parameters(*arrays)
+
+
+def _weight(weight: Given, x: Tensor, kind: str, number: int) -> Tensor:
+    """Return the weight, which decides the dtype of the gradients, as it is meant where there is none."""
+    return torch.ones(_shape(x, kind, number), dtype=_computed_in(x)) if weight is None else weight
+
+
+def _real(tensor: Tensor, x: Tensor) -> Any:
+    """Return a small tensor in what x is computed in, or wider."""
+    wide = tensor if tensor.dtype == torch.float64 else tensor.to(_computed_in(x))
+    return array_of(wide)
+
+
+def _computed_in(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+def _shape(x: Tensor, kind: str, number: int) -> tuple[int, ...]:
+    """Return the parameters' shape."""
+    return tuple(x.shape[x.dim() - number :]) if kind in {"layer", "rms"} else (x.shape[1],)
+
+
+def composed(
+    x: Tensor, weight: Given, bias: Given, mean: Given, var: Given, kind: str, number: int, eps: float
+) -> Tensor:
+    """Return what `norm` does, by PyTorch, which differentiates it in every way and any number of times."""
+    if kind == "batch":
+        return nn.functional.batch_norm(x, mean, var, weight, bias, training=mean is None, eps=eps)
+    if kind == "group":
+        return nn.functional.group_norm(x, number, weight, bias, eps)
+    shape = _shape(x, kind, number)
+    if kind == "rms":
+        return nn.functional.rms_norm(x, shape, weight, eps)
+    return nn.functional.layer_norm(x, shape, weight, bias, eps)
+
+
+def _gradients(g: Tensor, x: Tensor, weight: Given, bias: Given, rest: tuple[Any, ...]) -> tuple[Given, ...]:
+    """Return the gradients of x, weight and bias."""
+    # a second derivative may follow; a graph that is recorded has the operator
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        given = [each for each in (x, weight, bias) if each is not None]
+
+        def function(*tensors: Tensor) -> Tensor:
+            found = iter(tensors)
+            arguments: Any = [None if each is None else next(found) for each in (x, weight, bias)]
+            return composed(*arguments, *rest)
+
+        found = iter(vjp(function, *given)[1](g))
+        return tuple(None if each is None else next(found) for each in (x, weight, bias))
+    mean, var, *which = rest
+    dx, *others = call(norm_backward, g, x, weight, mean, var, *which)
+    pairs = zip((weight, bias), others, strict=True)
+    return dx, *(None if each is None else grad.to(each.dtype) for each, grad in pairs)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Given) -> None:  # noqa: ARG001
+    x, weight, bias, mean, var, *ctx.which = inputs
+    ctx.save_for_backward(x, weight, bias, mean, var)
+
+
+def _backward(ctx: Any, g: Tensor) -> tuple[Given, ...]:
+    x, weight, bias, mean, var = ctx.saved_tensors
+    return *_gradients(g, x, weight, bias, (mean, var, *ctx.which)), None, None, None, None, None
+
+
+def _save_train(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *tensors, ctx.eps = inputs
+    ctx.save_for_backward(*tensors)
+    ctx.mark_non_differentiable(*output[1:])
+
+
+def _backward_train(ctx: Any, g: Tensor, *_of_statistics: Tensor) -> tuple[Given, ...]:
+    x, weight, bias = ctx.saved_tensors
+    return *_gradients(g, x, weight, bias, (None, None, "batch", 0, ctx.eps)), None
+
+
+def call(operator: Any, *arguments: Any) -> Any:
+    """Call an operator; directly where nobody watches, for PyTorch's way to it takes longer than a small array."""
+    tensors = [each for each in arguments if isinstance(each, Tensor)]
+    watched = torch.compiler.is_compiling() or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None
+    if watched or any(type(each) not in PLAIN for each in tensors):
+        return operator(*arguments)
+    if torch.is_grad_enabled() and any(each.requires_grad for each in tensors):
+        return DIFFERENTIATED[operator].apply(*arguments)
+    return operator._init_fn(*arguments)
+
+
+@norm.register_fake
+def _(x: Tensor, *_arguments: Any) -> Tensor:
+    return torch.empty_like(x)
+
+
+@norm_backward.register_fake
+def _(g: Tensor, x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:  # noqa: ARG001
+    *_, kind, number, _eps = arguments
+    shape = _shape(x, kind, number)
+    return torch.empty_like(x), *(x.new_empty(shape, dtype=_computed_in(x)) for _ in range(2))
+
+
+@batch_norm_train.register_fake
+def _(x: Tensor, *_arguments: Any) -> tuple[Tensor, ...]:
+    return torch.empty_like(x), *(x.new_empty(x.shape[1], dtype=torch.float64) for _ in range(2))
+
+
+norm.register_autograd(_backward, setup_context=_save)
+batch_norm_train.register_autograd(_backward_train, setup_context=_save_train)
+
+
+class _Norm(Function):
+    """`norm` with derivatives, in a third of the time that PyTorch takes for those of an operator."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Any:
+        _save(ctx, arguments, None)
+        return norm._init_fn(*arguments)
+
+    backward = staticmethod(_backward)
+
+
+class _BatchNormTrain(Function):
+    """`batch_norm_train` likewise."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Any:
+        found = batch_norm_train._init_fn(*arguments)
+        _save_train(ctx, arguments, found)
+        return found
+
+    backward = staticmethod(_backward_train)
+
+
+DIFFERENTIATED: dict[Any, Any] = {norm: _Norm, batch_norm_train: _BatchNormTrain}
