@@ -36,19 +36,28 @@ default_role = "autolink"
 autosummary_generate = False
 # the docstrings say the types in words
 autodoc_typehints = "none"
-# The frameworks are documented without being there; lrncore._torch registers operators, which a mock cannot.
-autodoc_mock_imports = ["lrncore._torch", "onnx", "tensorflow", "torch"]
+# The frameworks are documented without being there; what registers operators or subclasses layers takes no mock.
+autodoc_mock_imports = [
+    "lrncore._onnx_norms",
+    "lrncore._torch",
+    "lrncore._torch_norm_layers",
+    "lrncore._torch_norms",
+    "onnx",
+    "tensorflow",
+    "torch",
+]
 
 numpydoc_show_class_members = False
 # all but an extended summary and related names for each
 numpydoc_validation_checks = {"all", "ES01", "SA01"}
 # its arguments are those of every operator of onnx
 numpydoc_validation_exclude = {r"onnx\.LRN$"}
-# LRNSpec's constructors: what 29 lists of parameters would repeat is said once, by the class, and an example
-# of two lines needs no heading
+# LRNSpec's constructors, and those of RunningStats: what some 40 lists of parameters would repeat is said once, by
+# the class, and an example of two lines needs no heading
 numpydoc_validation_overrides = {
-    "PR01": [r"^Make the spec of "],
-    "EX01": [r"^Make the spec of [\s\S]*\n\n>>> LRNSpec\."],
+    "PR01": [r"^Make the spec of ", r"^Average as "],
+    "EX01": [r"^Make the spec of [\s\S]*\n\n>>> LRNSpec\.", r"^Average as ", r"^Let the averages "],
+    "RT01": [r"^Average as "],
 }
 
 html_theme = "furo"
