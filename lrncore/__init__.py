@@ -13,8 +13,12 @@ from lrncore._config import get_include, show_config
 from lrncore._conventions import conventions
 from lrncore._threads import get_num_threads, set_num_threads
 from lrncore._version import __version__ as __version__
+from lrncore.contrast import local_contrast_norm
 from lrncore.derivatives import ParamGrads, lrn_jvp, lrn_param_grads
+from lrncore.divisive import DivisiveGrads, divisive_norm, divisive_norm_backward, divisive_norm_param_grads
+from lrncore.divisive_spec import DivisiveSpec
 from lrncore.functional import local_response_norm, local_response_normalization, lrn, lrn_backward
+from lrncore.gdn import GDNGrads, gdn, gdn_backward, nonnegative, nonnegative_inverse
 from lrncore.module import LocalResponseNorm
 from lrncore.norms import (
     FilterGrads,
@@ -43,7 +47,10 @@ from lrncore.norms import (
 from lrncore.spec import LRNSpec
 
 __all__ = [
+    "DivisiveGrads",
+    "DivisiveSpec",
     "FilterGrads",
+    "GDNGrads",
     "LRNSpec",
     "LocalResponseNorm",
     "Moments",
@@ -56,9 +63,14 @@ __all__ = [
     "batch_norm_train",
     "batch_norm_train_backward",
     "conventions",
+    "divisive_norm",
+    "divisive_norm_backward",
+    "divisive_norm_param_grads",
     "filter_response_norm",
     "filter_response_norm_backward",
     "fold_batch_norm",
+    "gdn",
+    "gdn_backward",
     "get_include",
     "get_num_threads",
     "group_norm",
@@ -67,6 +79,7 @@ __all__ = [
     "instance_norm_backward",
     "layer_norm",
     "layer_norm_backward",
+    "local_contrast_norm",
     "local_response_norm",
     "local_response_normalization",
     "lrn",
@@ -74,6 +87,8 @@ __all__ = [
     "lrn_jvp",
     "lrn_param_grads",
     "moments",
+    "nonnegative",
+    "nonnegative_inverse",
     "rms_norm",
     "rms_norm_backward",
     "running_conventions",

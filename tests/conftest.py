@@ -16,7 +16,7 @@ import interpreters
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lrncore import _checks, _norm_call, kernels
+from lrncore import _checks, _divisive_call, _norm_call, kernels
 from lrncore.commands import _signals, main
 
 # The same examples in every run, however slow the machine; a fixture keeps its instruction set for all of them.
@@ -46,6 +46,7 @@ def isa(request, monkeypatch):
     monkeypatch.setattr(_checks, "KERNELS", found)
     monkeypatch.setattr(_checks, "ELEMENTS", {})
     monkeypatch.setattr(_norm_call, "KERNELS", kernels.load_norms(request.param))
+    monkeypatch.setattr(_divisive_call, "KERNELS", kernels.load_divisive(request.param))
     return request.param
 
 

@@ -31,7 +31,8 @@ def test_unknown_instruction_set_is_not_supported():
 @pytest.mark.parametrize("isa", kernels.available())
 def test_kernels_have_lanes(isa):
     lanes = {name: module.lanes for name, module in kernels.load(isa).items()}
-    assert lanes == {name: module.lanes for name, module in kernels.load_norms(isa).items()}
+    for load in (kernels.load_norms, kernels.load_divisive):
+        assert lanes == {name: module.lanes for name, module in load(isa).items()}
     (widest,) = (each.lanes for each in builds.INSTRUCTION_SETS if each.name == isa)
     expected = {each.name: widest // 2 if each.name == "float64" else widest for each in builds.ELEMENTS}
     assert lanes in (expected, dict.fromkeys(lanes, 1))

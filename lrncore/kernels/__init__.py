@@ -1,9 +1,9 @@
 """The instruction sets, best first, and the one that this process uses.
 
 Each is a build of the same Cython sources with other compiler flags (see `builds`), as one extension module for
-each family of operators (`kernel.pxi`, `norms/norms.pxi`) and type that is computed in: that of float32 takes
-float16 and bfloat16 too. The best that the processor can run is chosen at import; the environment variable
-``LRNCORE_ISA`` caps the choice.
+each family of operators (`kernel.pxi`, `norms/norms.pxi`, `divisive/divisive.pxi`) and each type that is computed
+in: that of float32 takes float16 and bfloat16 too. The best that the processor can run is chosen at import; the
+environment variable ``LRNCORE_ISA`` caps the choice.
 """
 
 import os
@@ -75,6 +75,21 @@ class NormKernels(Protocol):
     backward: Callable[..., bool]  # g, x, y, (weight, bias, tau), (dweight, dbias, dtau, deps)
 
 
+class DivisiveKernels(Protocol):
+    """What every extension module of divisive normalization has.
+
+    The arrays come first, in an order of their axes that `divisive/calls.pxi` says; what follows them is there too.
+    Where numbers leave the range of the kernels the results are not written, and their places are returned.
+    """
+
+    lanes: int
+    raised: int  # sums of gradients of parameters are multiplied by 2**raised
+    dense: Callable[..., list[tuple[int, int]]]  # (x, g, y, weights, transposed, sigma, dweights, dsigma, kept)
+    windows: Callable[..., list[tuple[int, tuple[tuple[int, int], ...]]]]  # x, g, y, sigma, mass
+    room: Callable[[int], tuple[int, int]]
+    kept: Callable[[int, int], int]
+
+
 def available() -> tuple[str, ...]:
     """Return the instruction sets that are built and that this processor runs, best first."""
     return tuple(
@@ -122,6 +137,11 @@ def load(isa: str) -> Modules[Kernels]:
 def load_norms(isa: str) -> Modules[NormKernels]:
     """Return those of the moment norms."""
     return Modules(isa, "norms")
+
+
+def load_divisive(isa: str) -> Modules[DivisiveKernels]:
+    """Return those of divisive normalization."""
+    return Modules(isa, "divisive")
 
 
 #: The instruction set in use

@@ -66,6 +66,7 @@ ELEMENTS = (
 FAMILIES = (
     Family("lrn", ""),
     Family("norms", "norms_"),
+    Family("divisive", "divisive_"),
 )
 
 

@@ -1,0 +1,76 @@
+"""What a call of divisive normalization is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lrncore._arrays import Array
+    from lrncore._checks import Element
+
+
+class Formula(NamedTuple):
+    """The exponents: p of the pool (0 for x itself, without its magnitude), q of D, n of the numerator."""
+
+    p: float
+    q: float
+    n: float = 1.0
+
+
+class Window(NamedTuple):
+    """The weights of a pool along an axis, the first at `-before`; and 1 / the mass inside for each place."""
+
+    before: int
+    weights: tuple[float, ...]
+    mass: Array | None = None
+
+    def mirrored(self) -> Window:
+        """Return the window of the transposed sum."""
+        return Window(len(self.weights) - 1 - self.before, self.weights[::-1], self.mass)
+
+
+class Pool(NamedTuple):
+    """What is summed: weights of all channels, or windows along axes; and sigma, one or a channel's."""
+
+    sigma: Array
+    matrix: Array | None = None
+    windows: dict[int, Window] = {}  # noqa: RUF012  (never changed)
+
+
+class Job(NamedTuple):
+    """A call on checked arguments: `arrays` are x, or g and x."""
+
+    arrays: tuple[Array, ...]
+    elements: tuple[Element, ...]
+    pool: Pool
+    formula: Formula
+    axis: int
+    num_threads: int | None
+    #: The pools, from the forward to the backward of the same x
+    kept: Array | None = None
+    #: The axis of vectors, where it is chosen
+    lane: int | None = None
+
+
+class Sums:
+    """The gradients of a matrix and of sigma, as the kernels add them up."""
+
+    def __init__(self, channels: int, room: tuple[int, int]) -> None:
+        self.channels = channels
+        self.dmatrix, self.dsigma = np.zeros(room), np.zeros(room[0])
+        #: What was computed in wider numbers
+        self.rest: list[tuple[Array, Array]] = []
+
+    def add(self, dmatrix: Array, dsigma: Array) -> None:
+        """Add gradients that are complete."""
+        self.rest.append((dmatrix, dsigma))
+
+    def total(self, q: float, raised: int) -> tuple[Array, Array]:
+        """Return the two gradients."""
+        c, factor = self.channels, -q * 2.0**-raised
+        dmatrix, dsigma = self.dmatrix[:c, :c] * factor, self.dsigma[:c] * factor
+        for more, most in self.rest:
+            dmatrix, dsigma = dmatrix + more, dsigma + most
+        return dmatrix, dsigma

@@ -1,0 +1,163 @@
+"""From a DivisiveSpec and the axes of an array to pools, and the pools that are a matrix and windows both."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lrncore._checks import check_array, check_axes, check_out
+from lrncore._divisive_call import compute, new_like
+from lrncore._divisive_job import Formula, Job, Pool, Window
+from lrncore._divisive_wide import pooled
+
+if TYPE_CHECKING:
+    from lrncore._arrays import Array
+    from lrncore.divisive_spec import DivisiveSpec
+
+
+class Place(NamedTuple):
+    """The axes of a call."""
+
+    axis: int
+    #: Ascending; none where the spec has no weights over space
+    space: tuple[int, ...]
+    #: Whether the pool is a matrix and windows both
+    composed: bool
+
+
+def place_of(x: Array, axis: object, space_axes: object, spec: DivisiveSpec) -> Place:
+    """Return the checked axes, and check that the shapes of the spec fit them."""
+    if isinstance(axis, tuple):
+        raise TypeError(f"axis must be an int, got {axis!r} (tuple)")
+    (channel,) = check_axes(axis, x.ndim)
+    space = _space_of(x, channel, space_axes) if spec.space is not None else ()
+    if isinstance(spec.space, tuple) and len(spec.space) != len(space):
+        raise ValueError(f"space must have weights for {len(space)} axes, got {len(spec.space)}")
+    if channel in space:
+        raise ValueError(f"space_axes must not hold the channel axis, {channel}, got {space}")
+    channels, count = spec.channels, x.shape[channel]
+    matrix = channels is not None and channels.ndim == 2
+    if matrix and len(channels) != count:
+        raise ValueError(f"channels must have the shape {(count, count)}, got {channels.shape}")
+    if isinstance(spec.sigma, np.ndarray) and spec.sigma.shape != (count,):
+        raise ValueError(f"sigma must be a number or have the shape {(count,)}, got {spec.sigma.shape}")
+    return Place(channel, space, matrix and bool(space))
+
+
+def _space_of(x: Array, channel: int, space_axes: object) -> tuple[int, ...]:
+    if space_axes is None:
+        return tuple(i for i in range(1, x.ndim) if i != channel)
+    return check_axes(space_axes, x.ndim, "space_axes")
+
+
+def window_of(weights: Array, length: int, border: str) -> Window:
+    """Return a centred window along an axis of so many places."""
+    return _window(weights.tobytes(), length if border == "mass" else None)
+
+
+# a program calls with the same few weights again and again
+@lru_cache(maxsize=256)
+def _window(memory: bytes, length: int | None) -> Window:
+    weights: Array = np.frombuffer(memory)
+    reach = len(weights) // 2
+    kept = np.flatnonzero(weights)
+    low, high = (int(kept[0]), int(kept[-1])) if len(kept) else (reach, reach)
+    # what lies beyond the weights that are not 0 is not read
+    low, high = min(low, reach), max(high, reach)
+    mass = None if length is None else _mass(weights, length)
+    return Window(reach - low, tuple(weights[low : high + 1].tolist()), mass)
+
+
+def _mass(weights: Array, length: int) -> Array:
+    """Return 1 / the sum of the weights inside, for each place; 0 where that is 0."""
+    sums = np.convolve(np.ones(length), weights[::-1])[len(weights) // 2 :][:length]
+    mass: Array = np.divide(1.0, sums, out=np.zeros(length), where=sums != 0)
+    return mass
+
+
+def space_windows(x: Array, spec: DivisiveSpec, place: Place) -> dict[int, Window]:
+    """Return the windows over space."""
+    weights = spec.space if isinstance(spec.space, tuple) else (spec.space,) * len(place.space)
+    pairs = zip(place.space, weights, strict=True)
+    return {i: window_of(each, x.shape[i], spec.border) for i, each in pairs}
+
+
+def pool_of(x: Array, spec: DivisiveSpec, place: Place) -> Pool:
+    """Return the pool of a spec that has no matrix, or no weights over space."""
+    sigma = np.asarray(spec.sigma)
+    if spec.channels is not None and spec.channels.ndim == 2:
+        return Pool(sigma, spec.channels)
+    windows = space_windows(x, spec, place)
+    if spec.channels is not None:
+        windows[place.axis] = window_of(spec.channels, x.shape[place.axis], spec.border)
+    return Pool(sigma, None, windows)
+
+
+def formula_of(spec: DivisiveSpec) -> Formula:
+    """Return the exponents."""
+    return Formula(spec.p, spec.q, spec.n)
+
+
+def sums_of(x: Array, pool: Pool, axis: int, p: float = 0.0) -> Array:
+    """Return the pools of an array of doubles, without a root: weighted sums of ``abs(x)**p``, or of x with p 0."""
+    return compute(Job((x,), (check_array(x, "x")[1],), pool, Formula(p, 0.0), axis, None), None)
+
+
+def transposed(values: Array, windows: dict[int, Window], axis: int) -> Array:
+    """Return the sums over the windows that hold an element."""
+    for i, window in windows.items():
+        if window.mass is not None:
+            values = values * along(window.mass, i, values.ndim)
+    mirrored = {i: window.mirrored()._replace(mass=None) for i, window in windows.items()}
+    return sums_of(values, Pool(ZERO, None, mirrored), axis)
+
+
+def along(values: Array, axis: int, ndim: int) -> Array:
+    """Return values that lie along an axis so that they broadcast."""
+    return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+ZERO: Array = np.zeros(())
+
+
+def compute_both(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place, out: Array | None) -> Array:
+    """Return y, or with g dx, of a pool that is a matrix and windows both: in doubles, step by step."""
+    x = arrays[-1]
+    y = new_like(x) if out is None else check_out(out, x)[0]
+    if x.size == 0:
+        return y
+    with np.errstate(all="ignore"):
+        result = _steps(tuple(each.astype(np.float64) for each in arrays), spec, place)
+        if not np.isfinite(result).all():
+            result = _steps(tuple(each.astype(np.longdouble) for each in arrays), spec, place)
+        y[...] = result
+    return y
+
+
+def _steps(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place) -> Array:
+    *g, x = arrays
+    p, q, n = formula_of(spec)
+    windows = space_windows(x, spec, place)
+    sigma = along(np.asarray(spec.sigma), place.axis, x.ndim)
+    powers = np.abs(x) ** p
+    d = sigma + _sums(_sums(powers, Pool(ZERO, None, windows), place.axis), Pool(ZERO, spec.channels), place.axis)
+    numerator = x if n == 1 else np.copysign(np.abs(x) ** n, x)
+    if not g:
+        return np.asarray(numerator * d**-q)
+    t = g[0] * numerator * d ** (-q - 1)
+    sums = _sums(t, Pool(ZERO, spec.channels.T), place.axis)
+    sums = _sums(sums, Pool(ZERO, None, windows), place.axis, transpose=True)
+    slope = 1 if n == 1 else n * np.abs(x) ** (n - 1)
+    of_x = np.sign(x) * (np.abs(x) ** (p - 1) if p != 1 else 1)
+    return np.asarray(g[0] * slope * d**-q - p * q * of_x * sums)
+
+
+def _sums(values: Array, pool: Pool, axis: int, transpose: bool = False) -> Array:
+    if values.dtype == np.float64:
+        return transposed(values, pool.windows, axis) if transpose else sums_of(values, pool, axis)
+    moved = np.moveaxis(values, axis, -1)
+    order = [*(i for i in range(values.ndim) if i != axis), axis]
+    windows = {order.index(i): window for i, window in pool.windows.items()}
+    return np.moveaxis(pooled(moved, pool._replace(windows=windows), transpose), -1, axis)

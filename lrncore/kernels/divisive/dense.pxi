@@ -1,0 +1,299 @@
+# Pools of all channels, a matrix of weights: positions in blocks. Planar blocks have a line for each channel, packed
+# ones one for each position; in both the pools are a product of whole lines, with no transposition of x:
+#
+#                          A              B                planar                   packed
+#     pools                weights        powers           w[i, j] p[j, n]          p[n, j] w'[j, i]
+#     sums of t            weights'       t                w'[j, i] t[i, n]         t[n, i] w[i, j]
+#     gradients of w       t              powers'          t[i, n] p'[n, j]         t'[i, n] p[n, j]
+
+cdef enum:
+    BLOCK_NUMBERS = 49152   # of one kind in a block
+    MOST_POSITIONS = 256
+
+
+cdef struct Dense:
+    Formula formula
+    Operand operand[OPERANDS]
+    Axis axes[MAX_DIMS]         # of positions, the last the nearest
+    Axis channel
+    int dims
+    bint packed, gradients, blank
+    bint apart                  # y from x: it may be written before all pools of a block are known to be in range
+    Py_ssize_t channels
+    Py_ssize_t positions, block, blocks
+    Py_ssize_t lines, pitch     # room of a block
+    Py_ssize_t tiled            # channels in whole tiles of a product's rows
+    Py_ssize_t w_pitch
+    const real* weights         # `tiled` rows, `w_pitch` apart, with zeros behind the channels
+    const real* transposed      # for packed arrays
+    const real* sigma           # as long as a row
+    real* kept                  # pools of all blocks, from the forward to the backward; or NULL
+    char* bad                   # of each block: was it left unwritten?
+
+
+# Scratch of a thread: lines of a block of each kind, and the gradients of the parameters
+cdef struct Bench:
+    real* powers
+    real* pools         # then t
+    real* kept          # the block's part of those that are kept, or NULL
+    real* passed        # gp, then dx
+    real* sums
+    real* turned        # powers, transposed
+    real* line[4]
+    Py_ssize_t* offset[OPERANDS]
+    bint adjoining[OPERANDS]    # offsets are not needed
+    Py_ssize_t first[OPERANDS]
+    double* dweights
+    double* dsigma
+
+
+cdef char* reserve(char** memory, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
+    cdef char* at = memory[0]
+    memory[0] += round_up(count * item, 128)    # no two share a cache line, or a pair of them
+    return at
+
+
+cdef inline real* reserve_reals(char** memory, Py_ssize_t count) noexcept nogil:
+    return <real*>reserve(memory, count, sizeof(real))
+
+
+# Lays a thread's scratch out from `memory` on, and returns where it ends.
+cdef char* furnish_dense(const Dense* job, Bench* bench, char* memory) noexcept nogil:
+    # packed lines are whole tiles of a product's rows, and of vectors
+    cdef Py_ssize_t room = round_up(job.lines, LANES * PRODUCT_ROWS) * job.pitch
+    cdef Py_ssize_t longest = max(pitch_of(job.channels), pitch_of(job.block))
+    cdef int i
+    bench.kept = NULL
+    bench.powers = reserve_reals(&memory, room)
+    bench.pools = reserve_reals(&memory, room)
+    if job.gradients:
+        bench.passed = reserve_reals(&memory, room)
+        bench.sums = reserve_reals(&memory, room)
+        if not job.packed:
+            bench.turned = reserve_reals(&memory, round_up(job.block, LANES) * job.w_pitch)
+    for i in range(4):
+        bench.line[i] = reserve_reals(&memory, longest)
+    for i in range(OPERANDS):
+        bench.offset[i] = <Py_ssize_t*>reserve(&memory, job.block, sizeof(Py_ssize_t))
+    return memory
+
+
+cdef void find_positions(const Dense* job, Bench* bench, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t index[MAX_DIMS]
+    cdef Py_ssize_t at[OPERANDS]
+    cdef Py_ssize_t rest = first, n
+    cdef const Axis* last = &job.axes[job.dims - 1]
+    cdef int i, which
+    at[X] = at[G] = at[Y] = 0
+    for i in range(job.dims - 1, -1, -1):
+        index[i] = rest % job.axes[i].length
+        rest //= job.axes[i].length
+        for which in range(OPERANDS):
+            at[which] += index[i] * job.axes[i].stride[which]
+    for which in range(OPERANDS):
+        bench.first[which] = at[which]
+        bench.adjoining[which] = (not job.packed and in_place(&job.operand[which], last.stride[which], NULL)
+                                  and index[job.dims - 1] + count <= last.length)
+    for n in range(count):
+        for which in range(OPERANDS):
+            bench.offset[which][n] = at[which]
+        for i in range(job.dims - 1, -1, -1):
+            index[i] += 1
+            for which in range(OPERANDS):
+                at[which] += job.axes[i].stride[which]
+            if index[i] < job.axes[i].length:
+                break
+            index[i] = 0
+            for which in range(OPERANDS):
+                at[which] -= job.axes[i].length * job.axes[i].stride[which]
+
+
+# Where a line of an operand begins, how far its elements are apart, and their offsets where that is not one number
+cdef inline char* line_at(const Dense* job, const Bench* bench, int which, Py_ssize_t number, Py_ssize_t* step,
+                          const Py_ssize_t** offset) noexcept nogil:
+    cdef char* at = job.operand[which].at
+    offset[0] = NULL
+    if job.packed:
+        step[0] = job.channel.stride[which]
+        return at + bench.offset[which][number]
+    step[0] = sizeof(real)
+    at += number * job.channel.stride[which]
+    if bench.adjoining[which]:
+        return at + bench.first[which]
+    offset[0] = bench.offset[which]
+    return at
+
+
+cdef inline const real* get_line(const Dense* job, const Bench* bench, int which, Py_ssize_t number, Py_ssize_t length,
+                                 real* scratch) noexcept nogil:
+    cdef Py_ssize_t step
+    cdef const Py_ssize_t* offset
+    cdef const char* at = line_at(job, bench, which, number, &step, &offset)
+    return read_line(&job.operand[which], at, step, offset, scratch, length)
+
+
+# The powers of a block's x
+cdef void enter_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length, vec* seen) noexcept nogil:
+    cdef const Formula* f = &job.formula
+    cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS), number, i
+    cdef real* powers
+    for number in range(lines):
+        powers = bench.powers + number * job.pitch
+        enter_line(f, get_line(job, bench, X, number, length, bench.line[0]), powers, length, seen, job.blank)
+        i = round_up(length, LANES)
+        if i < tiled:
+            memset(powers + i, 0, (tiled - i) * sizeof(real))
+
+
+# Sums the powers
+cdef void multiply_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS)
+    cdef Factor a
+    if job.packed:
+        a.at, a.row, a.term = bench.powers, job.pitch, 1
+        multiply(a, job.transposed, job.w_pitch, job.channels, round_up(lines, PRODUCT_ROWS), tiled, NULL, job.sigma,
+                 bench.pools, job.pitch)
+    else:
+        a.at, a.row, a.term = job.weights, job.w_pitch, 1
+        multiply(a, bench.powers, job.pitch, job.channels, job.tiled, tiled, job.sigma, NULL, bench.pools, job.pitch)
+
+
+# The pools of a block, and its powers if they are needed. False if something left the range, unless that is made NaN.
+cdef bint pool_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    cdef const Formula* f = &job.formula
+    cdef Inside inside = nothing_outside()
+    cdef vec seen = splat(0)
+    cdef Py_ssize_t number
+    if bench.kept and job.gradients:
+        memcpy(bench.pools, bench.kept, lines * job.pitch * sizeof(real))
+        if bench.dweights:
+            enter_block(job, bench, lines, length, &seen)
+    else:
+        enter_block(job, bench, lines, length, &seen)
+        multiply_block(job, bench, lines, length)
+    if not job.gradients and job.apart and not any_nan(seen):
+        return True     # the results tell
+    for number in range(lines):
+        inside = check_line(inside, bench.pools + number * job.pitch, length, f.inside)
+        if job.blank:
+            blank_line(bench.pools + number * job.pitch, length, f.inside)
+    return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
+
+
+# False if the results have numbers out of range: where y is x nothing is written then.
+cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    cdef const Formula* f = &job.formula
+    cdef Py_ssize_t number, step
+    cdef const Py_ssize_t* offset
+    cdef const real* x
+    cdef real* y
+    cdef char* at
+    cdef vec seen = splat(0)
+    cdef Inside inside = nothing_outside()
+    if not pool_block(job, bench, lines, length):
+        return False
+    if f.signed_power and not job.blank and not job.apart:
+        for number in range(lines):
+            x = get_line(job, bench, X, number, length, bench.line[0])
+            numerators(f, x, bench.line[1], length, &seen, False)
+        if any_nan(seen):
+            return False
+    for number in range(lines):
+        x = get_line(job, bench, X, number, length, bench.line[0])
+        if f.signed_power:
+            numerators(f, x, bench.line[1], length, &seen, job.blank)
+            x = bench.line[1]
+        at = line_at(job, bench, Y, number, &step, &offset)
+        y = line_to(&job.operand[Y], at, step, offset, bench.line[2])
+        inside = leave_line(f, 0, x, bench.pools + number * job.pitch, y, length, inside)
+        write_line(&job.operand[Y], at, step, offset, y, length)
+    return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
+
+
+# gp and t of a block
+cdef bint weigh_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    cdef const Formula* f = &job.formula
+    cdef Py_ssize_t number, i, whole = round_up(length, LANES), tiled = round_up(length, PRODUCT_COLUMNS)
+    cdef const real* x
+    cdef const real* g
+    cdef real* gp
+    cdef real* t
+    cdef vec seen = splat(0)
+    for number in range(lines):
+        gp, t = bench.passed + number * job.pitch, bench.pools + number * job.pitch
+        x = get_line(job, bench, X, number, length, bench.line[0])
+        g = get_line(job, bench, G, number, length, bench.line[1])
+        if f.signed_power:
+            numerators(f, x, bench.line[2], length, &seen, job.blank)
+            weigh_line(f, g, bench.line[2], t, gp, length, &seen, job.blank)
+            numerator_slopes(f, x, bench.line[2], length, job.blank)
+            times_line(bench.line[2], gp, length)
+        else:
+            weigh_line(f, g, x, t, gp, length, &seen, job.blank)
+        for i in range(whole, tiled):
+            t[i] = 0
+    return job.blank or not any_nan(seen)
+
+
+cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    cdef const Formula* f = &job.formula
+    cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS), number, step
+    cdef const Py_ssize_t* offset
+    cdef const real* x
+    cdef real* dx
+    cdef char* at
+    cdef Factor a
+    if not pool_block(job, bench, lines, length) or not weigh_block(job, bench, lines, length):
+        return False
+    if job.packed:
+        a.at, a.row, a.term = bench.pools, job.pitch, 1
+        multiply(a, job.weights, job.w_pitch, job.channels, round_up(lines, PRODUCT_ROWS), tiled, NULL, NULL,
+                 bench.sums, job.pitch)
+    else:
+        a.at, a.row, a.term = job.weights, 1, job.w_pitch
+        multiply(a, bench.pools, job.pitch, job.channels, job.tiled, tiled, NULL, NULL, bench.sums, job.pitch)
+    for number in range(lines):
+        x = get_line(job, bench, X, number, length, bench.line[0])
+        at = line_at(job, bench, Y, number, &step, &offset)
+        dx = line_to(&job.operand[Y], at, step, offset, bench.line[2])
+        gradient_line(f, x, bench.sums + number * job.pitch, bench.passed + number * job.pitch, dx, length)
+        write_line(&job.operand[Y], at, step, offset, dx, length)
+    return True
+
+
+# What a block adds to the gradients of the parameters
+cdef void sum_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t columns = round_up(job.channels, PRODUCT_COLUMNS), number
+    cdef Factor a
+    a.at = bench.pools
+    if job.packed:
+        a.row, a.term = 1, job.pitch
+        accumulate_product(a, bench.powers, job.pitch, lines, job.tiled, columns, bench.dweights, job.w_pitch)
+        sum_columns(bench.pools, job.pitch, lines, job.channels, bench.dsigma)
+        return
+    a.row, a.term = job.pitch, 1
+    transpose(bench.powers, job.pitch, round_up(lines, LANES), round_up(length, LANES), bench.turned, job.w_pitch)
+    accumulate_product(a, bench.turned, job.w_pitch, length, job.tiled, columns, bench.dweights, job.w_pitch)
+    for number in range(lines):
+        bench.dsigma[number] += sum_line(bench.pools + number * job.pitch, length)
+
+
+# Blocks first to last - 1
+cdef void walk_dense(const Dense* job, Bench* bench, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef Py_ssize_t block, count, lines, length
+    for block in range(first, last):
+        count = min(job.block, job.positions - block * job.block)
+        lines = count if job.packed else job.channels
+        length = job.channels if job.packed else count
+        if job.kept:
+            bench.kept = job.kept + block * job.lines * job.pitch
+            if not job.gradients:
+                bench.pools = bench.kept
+        find_positions(job, bench, block * job.block, count)
+        if not job.gradients:
+            job.bad[block] = not normalize_block(job, bench, lines, length)
+        elif differentiate_block(job, bench, lines, length):
+            if bench.dweights:
+                sum_block(job, bench, lines, length)
+        else:
+            job.bad[block] = True
