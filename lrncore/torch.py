@@ -38,6 +38,7 @@ except ImportError as error:
     raise ImportError("lrncore.torch needs PyTorch: pip install torch") from error
 
 from lrncore._torch_function import local_response_norm
+from lrncore._torch_gdn import GDN, gdn
 from lrncore._torch_layers import LearnableLocalResponseNorm, LocalResponseNorm
 from lrncore._torch_norm_layers import (
     BatchNorm1d,
@@ -58,6 +59,7 @@ from lrncore._torch_norm_layers import (
 from lrncore._torch_replace import replace, restore
 
 __all__ = [
+    "GDN",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -70,6 +72,7 @@ __all__ = [
     "LocalResponseNorm",
     "RMSNorm",
     "batch_norm",
+    "gdn",
     "group_norm",
     "instance_norm",
     "layer_norm",
