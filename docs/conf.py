@@ -40,6 +40,7 @@ autodoc_typehints = "none"
 autodoc_mock_imports = [
     "lrncore._onnx_norms",
     "lrncore._torch",
+    "lrncore._torch_gdn_operators",
     "lrncore._torch_norm_layers",
     "lrncore._torch_norms",
     "onnx",
