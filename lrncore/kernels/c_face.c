@@ -58,19 +58,23 @@ __attribute__((constructor)) static void choose(void)
 
 static int item_of(lrn_type type) { return type == LRN_F64 ? 8 : type == LRN_F32 ? 4 : 2; }
 
-/* More threads than processors gain nothing, and OpenMP ends the process when the system refuses it one. */
+/* More threads than processors gain nothing, and OpenMP ends the process when the system refuses it one. The system is
+ * asked where that matters: each question takes microseconds.
+ */
 static int threads_of(int wanted)
 {
-    int most = usable_by_affinity(), allowed = openmp_max_threads(), ceiling = MANY_THREADS;
+    if (forked || wanted == 1)
+        return 1;
+    if (wanted == 0) {
+        int most = usable_by_affinity(), allowed = openmp_max_threads();
+        wanted = most && most < allowed ? most : allowed;
+    }
+    int ceiling = MANY_THREADS;
 #if HAS_FORK
-    long processors = sysconf(_SC_NPROCESSORS_CONF);
+    long processors = wanted > ceiling ? sysconf(_SC_NPROCESSORS_CONF) : 0;
     if (processors > ceiling)
         ceiling = (int)processors;
 #endif
-    if (forked)
-        return 1;
-    if (wanted == 0)
-        wanted = most && most < allowed ? most : allowed;
     return wanted < ceiling ? wanted : ceiling;
 }
 
