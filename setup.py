@@ -46,6 +46,12 @@ BUILDS = runpy.run_path(str(KERNELS / "builds.py"))
 # A stage is one loop over constants of its caller, so it has to be inlined whatever its size.
 MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")]
 
+# References of the kernels to Python are weak on Linux, for onnxruntime.c: a process without Python loads them too.
+WEAK = [
+    ("PyAPI_FUNC(type)", '__attribute__((weak, visibility("default"))) type'),
+    ("PyAPI_DATA(type)", 'extern __attribute__((weak, visibility("default"))) type'),
+]
+
 # With LRNCORE_WHEEL=1, as `make wheel` sets it, a wheel is one for others. One build then serves CPython 3.11 and
 # all newer ones: the first whose stable ABI has buffers. Each call takes some 100 ns more. Free-threaded Pythons
 # before 3.15 have no such ABI.
@@ -78,7 +84,8 @@ class BuildExt(build_ext):
             for extension in self.extensions:
                 extension.define_macros += MACROS + SMALL_MACROS + ABI3_MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
-                extension.extra_link_args = [*openmp, *checks, *([] if sanitizers else STRIP)]
+                stripped = [] if sanitizers else STRIP
+                extension.extra_link_args = [*openmp, *checks, *stripped, *extension.extra_link_args]
                 extension.libraries.append("m")
             self.tell_flags()
             if RELEASED and openmp and sys.platform == "linux":
@@ -103,7 +110,8 @@ class BuildExt(build_ext):
             if f"{isa.name}_f32" in by_name
         }
         version = runpy.run_path("lrncore/_version.py")["__version__"]
-        by_name["c_api"].define_macros.append(("LRN_VERSION", json.dumps(version)))
+        for name in by_name.keys() & {"c_api", "onnxruntime"}:
+            by_name[name].define_macros.append(("LRN_VERSION", json.dumps(version)))
         # as JSON, in the spelling of a C string
         by_name["platform"].define_macros.append(("LRN_FLAGS", json.dumps(json.dumps(flags))))
 
@@ -158,6 +166,9 @@ def extensions():
             **c_face,
         ),
     ]
+    linux = platform.startswith("linux")
+    if linux:
+        found.append(for_onnxruntime(c_face))
     rows = itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["FAMILIES"], BUILDS["REALS"])
     for isa, family, real in rows:
         # MSVC knows other flags: plain C there
@@ -168,13 +179,29 @@ def extensions():
             Extension(
                 f"lrncore.kernels.{name}",
                 [str(KERNELS / f"{name}.pyx")],
-                define_macros=[(real.macro, "1")] if real.macro else [],
+                define_macros=[*([(real.macro, "1")] if real.macro else []), *(WEAK if linux else [])],
                 extra_compile_args=list(isa.flags),
                 include_dirs=[str(KERNELS)],
                 **shared,
             )
         )
     return found
+
+
+def for_onnxruntime(shared):
+    """Return the library of operators: no module of Python, and serial, for the session has threads."""
+    names = ", ".join(json.dumps(isa.name) for isa in BUILDS["INSTRUCTION_SETS"])
+    return Extension(
+        "lrncore.kernels._onnxruntime",
+        [str(KERNELS / "onnxruntime.c"), str(KERNELS / "c_face.c")],
+        define_macros=[("LRN_NAMES", names)],
+        include_dirs=[str(KERNELS), str(INCLUDE)],
+        extra_compile_args=["-fno-openmp"],
+        # it stays until the process ends, as the operators that onnxruntime was given have to
+        extra_link_args=["-fno-openmp", "-Wl,-Bsymbolic,-z,nodelete"],
+        libraries=["dl", "pthread"],
+        **shared,
+    )
 
 
 # cythonize's processes import this file again where they are spawned and not forked.

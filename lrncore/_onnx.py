@@ -132,12 +132,15 @@ def run(
     for name, x in feeds.items():
         if x is not None:  # an optional input
             check_whole(x, f"feeds[{name!r}]")
+    return list(_evaluator(as_model(model)).run(outputs, dict(feeds)))
+
+
+def as_model(model: onnx.ModelProto | str | os.PathLike[str] | bytes) -> onnx.ModelProto:
+    """Return a model as it is, or read it."""
     if isinstance(model, str | os.PathLike):
         # unlike the evaluator, this reads the tensors in files beside the model too
-        model = onnx.load(model)
-    elif isinstance(model, bytes):
-        model = onnx.load_from_string(model)
-    return list(_evaluator(model).run(outputs, dict(feeds)))
+        return onnx.load(model)
+    return onnx.load_from_string(model) if isinstance(model, bytes) else model
 
 
 def _evaluator(model: onnx.ModelProto) -> _Evaluator:

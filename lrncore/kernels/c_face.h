@@ -30,9 +30,12 @@ typedef int (*lrn_entry)(const lrn_pass *pass);
 /* Gives the C face the entries of one instruction set. The library chooses its own. */
 void lrn_take_entries(const char *name, lrn_entry floats, lrn_entry doubles);
 
-/* The name of this build's entry */
+/* The name of this build's entry. That of an extension module is for dlsym too: onnxruntime.c */
 #if !defined(LRN_ENTRY)
 #define LRN_ENTRY lrn_enter
+#if defined(__GNUC__)
+__attribute__((visibility("default"))) int lrn_enter(const lrn_pass *pass);
+#endif
 #endif
 
 #endif
