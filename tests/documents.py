@@ -22,6 +22,7 @@ FRAMEWORKS = {
     "docs/howto/export_torch.md": "torch onnx onnxruntime onnxscript",
     "docs/howto/from_tensorflow.md": "tensorflow",
     "docs/howto/from_onnx.md": "onnx",
+    "docs/howto/from_onnxruntime.md": "onnx onnxruntime",
 }
 
 

@@ -21,6 +21,7 @@ onnxruntime = peer("onnxruntime", "onnxruntime")
 operator = peer("lrncore.onnxruntime", "onnx onnxruntime")
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "onnxruntime_networks.py"
 ATTRIBUTES = {"size": 5, "alpha": 1e-1, "beta": 0.75, "bias": 2.0}
 SHAPES = [
     (4, 7),
@@ -204,6 +205,12 @@ def test_one_dimension_is_refused():
 def test_attributes_that_do_not_fit_are_named(attributes, message):
     with pytest.raises(Exception, match=f"{message}$"):
         ours(one_node(**attributes))
+
+
+def test_the_example_agrees_with_onnxruntime(python):
+    program = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    printed = python(program, str(EXAMPLE))
+    assert [line.split()[0] for line in printed.splitlines()[3:]] == ["AlexNet", "GoogLeNet"]
 
 
 SAVED = """
