@@ -19,7 +19,7 @@ exclude_patterns = ["figures"]
 
 nitpicky = True
 # the frameworks' own names, which live in other documentations
-nitpick_ignore_regex = [("py:obj", r"(torch|tf|jax|onnx)\..*")]
+nitpick_ignore_regex = [("py:obj", r"(torch|tf|jax|onnx|onnxruntime)\..*")]
 
 extensions = [
     "formulas",
@@ -44,6 +44,7 @@ autodoc_mock_imports = [
     "lrncore._torch_norm_layers",
     "lrncore._torch_norms",
     "onnx",
+    "onnxruntime",
     "tensorflow",
     "torch",
 ]

@@ -65,7 +65,7 @@ def replace(model: onnx.ModelProto | str | os.PathLike[str] | bytes) -> onnx.Mod
     -------
     onnx.ModelProto
         A copy of `model` in which each node LRN, those in branches, loops and functions too, has the domain
-        `lrncore` and all four attributes. It runs where `library_path()` is registered.
+        "lrncore" and all four attributes. It runs where `library_path()` is registered.
 
     Warns
     -----

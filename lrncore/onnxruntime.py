@@ -1,4 +1,4 @@
-"""LRN in onnxruntime: the operator `LRN` of the domain `lrncore`, and models and sessions with it in place.
+"""LRN in onnxruntime: the operator `LRN` of the domain "lrncore", and models and sessions with it in place.
 
 Notes
 -----

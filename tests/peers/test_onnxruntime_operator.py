@@ -207,6 +207,19 @@ def test_attributes_that_do_not_fit_are_named(attributes, message):
         ours(one_node(**attributes))
 
 
+def test_without_onnxruntime_the_message_says_what_to_install(python):
+    program = """
+import sys
+sys.modules["onnxruntime"] = None  # as where it is not installed
+try:
+    import lrncore.onnxruntime
+except ImportError as error:
+    print(error)
+"""
+    expected = "lrncore.onnxruntime needs ONNX and onnxruntime: pip install onnx onnxruntime"
+    assert python(program) == expected
+
+
 def test_the_example_agrees_with_onnxruntime(python):
     program = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     printed = python(program, str(EXAMPLE))
