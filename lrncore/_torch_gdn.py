@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from lrncore import _torch_gdn_operators as operators
 from lrncore._checks import check_axes, check_int, check_real
+from lrncore._public import public
 
 
+@public("lrncore.torch")
 def gdn(
     input: Tensor,  # noqa: A002
     gamma: Tensor,
@@ -102,6 +104,7 @@ def effective(stored: Tensor, minimum: float) -> Tensor:
     return bounded**2 - PEDESTAL
 
 
+@public("lrncore.torch")
 class GDN(nn.Module):
     """Generalized divisive normalization as a layer, with the parameters of CompressAI's ``GDN``.
 

@@ -320,4 +320,4 @@ def test_feeds_of_other_kinds(feed):
 def test_exports_nothing_but_its_own():
     module = lrncore.onnx
     assert sorted(name for name in vars(module) if not name.startswith("_")) == sorted(module.__all__)
-    assert {getattr(module, name).__module__ for name in module.__all__} == {"lrncore.onnx"}
+    assert {getattr(module, name).__module__ for name in module.__all__ if name != "OPERATORS"} == {"lrncore.onnx"}
