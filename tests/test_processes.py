@@ -13,7 +13,7 @@ import numpy as np
 import lrncore
 
 warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads is the point
-x = np.random.default_rng(0).standard_normal((40, 48, 500)).astype(np.float32)
+x = np.random.default_rng(0).standard_normal((40, 48, 20, 25)).astype(np.float32)
 spec = lrncore.LRNSpec.torch(5, 1.0)
 parent = lrncore.lrn(x, spec, num_threads=2)
 
