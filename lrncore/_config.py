@@ -67,7 +67,7 @@ def get_include() -> str:
 
     Examples
     --------
-    >>> import os
+    >>> import os, lrncore
     >>> sorted(os.listdir(lrncore.get_include()))
     ['lrncore.h', 'lrncore_api.h']
     """
