@@ -130,12 +130,14 @@ cdef void begin_slab(const Job* job, Buffers* buffers) noexcept nogil:
 # Is a trailing sum that ends at position r one of zeros, where nothing enters from position `end` on?
 cdef inline bint ends_behind(const Job* job, const Stream* plan, int level, Py_ssize_t r,
                              Py_ssize_t end) noexcept nogil:
-    return job.window.levels > 1 and r >= end + (job.window.span[level] - 1) * plan.inner
+    return r >= end + (job.window.span[level] - 1) * plan.inner
 
 
 # The levels, from the lowest on, whose belts have nothing but zeros when a chunk at `p` is done: they stay as they are.
 cdef inline int idle_levels(const Job* job, const Stream* plan, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
     cdef int level = 0
+    if job.window.levels == 1:
+        return 0
     while level < job.window.levels and ends_behind(job, plan, level, p - (job.window.depth[level] - 1) * plan.inner,
                                                     end):
         level += 1
@@ -161,9 +163,10 @@ cdef inline void aim_at_positions(const Job* job, const Buffers* buffers, int wh
     cdef const Window* window = &job.window
     cdef Py_ssize_t inner = buffers.plan.inner
     cdef int j, none = 0
-    while none + 3 < window.taps and ends_behind(job, &buffers.plan, window.level[none + 3],
-                                                 r - window.lag[none + 3] * inner, end):
-        none += 2
+    if window.levels > 1:
+        while none + 3 < window.taps and ends_behind(job, &buffers.plan, window.level[none + 3],
+                                                     r - window.lag[none + 3] * inner, end):
+            none += 2
     taps.count = window.taps - none
     for j in range(taps.count):
         taps.line[j] = newest_of(buffers, which, window.level[none + j]) + offset - window.lag[none + j] * inner
