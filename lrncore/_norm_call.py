@@ -150,9 +150,15 @@ def check_numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
     return array
 
 
-def check_parameter(value: ArrayLike | None, name: str, shape: tuple[int, ...]) -> Array | None:
-    """Return a parameter as an array, if there is one."""
-    return None if value is None else check_numbers(value, name, shape)
+def check_parameters(
+    shape: tuple[int, ...], weight: ArrayLike | None, bias: ArrayLike | None = None, tau: ArrayLike | None = None
+) -> Parameters:
+    """Return the parameters as arrays, where there are any."""
+    return Parameters(
+        None if weight is None else check_numbers(weight, "weight", shape),
+        None if bias is None else check_numbers(bias, "bias", shape),
+        None if tau is None else check_numbers(tau, "tau", shape),
+    )
 
 
 def check_eps(eps: object) -> float:

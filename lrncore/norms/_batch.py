@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from lrncore._checks import check_array, check_axis
 from lrncore._norm_call import (
     Norm,
-    Parameters,
     Sets,
     Statistics,
     blank_statistics,
     check_eps,
     check_numbers,
     check_pair,
-    check_parameter,
+    check_parameters,
     differentiate,
     normalize,
 )
@@ -95,7 +94,7 @@ def batch_norm(
     x, element = check_array(x, "x")
     sets, shape = channel_sets(x, axis, eps, given=True)
     statistics = _given(mean, var, shape)
-    parameters = Parameters(check_parameter(weight, "weight", shape), check_parameter(bias, "bias", shape))
+    parameters = check_parameters(shape, weight, bias)
     return normalize(x, element, Norm(sets, parameters, statistics), out, num_threads)
 
 
@@ -167,7 +166,7 @@ def batch_norm_backward(
     g, x, elements = check_pair(g, x)
     sets, shape = channel_sets(x, axis, eps, given=True)
     statistics = _given(mean, var, shape)
-    parameters = Parameters(check_parameter(weight, "weight", shape))
+    parameters = check_parameters(shape, weight)
     return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters, statistics), out, num_threads)[:3])
 
 
@@ -235,7 +234,7 @@ def batch_norm_train(
     """
     x, element = check_array(x, "x")
     sets, shape = channel_sets(x, axis, eps)
-    parameters = Parameters(check_parameter(weight, "weight", shape), check_parameter(bias, "bias", shape))
+    parameters = check_parameters(shape, weight, bias)
     measured = blank_statistics(x, sets)
     y = normalize(x, element, Norm(sets, parameters, measured), out, num_threads)
     return y, Moments(_count(x, shape), *measured)
@@ -300,7 +299,7 @@ def batch_norm_train_backward(
     """
     g, x, elements = check_pair(g, x)
     sets, shape = channel_sets(x, axis, eps)
-    parameters = Parameters(check_parameter(weight, "weight", shape))
+    parameters = check_parameters(shape, weight)
     if moments is not None:
         check_moments(moments, "moments", shape)
         if moments.count != (count := _count(x, shape)):

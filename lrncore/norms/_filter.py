@@ -9,12 +9,11 @@ import numpy as np
 from lrncore._checks import check_array, check_axis
 from lrncore._norm_call import (
     Norm,
-    Parameters,
     Sets,
     check_eps,
     check_numbers,
     check_pair,
-    check_parameter,
+    check_parameters,
     differentiate,
     normalize,
 )
@@ -94,7 +93,7 @@ def filter_response_norm(
     """
     x, element = check_array(x, "x")
     sets, shape = _places(x, axis, eps)
-    parameters = _parameters(weight, bias, tau, shape)
+    parameters = check_parameters(shape, weight, bias, tau)
     return normalize(x, element, Norm(sets, parameters), out, num_threads)
 
 
@@ -166,7 +165,7 @@ def filter_response_norm_backward(
     """
     g, x, elements = check_pair(g, x)
     sets, shape = _places(x, axis, eps)
-    parameters = _parameters(weight, bias, tau, shape)
+    parameters = check_parameters(shape, weight, bias, tau)
     dx, dweight, dbias, dtau, deps = differentiate(
         g, x, elements, Norm(sets, parameters, learns_eps=True), out, num_threads
     )
@@ -186,13 +185,3 @@ def _places(x: Array, axis: object, eps: ArrayLike) -> tuple[Sets, tuple[int, ..
         raise ValueError(f"eps must be >= 0, got {each.min()}")
     of_sets = np.broadcast_to(each, [x.shape[axis] for axis in sorted(kept)])
     return Sets(kept, (channel,), centred=False, eps=of_sets), shape
-
-
-def _parameters(
-    weight: ArrayLike | None, bias: ArrayLike | None, tau: ArrayLike | None, shape: tuple[int, ...]
-) -> Parameters:
-    return Parameters(
-        check_parameter(weight, "weight", shape),
-        check_parameter(bias, "bias", shape),
-        check_parameter(tau, "tau", shape),
-    )

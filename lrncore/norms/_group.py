@@ -13,7 +13,7 @@ from lrncore._norm_call import (
     Sets,
     check_eps,
     check_pair,
-    check_parameter,
+    check_parameters,
     differentiate,
     new_or_checked,
     normalize,
@@ -227,7 +227,7 @@ def instance_norm(
     """
     x, element = check_array(x, "x")
     sets, shape = instance_sets(x, axis, check_eps(eps))
-    parameters = Parameters(check_parameter(weight, "weight", shape), check_parameter(bias, "bias", shape))
+    parameters = check_parameters(shape, weight, bias)
     return normalize(x, element, Norm(sets, parameters), out, num_threads)
 
 
@@ -285,7 +285,7 @@ def instance_norm_backward(
     """
     g, x, elements = check_pair(g, x)
     sets, shape = instance_sets(x, axis, check_eps(eps))
-    parameters = Parameters(check_parameter(weight, "weight", shape))
+    parameters = check_parameters(shape, weight)
     return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:3])
 
 
@@ -323,7 +323,7 @@ class Groups:
         if given and all(np.shape(each) == (self.groups,) for each in given):
             self.weighted = (self.kept,)
             shape = lengths = (self.groups,)
-        arrays = check_parameter(weight, "weight", shape), check_parameter(bias, "bias", shape)
+        arrays = check_parameters(shape, weight, bias)
         return Parameters(*(None if each is None else each.reshape(lengths) for each in arrays))
 
     def sets(self, eps: float) -> Sets:

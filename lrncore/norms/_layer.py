@@ -9,11 +9,10 @@ import numpy as np
 from lrncore._checks import check_array, check_axes, check_flag
 from lrncore._norm_call import (
     Norm,
-    Parameters,
     Sets,
     check_eps,
     check_pair,
-    check_parameter,
+    check_parameters,
     differentiate,
     kept_axes,
     normalize,
@@ -97,7 +96,7 @@ def layer_norm(
     """
     x, element = check_array(x, "x")
     sets, shape = layer_sets(x, axis, eps, eps_outside)
-    parameters = Parameters(check_parameter(weight, "weight", shape), check_parameter(bias, "bias", shape))
+    parameters = check_parameters(shape, weight, bias)
     return normalize(x, element, Norm(sets, parameters), out, num_threads)
 
 
@@ -163,7 +162,7 @@ def layer_norm_backward(
     """
     g, x, elements = check_pair(g, x)
     sets, shape = layer_sets(x, axis, eps, eps_outside)
-    parameters = Parameters(check_parameter(weight, "weight", shape))
+    parameters = check_parameters(shape, weight)
     return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:3])
 
 
@@ -227,7 +226,7 @@ def rms_norm(
     """
     x, element = check_array(x, "x")
     sets, shape = layer_sets(x, axis, _rms_eps(eps, x), eps_outside, centred=False)
-    parameters = Parameters(check_parameter(weight, "weight", shape))
+    parameters = check_parameters(shape, weight)
     return normalize(x, element, Norm(sets, parameters), out, num_threads)
 
 
@@ -290,7 +289,7 @@ def rms_norm_backward(
     """
     g, x, elements = check_pair(g, x)
     sets, shape = layer_sets(x, axis, _rms_eps(eps, x), eps_outside, centred=False)
-    parameters = Parameters(check_parameter(weight, "weight", shape))
+    parameters = check_parameters(shape, weight)
     return ScaleGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:2])
 
 
