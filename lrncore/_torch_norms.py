@@ -70,11 +70,9 @@ def batch_norm_train(x: Tensor, weight: Given, bias: Given, eps: float) -> tuple
     return y, torch.from_numpy(measured.mean), torch.from_numpy(measured.var)
 
 
-class _Same:
-    """The view of an array that is walked as it is."""
-
-    def __call__(self, array: Any) -> Any:
-        return array
+def _whole(array: Any) -> Any:
+    """View an array that is walked as it is."""
+    return array
 
 
 def _walk(array: Any, kind: str, number: int, eps: float, given: bool) -> tuple[Any, Sets]:
@@ -83,9 +81,9 @@ def _walk(array: Any, kind: str, number: int, eps: float, given: bool) -> tuple[
         groups = Groups(array, number, 1, interleaved=False)
         return groups.view, groups.sets(eps)
     if kind == "batch":
-        return _Same(), channel_sets(array, 1, eps, given)[0]
+        return _whole, channel_sets(array, 1, eps, given)[0]
     axes = tuple(range(-number, 0))
-    return _Same(), layer_sets(array, axes, eps, False, centred=kind == "layer")[0]
+    return _whole, layer_sets(array, axes, eps, False, centred=kind == "layer")[0]
 
 
 def _parameters(viewed: Any, sets: Sets, x: Tensor, weight: Given, bias: Given) -> Parameters:
