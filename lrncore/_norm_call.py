@@ -203,12 +203,12 @@ def differentiate(
     num_threads: int | None,
     most: int | None = None,
 ) -> tuple[Array, ...]:
-    """Run a backward likewise; return the gradients of x, weight, bias, tau, and each set's of eps or 0."""
+    """Run a backward likewise; return the gradients of x, weight, bias, tau, and if it learns each set's of eps."""
     dx, swapped = _output(x, out)
     layout = lay_out(x, norm.sets)
     inputs = _walked(g, layout), _walked(x, layout)
-    sums, deps = np.zeros((3, layout.size)), blank_statistics(x, norm.sets).mean
-    of_sets = layout.of_sets(deps) if norm.learns_eps else None
+    sums = np.zeros((3, layout.size))
+    of_sets = layout.of_sets(blank_statistics(x, norm.sets).mean) if norm.learns_eps else None
     measured = _statistics(norm.statistics, layout)
     rest = _parameters(norm.parameters, x, layout), (*sums, of_sets), measured, *layout.arguments
     bits, kind = swapped_bits(elements) | swapped << 2, (_work(layout, x), x.size, num_threads, most)
@@ -217,13 +217,16 @@ def differentiate(
         apart = _new(x)
         run(compute, (*inputs, _walked(apart, layout), *rest), bits & 3, *kind)
         np.copyto(dx, apart)
-    if of_sets is not None:
-        layout.take(deps, of_sets)
     lengths = [x.shape[norm.sets.weighted[i]] for i in layout.parameter_order]
     back = np.argsort(layout.parameter_order).tolist()
     dtype = _dtype_of_gradients(norm.parameters.weight, x)
     with np.errstate(over="ignore"):  # as in sums of such arrays
-        return dx, *(each.reshape(lengths).transpose(back).astype(dtype, order="C") for each in sums), deps
+        grads = [each.reshape(lengths).transpose(back).astype(dtype, order="C") for each in sums]
+    if of_sets is None:
+        return dx, *grads
+    deps = blank_statistics(x, norm.sets).mean
+    layout.take(deps, of_sets)
+    return dx, *grads, deps
 
 
 def measure(x: Array, element: Element, sets: Sets, num_threads: int | None) -> Statistics:
