@@ -48,7 +48,7 @@ cdef void take_block(const Job* job, const Room* room, const Set* set, const dou
             merge_runs(job, doubles_of(table, PRODUCTS), set.length)
 
 
-# As take_shift in rows_sums.pxi. Columns that are one set have one shift, so that their sums can be added up.
+# As take_shift in rows_sets.pxi. Columns that are one set have one shift, so that their sums can be added up.
 cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept nogil:
     cdef double* shift = doubles_of(&room.table, SHIFT)
     cdef Py_ssize_t i, column = 0, part

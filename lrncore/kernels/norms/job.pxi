@@ -4,7 +4,6 @@ cdef enum:
     MAX_DIMS = 64
     # of a tile's row or rows: x, and g, stay in the first-level cache
     TILE_BYTES = 1 << 14
-    TILE_BYTES_GRADIENTS = 1 << 14
     MOST_LANES = 16
     # vectors added up in `real` before doubles take them, in four registers
     RUN = 32

@@ -71,7 +71,7 @@ cdef Py_ssize_t length_over(const Extent* axes, int dims) noexcept:
 
 
 cdef void set_rows(Job* job) noexcept:
-    cdef Py_ssize_t length = (TILE_BYTES_GRADIENTS if job.gradients else TILE_BYTES) // <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t length = TILE_BYTES // <Py_ssize_t>sizeof(real)
     job.blocks = 1
     job.tile_length = min(job.inner.length, length)
     job.tile_rows = max(<Py_ssize_t>1, length // job.inner.length)
