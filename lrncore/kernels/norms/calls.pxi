@@ -44,9 +44,8 @@ cdef int parts_of(const Job* job, int threads) noexcept:
 cdef bint dispatch(Job* job, Py_buffer** views, const Request* request) except -1:
     cdef Call call
     cdef void* memory = NULL
-    cdef char* first
-    cdef Py_ssize_t elements = 1, bytes = -1
-    cdef int i, parts, threads
+    cdef Py_ssize_t elements = 1
+    cdef int i, threads
     cdef bint chunks
     cdef Room room
     for i in range(views[X].ndim):
@@ -69,20 +68,19 @@ cdef bint dispatch(Job* job, Py_buffer** views, const Request* request) except -
     set_stores(job, elements * views[X].itemsize >= FAR_BYTES and aligned(views[Y]))
     call.job = job[0]
     chunks = job.split and threads > 1
-    parts = threads if chunks else 1 if job.split else parts_of(job, threads)
+    call.parts = threads if chunks else 1 if job.split else parts_of(job, threads)
     call.scratch = furnish(job, &room, NULL) - <char*>NULL
     call.tables = furnish_table(job, &room, NULL, job.chunks) - <char*>NULL
-    if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // 2 // parts:
-        bytes = parts * call.scratch + (job.tasks * call.tables if chunks else 0)
-        memory = malloc(bytes + ALIGNMENT)
+    if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // 2 // call.parts:
+        memory = malloc(call.parts * call.scratch + (job.tasks * call.tables if chunks else 0) + ALIGNMENT)
     if memory == NULL:
-        raise MemoryError(f"{parts} times {call.scratch} bytes of scratch")
-    first = <char*>round_up(<Py_ssize_t>memory, ALIGNMENT)
+        raise MemoryError(f"{call.parts} times {call.scratch} bytes of scratch")
+    call.memory = <char*>round_up(<Py_ssize_t>memory, ALIGNMENT)
     with nogil:
         if chunks:
-            run_split(&call, parts, first)
+            run_split(&call)
         else:
-            run(&call, parts, min(threads, parts), first)
+            run(&call, min(threads, call.parts))
     free(memory)
     return True
 

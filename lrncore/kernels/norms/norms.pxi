@@ -45,7 +45,6 @@
 #        are added up in phase 3.
 #     d) Chunks depend on the shape alone and their sums are added in their order: the same bits for any threads.
 
-from cython.parallel cimport prange
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport fabs, ilogb, ldexp, sqrt
 from libc.stdlib cimport free, malloc

@@ -4,11 +4,21 @@ cdef enum:
     ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
 
 
+cdef extern from "parallel.h" nogil:
+    void in_parallel(void (*body)(const void*, int) noexcept nogil, const void* shared, int parts, int threads) noexcept
+
+
 cdef struct Call:
     Job job
     char* data[OPERANDS]
+    int parts
     Py_ssize_t scratch      # bytes for one part
     Py_ssize_t tables       # for the table and the sums of one task
+    char* memory            # the scratch of all parts, and behind it, for chunks, the tables of all tasks
+
+
+cdef inline char* scratch_of(const Call* call, int part) noexcept nogil:
+    return call.memory + part * call.scratch
 
 
 cdef char* reserve(char** memory, Py_ssize_t bytes) noexcept nogil:
@@ -76,13 +86,19 @@ cdef inline void apply_tiles(const Job* job, const Room* room, const Set* set, P
         apply_set(job, room, set, first, end)
 
 
-# Tasks first to last - 1 in one part's scratch
-cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory) noexcept nogil:
+cdef inline Py_ssize_t share_of(Py_ssize_t items, int part, int parts) noexcept nogil:
+    return part * (items // parts) + min(<Py_ssize_t>part, items % parts)
+
+
+# A part's share of the tasks
+cdef void work(const void* shared, int part) noexcept nogil:
+    cdef const Call* call = <const Call*>shared
     cdef const Job* job = &call.job
-    cdef Py_ssize_t task = first, count
+    cdef Py_ssize_t task = share_of(job.tasks, part, call.parts), last = share_of(job.tasks, part + 1, call.parts)
+    cdef Py_ssize_t count
     cdef Room room
     cdef Set set
-    furnish(job, &room, memory)
+    furnish(job, &room, scratch_of(call, part))
     clear_sums(job, &room)
     open_bundles(job, &room)
     while task < last:
@@ -106,13 +122,13 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory
 
 
 # The parts' sums, in their order
-cdef void collect(const Call* call, int parts, char* memory) noexcept nogil:
+cdef void collect(const Call* call) noexcept nogil:
     cdef const Parameters* all = &call.job.params
     cdef Py_ssize_t i
     cdef Room room
     cdef int part
-    for part in range(parts):
-        furnish(&call.job, &room, memory + part * call.scratch)
+    for part in range(call.parts):
+        furnish(&call.job, &room, scratch_of(call, part))
         for i in range(all.count):
             all.dweight[i] += room.dweight[i]
             all.dbias[i] += room.dbias[i]
@@ -120,38 +136,27 @@ cdef void collect(const Call* call, int parts, char* memory) noexcept nogil:
                 all.dtau[i] += room.dtau[i]
 
 
-cdef inline Py_ssize_t share_of(Py_ssize_t items, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
-    return part * (items // parts) + min(part, items % parts)
-
-
 # Sets, or blocks, in parallel
-cdef void run(const Call* call, int parts, int threads, char* memory) noexcept nogil:
-    cdef Py_ssize_t tasks = call.job.tasks
-    cdef int part
-    if parts == 1:
-        work(call, 0, tasks, memory)
-    else:
-        for part in prange(parts, num_threads=threads, schedule="static", chunksize=1):
-            work(call, share_of(tasks, part, parts), share_of(tasks, part + 1, parts), memory + part * call.scratch)
+cdef void run(const Call* call, int threads) noexcept nogil:
+    in_parallel(work, call, call.parts, threads)
     if call.job.gradients and not call.job.split:
-        collect(call, parts, memory)
+        collect(call)
 
 
 # ---- chunks of sets in parallel: the same sums in the same order -------------------------------------------------
 
 # A task's table and its chunks' sums, in a part's scratch
-cdef inline void take_up(const Call* call, Room* room, Set* set, Py_ssize_t task, char* memory,
-                         char* tables) noexcept nogil:
-    furnish(&call.job, room, memory)
-    furnish_table(&call.job, room, tables + task * call.tables, call.job.chunks)
+cdef inline void take_up(const Call* call, Room* room, Set* set, Py_ssize_t task, int part) noexcept nogil:
+    furnish(&call.job, room, scratch_of(call, part))
+    furnish_table(&call.job, room, scratch_of(call, call.parts) + task * call.tables, call.job.chunks)
     open_set(&call.job, call.data, task, set)
 
 
-cdef void begin_task(const Call* call, Py_ssize_t task, char* memory, char* tables) noexcept nogil:
+cdef void begin_task(const Call* call, Py_ssize_t task) noexcept nogil:
     cdef const Job* job = &call.job
     cdef Room room
     cdef Set set
-    take_up(call, &room, &set, task, memory, tables)
+    take_up(call, &room, &set, task, 0)
     open_table(job, &room.table, 0, set.length, set.index)
     if job.columns:
         take_shifts(job, &room, &set)
@@ -159,13 +164,15 @@ cdef void begin_task(const Call* call, Py_ssize_t task, char* memory, char* tabl
         take_shift(job, &room, &set)
 
 
-cdef void sum_items(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory, char* tables) noexcept nogil:
+# A part's share of the chunks of all tasks
+cdef void sum_items(const void* shared, int part) noexcept nogil:
+    cdef const Call* call = <const Call*>shared
     cdef const Job* job = &call.job
-    cdef Py_ssize_t item, chunk, start, end
+    cdef Py_ssize_t items = job.tasks * job.chunks, item, chunk, start, end
     cdef Room room
     cdef Set set
-    for item in range(first, last):
-        take_up(call, &room, &set, item // job.chunks, memory, tables)
+    for item in range(share_of(items, part, call.parts), share_of(items, part + 1, call.parts)):
+        take_up(call, &room, &set, item // job.chunks, part)
         chunk = item % job.chunks
         start, end = chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk)
         if job.columns:
@@ -174,12 +181,12 @@ cdef void sum_items(const Call* call, Py_ssize_t first, Py_ssize_t last, char* m
             sum_set(job, &room, &set, start, end, room.sums + chunk * job.sums)
 
 
-cdef void finish_task(const Call* call, Py_ssize_t task, char* memory, char* tables) noexcept nogil:
+cdef void finish_task(const Call* call, Py_ssize_t task) noexcept nogil:
     cdef const Job* job = &call.job
     cdef Py_ssize_t chunk, i
     cdef Room room
     cdef Set set
-    take_up(call, &room, &set, task, memory, tables)
+    take_up(call, &room, &set, task, 0)
     for chunk in range(1, job.chunks if job.gradients or not job.given else 0):
         for i in range(job.sums):
             room.sums[i] += room.sums[chunk * job.sums + i]
@@ -189,34 +196,27 @@ cdef void finish_task(const Call* call, Py_ssize_t task, char* memory, char* tab
         finish_set(job, &room, &set)
 
 
-# Where parameters belong to chunks, all sets of a chunk after each other
-cdef void apply_items(const Call* call, Py_ssize_t first, Py_ssize_t last, char* memory, char* tables) noexcept nogil:
+# Likewise; where parameters belong to chunks, all sets of a chunk after each other
+cdef void apply_items(const void* shared, int part) noexcept nogil:
+    cdef const Call* call = <const Call*>shared
     cdef const Job* job = &call.job
-    cdef Py_ssize_t item, task, chunk
+    cdef Py_ssize_t unit = job.tasks if job.owned else 1, units = job.tasks * job.chunks // unit, item, task, chunk
     cdef Room room
     cdef Set set
-    for item in range(first, last):
+    for item in range(unit * share_of(units, part, call.parts), unit * share_of(units, part + 1, call.parts)):
         task, chunk = (item % job.tasks, item // job.tasks) if job.owned else (item // job.chunks, item % job.chunks)
-        take_up(call, &room, &set, task, memory, tables)
+        take_up(call, &room, &set, task, part)
         apply_tiles(job, &room, &set, chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk))
     if job.far or job.streams:
         fence_stores()
 
 
-cdef void run_split(const Call* call, int threads, char* memory) noexcept nogil:
-    cdef Py_ssize_t tasks = call.job.tasks, items = tasks * call.job.chunks, unit = 1, task
-    cdef char* tables = memory + threads * call.scratch
-    cdef int part
-    for task in range(tasks):
-        begin_task(call, task, memory, tables)
+cdef void run_split(const Call* call) noexcept nogil:
+    cdef Py_ssize_t task
+    for task in range(call.job.tasks):
+        begin_task(call, task)
     if call.job.gradients or not call.job.given:
-        for part in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-            sum_items(call, share_of(items, part, threads), share_of(items, part + 1, threads),
-                      memory + part * call.scratch, tables)
-    for task in range(tasks):
-        finish_task(call, task, memory, tables)
-    if call.job.owned:
-        unit = tasks
-    for part in prange(threads, num_threads=threads, schedule="static", chunksize=1):
-        apply_items(call, unit * share_of(items // unit, part, threads),
-                    unit * share_of(items // unit, part + 1, threads), memory + part * call.scratch, tables)
+        in_parallel(sum_items, call, call.parts, call.parts)
+    for task in range(call.job.tasks):
+        finish_task(call, task)
+    in_parallel(apply_items, call, call.parts, call.parts)
