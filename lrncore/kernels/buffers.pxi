@@ -67,3 +67,31 @@ cdef int form_of(const Py_buffer* view, bint swapped) noexcept nogil:
     if READS_HALVES and form[0] == c"e" and view.itemsize == <Py_ssize_t>sizeof(half):
         return FLOAT16
     return REALS if form[0] == REAL_FORMAT and view.itemsize == <Py_ssize_t>sizeof(real) else -1
+
+
+# The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
+# overrides an attribute, or another thread assigns one during the call.
+cdef int check_form(const Py_buffer* view, bint swapped, int form) except -1:
+    cdef int found = form_of(view, swapped)
+    if found < 0 or found != form:
+        raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
+                         f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
+                         f"{(<bytes>view.format).decode() if view.format else None!r}")
+    return 0
+
+
+cdef bint of_one_shape(const Py_buffer* view, const Py_buffer* x) noexcept:
+    cdef int i
+    if view.ndim != x.ndim:
+        return False
+    for i in range(x.ndim):
+        if view.shape[i] != x.shape[i]:
+            return False
+    return True
+
+
+# An error that names the shapes of the operands, and what `more` says
+cdef object of_another_shape(Py_buffer** views, str more):
+    shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
+    return ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
+                      f"call, or its class overrides them; got {', '.join(map(str, shapes))}{more}")

@@ -1,31 +1,18 @@
 # The calls of the Python face: its arrays' buffers, checked, and its errors.
 
-# The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where a class
-# overrides an attribute, or another thread assigns one during the call.
 cdef int check_buffers(const Operator* op, Py_buffer** views, Request* request) except -1:
-    cdef Py_buffer* view
-    cdef int which, i, form
     cdef bint same = True
-    request.form = <Form>form_of(views[X], request.swapped & 1)
+    cdef int which, i, form = form_of(views[X], request.swapped & 1)
     for which in range(OPERANDS):
-        view = views[which]
         if which == G and not op.reads_g or which == Y and not op.writes:
             continue    # x stands in for it
-        form = form_of(view, request.swapped >> which & 1)
-        if form < 0 or form != request.form:
-            raise ValueError(f"an array's memory holds other elements than its dtype said: it was changed during the "
-                             f"call, or its class overrides attributes; got items of {view.itemsize} bytes and format "
-                             f"{(<bytes>view.format).decode() if view.format else None!r}")
-        same = same and view.ndim == views[X].ndim
-        for i in range(view.ndim if same else 0):
-            same = same and view.shape[i] == views[X].shape[i]
+        check_form(views[which], request.swapped >> which & 1, form)
+        same = same and of_one_shape(views[which], views[X])
     for i in range(request.count):
         same = same and (request.axes[i - 1] if i else -1) < request.axes[i] < views[X].ndim
     if not same:
-        shapes = [tuple([view.shape[i] for i in range(view.ndim)]) for view in views[:OPERANDS]]
-        raise ValueError(f"an array's memory has another shape than its attributes said: one was changed during the "
-                         f"call, or its class overrides them; got {', '.join(map(str, shapes))} and axes "
-                         f"{tuple([request.axes[i] for i in range(request.count)])}")
+        raise of_another_shape(views, f" and axes {tuple([request.axes[i] for i in range(request.count)])}")
+    request.form = <Form>form
     return 0
 
 
