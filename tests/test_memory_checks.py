@@ -24,17 +24,26 @@ def lying(array, **attributes):
 
 
 def calls(out):
-    """Return each pass that writes, as a call into `out`."""
+    """Return passes that write, each of LRN and some of the moment norms, as calls into `out`."""
     x = X.astype(out.dtype.type)
     return (
         lambda: lrncore.lrn(x, cases.ALEXNET, out=out),
         lambda: lrncore.lrn_backward(x, x, cases.ALEXNET, out=out),
         lambda: lrncore.lrn_jvp(x, x, cases.ALEXNET, out=out),
+        lambda: lrncore.layer_norm(x, out=out),
+        lambda: lrncore.rms_norm_backward(x, x, out=out),
+        lambda: lrncore.instance_norm(x, out=out),
+        lambda: lrncore.batch_norm(x, [0] * 3, [1] * 3, out=out),
+        lambda: lrncore.batch_norm_train(x, out=out),
+        lambda: lrncore.batch_norm_train_backward(x, x, out=out),
+        lambda: lrncore.filter_response_norm_backward(x, x, tau=[0] * 3, out=out),
     )
 
 
 @pytest.mark.parametrize(
-    "shape", [(20000, 20000), (3, 2), (2, 4), (1, 3), (2, 0), (2, 3, 1), (1, 2, 3), (6,), ()], ids=str
+    "shape",
+    [(20000, 20000), (3, 2), (2, 4), (1, 3), (2, 0), (1, 6), (3, 1), (2, 3, 1), (1, 2, 3), (6,), ()],
+    ids=str,
 )
 def test_an_output_of_another_shape_than_it_says(shape):
     memory = np.zeros(shape, np.float32)
