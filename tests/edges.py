@@ -14,6 +14,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, cycle, islice, product
 from pathlib import Path
 from typing import NamedTuple
@@ -230,11 +231,14 @@ def make(call, dtype, memory, chance):
         sys.exit("the result has other bits here, or bytes beside it changed")
 
 
-def strays(dtype, memory):
-    """Move each operand in turn a step off, in a process of its own: only one that is not moved may come back."""
-    for function, step in product(FUNCTIONS, (0, *memory.steps)):
+def strays(functions, dtype, memory):
+    """Move each operand in turn a step off, in a process of its own: only one that is not moved may come back.
+
+    `functions` are named, and take operands and ``out`` only.
+    """
+    for (name, function), step in product(functions.items(), (0, *memory.steps)):
         for which in range(function.operands + function.fills):
-            announce(function.call.__name__, "with operand", which, "moved by", step)
+            announce(name, "with operand", which, "moved by", step)
             operands = [Operand(np.ones(memory.length, dtype), memory.put) for _ in range(function.operands + 1)]
             arrays = [operand.array for operand in operands]
             arrays[which] = operands[which].astray(step)
@@ -242,12 +246,17 @@ def strays(dtype, memory):
             child = os.fork()
             if not child:
                 try:
-                    function.call(*arrays[: function.operands], cases.ALEXNET, 0, **out)
+                    function.call(*arrays[: function.operands], **out)
                 finally:
                     os._exit(0)
             ended = os.waitpid(child, 0)[1] != 0
             if ended != bool(step):
                 sys.exit("it ended the process" if ended else "nothing noticed it")
+
+
+def of_alexnet(function):
+    """Return a function of operands alone."""
+    return function._replace(call=partial(function.call, spec=cases.ALEXNET, axis=0))
 
 
 def announce(*words):
@@ -260,7 +269,7 @@ def main(what, every, dtype, *memories):
     announce(lrncore.__file__)
     for memory in map(MEMORIES.get, memories):
         if what == "strays":
-            strays(DTYPES[dtype], memory)
+            strays({each.call.__name__: of_alexnet(each) for each in FUNCTIONS}, DTYPES[dtype], memory)
             continue
         # other calls for other element types, whose kernels are the same source
         number = list(DTYPES).index(dtype)

@@ -3,7 +3,6 @@
 A program like edges.py, with its words: `calls`, every so manieth, or `strays`.
 """
 
-import os
 import random
 import sys
 from collections.abc import Callable
@@ -150,25 +149,14 @@ def first(result):
     return result[0] if isinstance(result, tuple) else result
 
 
-def strays(dtype, memory):
-    """Move each operand in turn a step off, in a process of its own: only one that is not moved may come back."""
-    for (name, function), step in product(FUNCTIONS.items(), (0, *memory.steps)):
-        for which in range(function.operands + function.fills):
-            edges.announce(name, "with operand", which, "moved by", step)
-            operands = [Operand(np.ones(memory.length, dtype), memory.put) for _ in range(function.operands + 1)]
-            arrays = [operand.array for operand in operands]
-            arrays[which] = operands[which].astray(step)
-            given = [np.ones(memory.length, np.float32)] * function.parameters
-            out = {"out": arrays[-1]} if function.fills else {}
-            child = os.fork()
-            if not child:
-                try:
-                    function.call(*arrays[: function.operands], *given, axis=0, **out)
-                finally:
-                    os._exit(0)
-            ended = os.waitpid(child, 0)[1] != 0
-            if ended != bool(step):
-                sys.exit("it ended the process" if ended else "nothing noticed it")
+def with_ones(function):
+    """Return a norm of operands as long as those that stray, all of whose parameters are ones."""
+
+    def call(*operands, **out):
+        ones = np.ones(operands[0].shape, np.float32)
+        return function.call(*operands, *[ones] * function.parameters, axis=0, **out)
+
+    return function._replace(call=call)
 
 
 def main(what, every, dtype, *memories):
@@ -176,7 +164,7 @@ def main(what, every, dtype, *memories):
     edges.announce(lrncore.__file__)
     for memory in map(edges.MEMORIES.get, memories):
         if what == "strays":
-            strays(edges.DTYPES[dtype], memory)
+            edges.strays({name: with_ones(each) for name, each in FUNCTIONS.items()}, edges.DTYPES[dtype], memory)
             continue
         number = list(edges.DTYPES).index(dtype)
         chance = random.Random(number)  # noqa: S311
