@@ -4,7 +4,7 @@ import cases
 import norm_reference as reference
 import numpy as np
 import pytest
-from norm_reference import assert_near
+from norm_reference import NEAR, assert_near
 
 import lrncore
 
@@ -64,15 +64,14 @@ def split(name, array):
 @pytest.mark.parametrize("name", SHAPES)
 def test_both_are_the_formula_at_any_mean(name, dtype, mean):
     g, x, weight, bias = operands(name, dtype, mean)
-    allowed = 5e-7 if dtype == np.float32 else 1e-15
     arrays = [split(name, each) for each in (g, x, weight, bias)]
     expected = reference.forward(arrays[1], (2, 3), (1, 2), *arrays[2:], 1e-5, True)
-    assert_near(split(name, forward(name, x, weight, bias)), expected, allowed)
+    assert_near(split(name, forward(name, x, weight, bias)), expected, NEAR[dtype])
     found = backward(name, g, x, weight)
     for each, exact in zip(
         found, reference.backward(*arrays[:2], (2, 3), (1, 2), arrays[2], 1e-5, True), strict=True
     ):
-        assert_near(split(name, each), exact, 20 * allowed)
+        assert_near(split(name, each), exact, 20 * NEAR[dtype])
 
 
 @pytest.mark.usefixtures("isa")

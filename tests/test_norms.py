@@ -4,7 +4,7 @@ import cases
 import norm_reference as reference
 import numpy as np
 import pytest
-from norm_reference import assert_near
+from norm_reference import NEAR, assert_near
 from placement import Placement, contiguous, place
 
 import lrncore
@@ -22,8 +22,6 @@ SHAPES = {
     "apart": ((5, 3, 20), (0, 2)),
     "one_set": ((7, 11), (0, 1)),
 }
-# of y: of its largest element; gradients have a longer way
-ALLOWED = {np.dtype(np.float32): 5e-7, np.dtype(np.float64): 1e-15}
 
 
 @pytest.fixture(params=[True, False], ids=["layer", "rms"])
@@ -60,7 +58,7 @@ def test_forward_is_the_formula_at_any_mean(name, dtype, mean, centred):
     _, x, weight, bias = operands(shape, axes, dtype, mean)
     y = forward(centred, x, axes, weight, bias if centred else None)
     expected = reference.forward(x, axes, axes, weight, bias if centred else None, 1e-5, centred)
-    assert_near(y, expected, ALLOWED[dtype])
+    assert_near(y, expected, NEAR[dtype])
 
 
 @pytest.mark.parametrize("mean", MEANS)
@@ -73,7 +71,7 @@ def test_backward_is_the_formula_at_any_mean(name, dtype, mean, centred):
     found = backward(centred, g, x, axes, weight)
     expected = reference.backward(g, x, axes, axes, weight, 1e-5, centred)
     for each, exact in zip(found, expected, strict=False):
-        assert_near(each, exact, 20 * ALLOWED[dtype])
+        assert_near(each, exact, 20 * NEAR[dtype])
 
 
 @pytest.mark.usefixtures("isa")
@@ -185,14 +183,14 @@ def test_numbers_of_any_magnitude(name, share, dtype, centred):
     # two bits for the largest of N(0, 1)
     factor = dtype.type(2.0 ** (share * (np.finfo(dtype).maxexp - 3)))
     y = forward(centred, x * factor, axes, None, None, eps=0)
-    assert_near(y, reference.forward(x * factor, axes, axes, None, None, 0, centred), 2 * ALLOWED[dtype])
+    assert_near(y, reference.forward(x * factor, axes, axes, None, None, 0, centred), 2 * NEAR[dtype])
     # one of the two: their quotient has to be representable
     found = backward(centred, g * factor, x * factor, axes, None, eps=0).dx
     assert_near(
-        found, reference.backward(g * factor, x * factor, axes, axes, None, 0, centred)[0], 20 * ALLOWED[dtype]
+        found, reference.backward(g * factor, x * factor, axes, axes, None, 0, centred)[0], 20 * NEAR[dtype]
     )
     found = backward(centred, g * factor, x, axes, None, eps=0).dx
-    assert_near(found / factor, reference.backward(g, x, axes, axes, None, 0, centred)[0], 20 * ALLOWED[dtype])
+    assert_near(found / factor, reference.backward(g, x, axes, axes, None, 0, centred)[0], 20 * NEAR[dtype])
 
 
 @pytest.mark.parametrize("name", SHAPES)
