@@ -91,7 +91,7 @@ cdef inline void differentiate_line(const Job* job, const Room* room, const RowT
         v = fetch(rows.g[row] + i, part)
         d = fetch(rows.x[row] + i, part) * load(reals_of(table, SCALE) + i) - load(reals_of(table, HIGH) + i)
         dv = muladd(d, load(reals_of(table, INVERSE) + i), load(reals_of(table, LOW_TERM) + i)) * v
-        h = v * load(reals_of(table, RAISED) + i) if scaled else v
+        h = v * load(reals_of(table, G_SCALE) + i) if scaled else v
         h = muladd(h, parameter_at(job, job.params.weight, rows.param[row], 1, i, part),
                    splat(0) - load(reals_of(table, H_HIGH) + i))
         h = h + muladd(d, load(reals_of(table, SLOPE) + i), load(reals_of(table, TERM) + i))

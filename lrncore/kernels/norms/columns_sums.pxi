@@ -178,7 +178,7 @@ cdef inline vec column_normalized(const Table* table, const elem* x, Py_ssize_t 
 # g of one in a row, times a power of two. `cut` is what tau took of it.
 cdef inline vec column_g(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t i, Py_ssize_t column,
                          Py_ssize_t part, bint tlu, vec* cut) noexcept nogil:
-    cdef vec v = fetch(rows.g[i] + column, part) * load(reals_of(table, RAISED) + column), y, tau
+    cdef vec v = fetch(rows.g[i] + column, part) * load(reals_of(table, G_SCALE) + column), y, tau
     if not tlu:
         return v
     tau = parameter_at(job, job.params.tau, rows.param[i], 0, column, part)

@@ -1,22 +1,13 @@
 /* Vectors of doubles that sums of elements are kept in.
  *
  * A float32 and the product of two of them fit a double, so that sums of these are exact to 2^-53 of their terms'
- * sizes and cannot leave the range. A vector of `real` is a Pair: two vectors of doubles, or one where `real` is double.
+ * sizes and cannot leave the range. A vector of `real` is a Pair: two vectors of wide.h's, or one where `real` is
+ * double.
  */
 #ifndef LRNCORE_DOUBLES_H
 #define LRNCORE_DOUBLES_H
 
-#include "storage.h"
-
-#if defined(LRN_VECTORS)
-#define DOUBLES ((int)(VECTOR_BYTES / sizeof(double)))
-typedef double doubles __attribute__((vector_size(VECTOR_BYTES)));
-typedef int64_t double_bits __attribute__((vector_size(VECTOR_BYTES)));
-#else
-#define DOUBLES 1
-typedef double doubles;
-typedef int64_t double_bits;
-#endif
+#include "wide_memory.h"
 
 #if defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
 typedef real half_vec __attribute__((vector_size(VECTOR_BYTES / 2)));
@@ -26,110 +17,36 @@ typedef real half_vec __attribute__((vector_size(VECTOR_BYTES / 2)));
 #endif
 
 typedef struct {
-    doubles low;
-    IN_HIGH(doubles high;)
+    wide low;
+    IN_HIGH(wide high;)
 } Pair;
 
 /* ---- one vector -------------------------------------------------------------------------------------------------- */
 
-INLINE doubles load_doubles(const double *from) { doubles v; memcpy(&v, from, sizeof v); return v; }
-INLINE void store_doubles(double *to, doubles v) { memcpy(to, &v, sizeof v); }
-
-INLINE doubles splat_doubles(double a)
-{
-#if defined(LRN_X86)
-    return (doubles)X86_ANY(set1_pd)(a);
-#elif defined(LRN_VECTORS)
-    doubles v;
-    for (int i = 0; i < DOUBLES; i++)
-        v[i] = a;
-    return v;
-#else
-    return a;
-#endif
-}
-
 /* a*b + c */
-INLINE doubles fused(doubles a, doubles b, doubles c)
+INLINE wide fused(wide a, wide b, wide c)
 {
 #if defined(LRN_X86) && defined(HAS_FUSED)
-    return (doubles)X86_ANY(fmadd_pd)(a, b, c);
+    return (wide)X86_ANY(fmadd_pd)(a, b, c);
 #elif defined(LRN_NEON)
-    return (doubles)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+    return (wide)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else
     return a * b + c;
 #endif
 }
 
-INLINE doubles root(doubles v)
-{
-#if defined(LRN_X86)
-    return (doubles)X86_ANY(sqrt_pd)(v);
-#elif defined(LRN_NEON)
-    return (doubles)vsqrtq_f64((float64x2_t)v);
-#else
-    double lanes[DOUBLES];
-    memcpy(lanes, &v, sizeof v);
-    for (int i = 0; i < DOUBLES; i++)
-        lanes[i] = sqrt(lanes[i]);
-    memcpy(&v, lanes, sizeof v);
-    return v;
-#endif
-}
-
 #if defined(LRN_VECTORS)
-#define DOUBLES_WHERE(condition) ((double_bits)(condition))
-INLINE doubles doubles_unless(double_bits mask, doubles v) { return (doubles)((double_bits)v & ~mask); }
+#define DOUBLES_WHERE(condition) ((wide_bits)(condition))
+INLINE wide doubles_unless(wide_bits mask, wide v) { return (wide)((wide_bits)v & ~mask); }
 #else
-#define DOUBLES_WHERE(condition) (-(double_bits)(condition))
-INLINE doubles doubles_unless(double_bits mask, doubles v) { return mask ? 0 : v; }
+#define DOUBLES_WHERE(condition) (-(wide_bits)(condition))
+INLINE wide doubles_unless(wide_bits mask, wide v) { return mask ? 0 : v; }
 #endif
 
 /* All bits of the first `count` lanes; a count beyond 0 and all of them is one of these. */
-INLINE double_bits first_bits(ptrdiff_t count)
+INLINE wide_bits first_bits(ptrdiff_t count)
 {
-    static const int64_t edge[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    double_bits mask;
-    count = count < 0 ? 0 : count > DOUBLES ? DOUBLES : count;
-    memcpy(&mask, edge + 8 - count, sizeof mask);
-    return mask;
-}
-
-INLINE int any_bits(double_bits v)
-{
-    int64_t lanes[DOUBLES], any = 0;
-    memcpy(lanes, &v, sizeof lanes);
-    for (int i = 0; i < DOUBLES; i++)
-        any |= lanes[i];
-    return any != 0;
-}
-
-/* To and from as many `real` */
-INLINE void store_reals(real *to, doubles v)
-{
-#if defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
-    half_vec half = __builtin_convertvector(v, half_vec);
-    memcpy(to, &half, sizeof half);
-#elif defined(LRN_VECTORS)
-    memcpy(to, &v, sizeof v);
-#else
-    *to = (real)v;
-#endif
-}
-
-INLINE doubles load_reals(const real *from)
-{
-#if defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
-    half_vec half;
-    memcpy(&half, from, sizeof half);
-    return __builtin_convertvector(half, doubles);
-#elif defined(LRN_VECTORS)
-    doubles v;
-    memcpy(&v, from, sizeof v);
-    return v;
-#else
-    return (doubles)*from;
-#endif
+    return wide_first_lanes(count < 0 ? 0 : count > WIDE_LANES ? WIDE_LANES : count);
 }
 
 /* a*b + c of numbers, as muladd does it */
@@ -149,7 +66,7 @@ INLINE real real_muladd(real a, real b, real c)
 INLINE Pair paired(double a)
 {
     Pair p;
-    p.low = splat_doubles(a);
+    p.low = wide_splat(a);
     IN_HIGH(p.high = p.low;)
     return p;
 }
@@ -158,18 +75,18 @@ INLINE Pair widened(vec v)
 {
     Pair p;
 #if defined(LRN_X86) && !defined(LRN_DOUBLE) && VECTOR_BYTES == 64
-    p.low = (doubles)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
-    p.high = (doubles)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)v, 1));
+    p.low = (wide)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)v));
+    p.high = (wide)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)v, 1));
 #elif defined(LRN_X86) && !defined(LRN_DOUBLE) && VECTOR_BYTES == 32
-    p.low = (doubles)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
-    p.high = (doubles)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)v, 1));
+    p.low = (wide)_mm256_cvtps_pd(_mm256_castps256_ps128((__m256)v));
+    p.high = (wide)_mm256_cvtps_pd(_mm256_extractf128_ps((__m256)v, 1));
 #elif defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
     half_vec halves[2];
     memcpy(halves, &v, sizeof v);
-    p.low = __builtin_convertvector(halves[0], doubles);
-    p.high = __builtin_convertvector(halves[1], doubles);
+    p.low = __builtin_convertvector(halves[0], wide);
+    p.high = __builtin_convertvector(halves[1], wide);
 #else
-    p.low = (doubles)v;
+    p.low = (wide)v;
 #endif
     return p;
 }
@@ -178,8 +95,8 @@ INLINE Pair widened(vec v)
 INLINE vec narrowed(const double *from)
 {
     real lanes[LANES];
-    store_reals(lanes, load_doubles(from));
-    IN_HIGH(store_reals(lanes + DOUBLES, load_doubles(from + DOUBLES));)
+    reals_of_wide(lanes, load_doubles(from));
+    IN_HIGH(reals_of_wide(lanes + WIDE_LANES, load_doubles(from + WIDE_LANES));)
     return load(lanes);
 }
 
@@ -187,14 +104,14 @@ INLINE Pair load_pair(const double *from)
 {
     Pair p;
     p.low = load_doubles(from);
-    IN_HIGH(p.high = load_doubles(from + DOUBLES);)
+    IN_HIGH(p.high = load_doubles(from + WIDE_LANES);)
     return p;
 }
 
 INLINE void store_pair(double *to, Pair p)
 {
-    store_doubles(to, p.low);
-    IN_HIGH(store_doubles(to + DOUBLES, p.high);)
+    store_wide(to, p.low);
+    IN_HIGH(store_wide(to + WIDE_LANES, p.high);)
 }
 
 INLINE Pair plus(Pair a, Pair b)
@@ -223,21 +140,21 @@ INLINE Pair times_plus(Pair a, Pair b, Pair c)
 INLINE Pair first_of_pair(Pair p, ptrdiff_t count)
 {
     p.low = doubles_unless(~first_bits(count), p.low);
-    IN_HIGH(p.high = doubles_unless(~first_bits(count - DOUBLES), p.high);)
+    IN_HIGH(p.high = doubles_unless(~first_bits(count - WIDE_LANES), p.high);)
     return p;
 }
 
 /* Sum of the lanes */
 INLINE double total(Pair p)
 {
-    doubles v = p.low;
+    wide v = p.low;
     IN_HIGH(v += p.high;)
 #if VECTOR_BYTES == 64 && defined(LRN_X86)
     return _mm512_reduce_add_pd((__m512d)v);
 #else
-    double lanes[DOUBLES];
+    double lanes[WIDE_LANES];
     memcpy(lanes, &v, sizeof v);
-    for (int step = DOUBLES / 2; step; step /= 2)
+    for (int step = WIDE_LANES / 2; step; step /= 2)
         for (int i = 0; i < step; i++)
             lanes[i] += lanes[i + step];
     return lanes[0];

@@ -31,7 +31,7 @@ enum {
     TERM,       /* what the two lows add to h */
     GAIN,       /* columns: r weight, and bias - low r weight */
     ADDEND,
-    RAISED,     /* the power of two that g was multiplied by, */
+    G_SCALE,     /* the power of two that g was multiplied by, */
     LOWER,      /* and two that take it, and that of x, out of dx */
     LOWER_TOO,
     IN_REALS
@@ -49,7 +49,7 @@ typedef struct {
 } Norm;
 
 /* Sets one by one where the two norms of one element are exceptions: xh is 0, or almost 1 whatever x is. */
-INLINE doubles factor_of(const Norm *norm, doubles r, doubles eps)
+INLINE wide factor_of(const Norm *norm, wide r, wide eps)
 {
     if (norm->given || norm->n != 1)
         return r;
@@ -62,28 +62,28 @@ INLINE doubles factor_of(const Norm *norm, doubles r, doubles eps)
 INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm)
 {
     double n = norm->given ? 1 : norm->n;
-    double_bits outside = first_bits(0);
-    for (ptrdiff_t i = 0; i < count; i += DOUBLES) {
+    wide_bits outside = first_bits(0);
+    for (ptrdiff_t i = 0; i < count; i += WIDE_LANES) {
         double *at = from + i;
         real *out = to + i;
-        doubles shift = load_doubles(at), first = load_doubles(at + FIRST * apart), off = first / n;
-        doubles squares = load_doubles(at + SQUARES * apart) - first * off, eps = load_doubles(at + EPS * apart);
-        doubles mean = shift + off, part = mean - shift, low = (shift - (mean - part)) + (off - part);
-        double_bits constant = DOUBLES_WHERE(squares <= 0), found, far, nothing;
-        doubles v = doubles_unless(constant, squares) / n, deviation, s, r;
-        deviation = root(norm->outside ? v : v + eps);
+        wide shift = load_doubles(at), first = load_doubles(at + FIRST * apart), off = first / n;
+        wide squares = load_doubles(at + SQUARES * apart) - first * off, eps = load_doubles(at + EPS * apart);
+        wide mean = shift + off, part = mean - shift, low = (shift - (mean - part)) + (off - part);
+        wide_bits constant = DOUBLES_WHERE(squares <= 0), found, far, nothing;
+        wide v = doubles_unless(constant, squares) / n, deviation, s, r;
+        deviation = wide_root(norm->outside ? v : v + eps);
         s = norm->outside ? deviation + eps : deviation;
         r = 1 / s;
         far = DOUBLES_WHERE(off * off > norm->farthest * v);
         v = s * s;
         found = far | ~(DOUBLES_WHERE(v >= norm->lowest) & DOUBLES_WHERE(v <= norm->highest));
-        store_reals(out + HIGH * apart, mean);
-        low = (mean - load_reals(out + HIGH * apart)) + low;
-        store_reals(out + INVERSE * apart, r);
-        store_reals(out + LOW_TERM * apart, -(low * r));
+        reals_of_wide(out + HIGH * apart, mean);
+        low = (mean - wide_of_reals(out + HIGH * apart)) + low;
+        reals_of_wide(out + INVERSE * apart, r);
+        reals_of_wide(out + LOW_TERM * apart, -(low * r));
         if (norm->gradients) {
-            doubles h = norm->centred ? load_doubles(at + H * apart) / n : r - r, h_low, slope, size;
-            doubles products = load_doubles(at + PRODUCTS * apart) - first * h;
+            wide h = norm->centred ? load_doubles(at + H * apart) / n : r - r, h_low, slope, size;
+            wide products = load_doubles(at + PRODUCTS * apart) - first * h;
             slope = doubles_unless(constant, products) / n * r;
             size = h * h + slope * slope;
             nothing = DOUBLES_WHERE(load_doubles(at + H * apart) == 0) & DOUBLES_WHERE(products == 0);
@@ -91,19 +91,19 @@ INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count,
             slope = norm->outside ? doubles_unless(constant, slope / deviation) : slope * r;
             if (norm->n == 1)
                 slope = slope - slope;
-            store_reals(out + H_HIGH * apart, h);
-            h_low = h - load_reals(out + H_HIGH * apart);
-            store_reals(out + FACTOR * apart, factor_of(norm, r, eps));
-            store_reals(out + SLOPE * apart, -slope);
-            store_reals(out + TERM * apart, low * slope - h_low);
+            reals_of_wide(out + H_HIGH * apart, h);
+            h_low = h - wide_of_reals(out + H_HIGH * apart);
+            reals_of_wide(out + FACTOR * apart, factor_of(norm, r, eps));
+            reals_of_wide(out + SLOPE * apart, -slope);
+            reals_of_wide(out + TERM * apart, low * slope - h_low);
         }
         if (norm->given)
             continue;
         found &= first_bits(count - i);
-        store_doubles(at + OUT * apart, doubles_unless(~found, splat_doubles(1)));
+        store_wide(at + OUT * apart, doubles_unless(~found, wide_splat(1)));
         outside |= found;
     }
-    return !any_bits(outside);
+    return !any_lane(outside);
 }
 
 #endif

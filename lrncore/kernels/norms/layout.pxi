@@ -114,7 +114,7 @@ cdef void set_chunks(Job* job) noexcept:
     if job.columns:
         job.sums = (5 if job.gradients else 2) * round_up(job.tile_length, LANES)
     else:
-        job.sums = round_up(4 + 3 * job.span, DOUBLES) if job.gradients else round_up(2, DOUBLES)
+        job.sums = round_up(4 + 3 * job.span, WIDE_LANES) if job.gradients else round_up(2, WIDE_LANES)
     most = max(<Py_ssize_t>1, min(<Py_ssize_t>MOST_CHUNKS, SUMS_BYTES // (job.sums * <Py_ssize_t>sizeof(double))))
     job.chunk = max(<Py_ssize_t>CHUNK_TILES, (job.tiles + most - 1) // most)
     job.chunks = (job.tiles + job.chunk - 1) // job.chunk

@@ -79,7 +79,7 @@ include "../buffers.pxi"
 
 
 cdef extern from "norms/finish.h" nogil:
-    int DOUBLES
+    int WIDE_LANES
     enum:
         SHIFT
         FIRST
@@ -102,7 +102,7 @@ cdef extern from "norms/finish.h" nogil:
         TERM
         GAIN
         ADDEND
-        RAISED
+        G_SCALE
         LOWER
         LOWER_TOO
         IN_REALS

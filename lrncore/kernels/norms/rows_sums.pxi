@@ -199,7 +199,7 @@ cdef rare add_exactly(const Row* row, const Terms* t, Pair shift, bint gradients
 cdef inline void open_terms(const Table* table, Py_ssize_t i, Terms* t) noexcept nogil:
     t.scale, t.high, t.inverse, t.low_term = (at(table, SCALE, i), at(table, HIGH, i), at(table, INVERSE, i),
                                               at(table, LOW_TERM, i))
-    t.raised = at(table, RAISED, i)
+    t.raised = at(table, G_SCALE, i)
     t.scaled = t.scale != 1 or t.raised != 1
 
 

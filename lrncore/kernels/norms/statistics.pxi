@@ -24,7 +24,7 @@ cdef inline void open_table(const Job* job, const Table* table, Py_ssize_t first
         set = index + (i - first) // job.run
         doubles_of(table, EPS)[i] = eps_of(job, set)
         doubles_of(table, SHIFT)[i] = doubles_of(table, OUT)[i] = 0
-        reals_of(table, SCALE)[i] = reals_of(table, RAISED)[i] = 1
+        reals_of(table, SCALE)[i] = reals_of(table, G_SCALE)[i] = 1
         reals_of(table, LOWER)[i] = reals_of(table, LOWER_TOO)[i] = 1
         if job.given:
             doubles_of(table, SHIFT)[i] = job.params.mean[set]
@@ -38,7 +38,7 @@ cdef inline bint finish_table(const Job* job, const Table* table, Py_ssize_t cou
 
 
 cdef inline bint is_scaled(const Table* table, Py_ssize_t i) noexcept nogil:
-    return at(table, SCALE, i) != 1 or at(table, RAISED, i) != 1
+    return at(table, SCALE, i) != 1 or at(table, G_SCALE, i) != 1
 
 
 # The statistics and the gradient of eps of the set of column i
@@ -58,7 +58,7 @@ cdef inline void tell_statistics(const Job* job, const Table* table, Py_ssize_t 
         v = doubles_of(table, PRODUCTS)[i] - off * doubles_of(table, H)[i]      # sum of h (x - m)
         # powers of two: r is times 1 / scale, and the products are times scale
         job.params.deps[index] = (-v * r * r / (1 if job.outside else 2) * (1 if job.outside else r)
-                                  / at(table, RAISED, i) * scale * (1 if job.outside else scale))
+                                  / at(table, G_SCALE, i) * scale * (1 if job.outside else scale))
 
 
 # The gradients of a weight, a bias and a threshold from sums over the g of a column of the table
@@ -67,7 +67,7 @@ cdef inline void add_gradients(const Job* job, const Table* table, Py_ssize_t i,
     cdef double n = 1 if job.given else <double>job.elements, eps = doubles_of(table, EPS)[i]
     cdef double off = doubles_of(table, FIRST)[i] / n
     cdef double squares = doubles_of(table, SQUARES)[i] - doubles_of(table, FIRST)[i] * off, deviation
-    cdef double raised = at(table, RAISED, i)
+    cdef double raised = at(table, G_SCALE, i)
     squares = 0 if squares <= 0 else squares
     deviation = sqrt(squares / n) + eps if job.outside else sqrt(squares / n + eps)
     products -= off * of_g
@@ -107,7 +107,7 @@ cdef rare choose_scale(const Job* job, const Table* table, Py_ssize_t i, Py_ssiz
         raised = min(raised, EXPONENT_BIAS - 8 - ilogb(g_most))
         raised = min(max(raised, 2 - EXPONENT_BIAS), EXPONENT_BIAS)
     reals_of(table, SCALE)[i] = <real>ldexp(1, exponent)
-    reals_of(table, RAISED)[i] = <real>ldexp(1, raised)
+    reals_of(table, G_SCALE)[i] = <real>ldexp(1, raised)
     doubles_of(table, EPS)[i] = ldexp(eps, exponent if job.outside else 2 * exponent)
     reals_of(table, LOWER)[i] = <real>ldexp(1, (exponent - raised) // 2)
     reals_of(table, LOWER_TOO)[i] = <real>ldexp(1, (exponent - raised) - (exponent - raised) // 2)
