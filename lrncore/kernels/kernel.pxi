@@ -173,8 +173,6 @@ cdef extern from "wide.h" nogil:
     wide wide_splat(double a) noexcept
     wide wide_magnitude(wide v) noexcept
     wide wide_larger(wide a, wide b) noexcept
-    wide wide_smaller(wide a, wide b) noexcept
-    wide wide_sign(wide v) noexcept
     wide wide_select(wide_bits mask, wide yes, wide no) noexcept
     wide_bits is_nan(wide v) noexcept
     wide_bits is_infinite(wide v) noexcept

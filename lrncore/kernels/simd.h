@@ -129,7 +129,6 @@ typedef __m512i x86_bits;
 typedef __m256i x86_half;
 #define X86_FROM_HALF _mm512_castsi256_si512
 #define X86_TO_HALF _mm512_castsi512_si256
-#define X86_STREAM_HALF _mm256_stream_si256
 #elif VECTOR_BYTES == 32
 #define X86_PREFIX _mm256_
 #define X86_HALF_PREFIX _mm_
@@ -137,7 +136,6 @@ typedef __m256i x86_bits;
 typedef __m128i x86_half;
 #define X86_FROM_HALF _mm256_castsi128_si256
 #define X86_TO_HALF _mm256_castsi256_si128
-#define X86_STREAM_HALF _mm_stream_si128
 #else
 #define X86_PREFIX _mm_
 typedef __m128i x86_bits;

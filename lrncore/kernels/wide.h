@@ -116,13 +116,6 @@ INLINE wide_bits is_infinite(wide v)
     return wide_equal(wide_magnitude(v), wide_splat(INFINITY));
 }
 
-/* 1 with the sign of v; NaN for zero */
-INLINE wide wide_sign(wide v)
-{
-    wide one = wide_from_bits(wide_as_bits(wide_splat(1)) | (wide_as_bits(v) & wide_splat_bits(INT64_MIN)));
-    return wide_select(wide_equal(v, wide_splat(0)), wide_splat(NAN), one);
-}
-
 INLINE int any_lane(wide_bits mask)
 {
 #if defined(HAS_MASK_REGISTERS)
