@@ -46,21 +46,9 @@ INLINE wide load_wide(const elem *from, ptrdiff_t count)
     return (wide)(count == WIDE_LANES ? load(from) : load_part(from, count));
 #else
     real reals[LANES];
-    vec v;
-#if !defined(LRN_FLOAT16) && !defined(LRN_BFLOAT16)
     if (count == WIDE_LANES)
         return wide_of_reals(from);
-#elif defined(LRN_VECTORS) && !defined(HAS_MASK_REGISTERS)
-    if (count == WIDE_LANES) {
-        hvec halves = {0};
-        memcpy(&halves, from, WIDE_LANES * sizeof *from);
-        v = from_half(halves);
-        memcpy(reals, &v, sizeof v);
-        return wide_of_reals(reals);
-    }
-#endif
-    v = load_elements_part(from, count);
-    memcpy(reals, &v, sizeof v);
+    store(reals, load_elements_part(from, count));
     return wide_of_reals(reals);
 #endif
 }
@@ -69,13 +57,10 @@ INLINE void store_wide_elements(elem *to, wide v, ptrdiff_t count)
 {
     real reals[LANES] = {0};
     reals_of_wide(reals, v);
-#if !defined(LRN_FLOAT16) && !defined(LRN_BFLOAT16)
-    if (count == WIDE_LANES) {
+    if (count == WIDE_LANES)
         memcpy(to, reals, WIDE_LANES * sizeof *to);
-        return;
-    }
-#endif
-    store_elements_part(to, load(reals), count);
+    else
+        store_elements_part(to, load(reals), count);
 }
 
 /* Bits of the first `count` lanes */
