@@ -225,7 +225,7 @@ cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
         rows = job.window.levels * (2 if job.op.g_enters or job.op.late else 1) + 3
         width = CACHE_BYTES // rows
         if job.far:
-            late = job.op.late and job.operand[X].form == REALS
+            late = job.op.late and not is_halves(&job.operand[X])
             width = min(width, FAR_LATE_CHUNK_BYTES if late else FAR_CHUNK_BYTES)
         if job.window.levels >= LONG_LEVELS:
             width = max(width, LONG_CHUNK_BYTES)

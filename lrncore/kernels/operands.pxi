@@ -59,9 +59,14 @@ cdef struct Operand:
     bint staged
 
 
+# Are the elements halves? A build for float64 has no code for them.
+cdef inline bint is_halves(const Operand* operand) noexcept nogil:
+    return READS_HALVES and operand.form != REALS
+
+
 # Does an operand pass through scratch wherever it lies?
 cdef inline bint passes_through(const Operand* operand) noexcept nogil:
-    return operand.form != REALS or operand.swapped or operand.overwritten
+    return is_halves(operand) or operand.swapped or operand.overwritten
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t count, Py_ssize_t unit) noexcept nogil:
@@ -75,7 +80,7 @@ cdef inline bint lies_plain(const Operand* operand) noexcept nogil:
 
 # Do halves lie so that whole lines of them are converted?
 cdef inline bint converts(const Operand* operand) noexcept nogil:
-    return operand.form != REALS and lies_plain(operand)
+    return is_halves(operand) and lies_plain(operand)
 
 
 # Some lines come into scratch, or leave. Only halves that lie side by side bring their squares.
@@ -102,27 +107,27 @@ cdef void gather(const Operand* operand, const char* source, const Py_ssize_t* o
                  Py_ssize_t length) noexcept nogil:
     if offset or not lies_plain(operand):
         gather_apart(operand, source, offset, line, length)
-    elif operand.form == REALS:
-        memcpy(line, source, length * sizeof(elem))
-    else:
+    elif is_halves(operand):
         widen_row(line, source, length, operand.ahead, operand.form)
+    else:
+        memcpy(line, source, length * sizeof(elem))
 
 
 cdef void scatter(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
                   Py_ssize_t length) noexcept nogil:
     if offset or not lies_plain(operand):
         scatter_apart(operand, line, target, offset, length)
-    elif operand.form == REALS:
-        memcpy(target, line, length * sizeof(elem))
-    else:
+    elif is_halves(operand):
         narrow_row(target, line, length, operand.ahead, operand.form)
+    else:
+        memcpy(target, line, length * sizeof(elem))
 
 
 cdef void gather_apart(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
                        Py_ssize_t length) noexcept nogil:
     cdef half halves[SOME_HALVES]
     cdef Py_ssize_t i = 0, some
-    if operand.form == REALS:
+    if not is_halves(operand):
         gather_elements(operand, source, offset, <char*>line, sizeof(elem), 0, length)
         return
     while i < length:
@@ -136,7 +141,7 @@ cdef void scatter_apart(const Operand* operand, const elem* line, char* target, 
                         Py_ssize_t length) noexcept nogil:
     cdef half halves[SOME_HALVES]
     cdef Py_ssize_t i = 0, some
-    if operand.form == REALS:
+    if not is_halves(operand):
         scatter_elements(operand, <const char*>line, target, offset, sizeof(elem), 0, length)
         return
     while i < length:
