@@ -8,7 +8,6 @@ builds a serial library. It takes GNU's linker, hence Linux.
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
 import shlex
@@ -24,7 +23,7 @@ SETUP: dict[str, Any] = runpy.run_path("setup.py")
 VERSION = runpy.run_path("lrncore/_version.py")["__version__"]
 KERNELS = Path("lrncore/kernels")
 INCLUDE = Path("lrncore/include")
-COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+COMPILER: list[str] = SETUP["COMPILER"]
 # every function in a section of its own, so that the linker can leave it out
 SECTIONS = ["-fPIC", "-ffunction-sections", "-fdata-sections", "-DNDEBUG"]
 
@@ -40,17 +39,6 @@ def run(*command: object) -> str:
 def tool(name: str) -> str:
     """Return the program of this name that belongs to the compiler."""
     return run(*COMPILER, f"-print-prog-name={name}")
-
-
-def openmp() -> list[str]:
-    """Return the flag for OpenMP, if there is to be one and a program with it compiles and links."""
-    program = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
-    probe = [*COMPILER, "-fopenmp", "-x", "c", "-", "-o", os.devnull]
-    wanted = os.environ.get("LRNCORE_OPENMP") != "0"
-    found = (
-        wanted and subprocess.run(probe, input=program, text=True, capture_output=True, check=False).returncode == 0
-    )
-    return ["-fopenmp"] if found else []
 
 
 def compile_all(folder: Path, flags: list[str]) -> list[Path]:
@@ -105,7 +93,7 @@ def main() -> None:
     folder = Path(*sys.argv[1:2] or ["build/liblrncore"])
     objects = folder / "objects"
     objects.mkdir(parents=True, exist_ok=True)
-    parallel = openmp()
+    parallel = SETUP["openmp"]()
     made = compile_all(objects, [*SETUP["GNU_FLAGS"], *SETUP["small"](), *SECTIONS, *parallel])
     whole, static, shared = folder / "lrncore.o", folder / "liblrncore.a", folder / "liblrncore.so"
     roots = [f"-Wl,-u,{name}" for name in functions()]

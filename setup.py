@@ -77,18 +77,18 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         if self.compiler.compiler_type != "msvc":
-            openmp = ["-fopenmp"] if self.compiles("-fopenmp") else []
+            parallel = openmp()
             sanitizers = os.environ.get("LRNCORE_SANITIZE")
             checks = [f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all"] if sanitizers else []
-            flags = [*GNU_FLAGS, *openmp, *checks, *(SANITIZED if sanitizers else small())]
+            flags = [*GNU_FLAGS, *parallel, *checks, *(SANITIZED if sanitizers else small())]
             for extension in self.extensions:
                 extension.define_macros += MACROS + SMALL_MACROS + ABI3_MACROS
                 extension.extra_compile_args = [*flags, *extension.extra_compile_args]
                 stripped = [] if sanitizers else STRIP
-                extension.extra_link_args = [*openmp, *checks, *stripped, *extension.extra_link_args]
+                extension.extra_link_args = [*parallel, *checks, *stripped, *extension.extra_link_args]
                 extension.libraries.append("m")
             self.tell_flags()
-            if RELEASED and openmp and sys.platform == "linux":
+            if RELEASED and parallel and sys.platform == "linux":
                 self.bundle_openmp()
         super().build_extensions()
 
@@ -115,15 +115,17 @@ class BuildExt(build_ext):
         # as JSON, in the spelling of a C string
         by_name["platform"].define_macros.append(("LRN_FLAGS", json.dumps(json.dumps(flags))))
 
-    def compiles(self, flag):
-        """Whether an OpenMP program compiles and links with `flag` (LRNCORE_OPENMP=0 says no)."""
-        if os.environ.get("LRNCORE_OPENMP") == "0":
-            return False
-        with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder, "probe.c")
-            source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
-            command = [*COMPILER, flag, str(source), "-o", str(source.with_suffix(""))]
-            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+def openmp():
+    """Return the flag for OpenMP, if a program with it compiles and links (LRNCORE_OPENMP=0 says no)."""
+    if os.environ.get("LRNCORE_OPENMP") == "0":
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.c")
+        source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+        command = [*COMPILER, "-fopenmp", str(source), "-o", str(source.with_suffix(""))]
+        done = subprocess.run(command, capture_output=True, check=False)
+    return ["-fopenmp"] if done.returncode == 0 else []
 
 
 def small():
