@@ -223,3 +223,18 @@ def check_over(name, case, dtype, spec, over, shift=0, swapped=False):
         out = out.view(other_order(dtype))
     assert compute(*arrays, spec, case.axis, out=out) is out
     assert_same(out, expected)
+
+
+def places(name):
+    """Return where a result can go: to new memory, or over an operand."""
+    return [None, *range(OPERATORS[name].arrays)] if OPERATORS[name].takes_out else [None]
+
+
+def counted(counter, name, axis, arrays, spec, over=None, threads=1):
+    """Make a call, whose result may take the place of an operand; return what it adds to a count of the kernels."""
+    arrays = [array.copy() for array in arrays[-OPERATORS[name].arrays :]]
+    out = {} if over is None else {"out": arrays[over]}
+    count = getattr(_checks.KERNELS[arrays[0].dtype.name], counter)
+    before = count()
+    OPERATORS[name].compute(*arrays, spec, axis, num_threads=threads, **out)
+    return count() - before

@@ -7,9 +7,9 @@ import cases
 import numpy as np
 import pytest
 from cases import Shape
-from operators import OPERATORS
+from operators import OPERATORS, counted, places
 
-from lrncore import LRNSpec, _checks, kernels
+from lrncore import LRNSpec, kernels
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -45,12 +45,7 @@ def operands(layout, dtype, x=1.0, g=1.0, every=1):
 
 def recomputed(name, layout, arrays, spec=SPEC, over=None, threads=1):
     """Make a call, whose result takes the place of the operand `over`; return how many vectors were recomputed."""
-    arrays = [array.copy() for array in arrays[-OPERATORS[name].arrays :]]
-    out = {} if over is None else {"out": arrays[over]}
-    kernel = _checks.KERNELS[arrays[0].dtype.name]
-    before = kernel.recomputed()
-    OPERATORS[name].compute(*arrays, spec, WINDOWS[layout].axis, num_threads=threads, **out)
-    return kernel.recomputed() - before
+    return counted("recomputed", name, WINDOWS[layout].axis, arrays, spec, over, threads)
 
 
 def lanes(isa):
@@ -61,11 +56,6 @@ def lanes(isa):
 def vectors(layout, isa):
     """Return how many vectors of doubles all elements are."""
     return np.prod(WINDOWS[layout].shape) / lanes(isa)
-
-
-def places(name):
-    """Return where a result can go: to new memory, or over an operand."""
-    return [None, *range(OPERATORS[name].arrays)] if OPERATORS[name].takes_out else [None]
 
 
 # ---- nothing ----------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ import cases
 import numpy as np
 import pytest
 from cases import Shape
-from operators import OPERATORS
+from operators import OPERATORS, counted, places
 
-from lrncore import LRNSpec, _checks, kernels
+from lrncore import LRNSpec, kernels
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -87,17 +87,7 @@ def test_one_element_changes_no_bit_beyond_its_windows(name, beta, bad, dtype):
 
 def vectors_summed(name, case, arrays, spec, over=None):
     """Make a call, whose result takes the place of the operand `over`; return how many vectors entered sums."""
-    arrays = [array.copy() for array in arrays[-OPERATORS[name].arrays :]]
-    out = {} if over is None else {"out": arrays[over]}
-    kernel = _checks.KERNELS[arrays[0].dtype.name]
-    before = kernel.summed()
-    OPERATORS[name].compute(*arrays, spec, case.axis, num_threads=1, **out)
-    return kernel.summed() - before
-
-
-def places(name):
-    """Return where a result can go: to new memory, or over an operand."""
-    return [None, *range(OPERATORS[name].arrays)] if OPERATORS[name].takes_out else [None]
+    return counted("summed", name, case.axis, arrays, spec, over)
 
 
 def sets(name):
