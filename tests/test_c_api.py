@@ -13,6 +13,7 @@ import c_table
 import ml_dtypes
 import numpy as np
 import pytest
+from cases import bits
 
 import lrncore
 from lrncore import LRNSpec, kernels
@@ -22,11 +23,6 @@ PACKAGE = str(Path(lrncore.__file__).parents[1])
 LRN = c_table.table()
 SPEC = LRNSpec(2, 1, 0.1, 0.75, 1.0)
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
-
-
-def bits(array):
-    """Return the bytes of an array, as numbers that compare."""
-    return np.ascontiguousarray(array).view(np.uint8)
 
 
 def data(*arrays):
