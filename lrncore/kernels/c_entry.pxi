@@ -34,7 +34,7 @@ cdef public int enter "LRN_ENTRY"(const lrn_pass* asked) noexcept nogil:
     op = &BACKWARD if asked.kind == LRN_BACKWARD else &FORWARD
     for i in range(OPERANDS):
         view[i].buf = asked.data[i]
-        view[i].itemsize = sizeof(elem) if asked.form == REALS else sizeof(half)
+        view[i].itemsize = sizeof(real) if asked.form == REALS else sizeof(half)
         view[i].ndim = asked.ndim
         view[i].shape = <Py_ssize_t*>asked.shape
         view[i].strides = <Py_ssize_t*>asked.strides[i]

@@ -10,8 +10,8 @@
 # Up to WIDE_LANES adjacent elements
 cdef struct Site:
     const Around* around
-    const elem* x
-    const elem* g
+    const real* x
+    const real* g
     Py_ssize_t count
     Py_ssize_t position     # of the first one, in the slab
     Py_ssize_t lowest       # channel of the first one, and of the last one, if they are of one slab;
@@ -24,7 +24,7 @@ cdef inline Py_ssize_t channel_of(const Around* around, Py_ssize_t position) noe
 
 
 # Elements from the `i`th of a line on, where they and their g are at `x` and `g`
-cdef inline Site site_of(const Around* around, const elem* x, const elem* g, Py_ssize_t i,
+cdef inline Site site_of(const Around* around, const real* x, const real* g, Py_ssize_t i,
                          Py_ssize_t count) noexcept nogil:
     cdef Site site
     cdef Py_ssize_t last
@@ -48,16 +48,16 @@ cdef inline Site site_of(const Around* around, const elem* x, const elem* g, Py_
     return site
 
 
-cdef inline const elem* wrapped(const Neighbours* to, const char* at) noexcept nogil:
+cdef inline const real* wrapped(const Neighbours* to, const char* at) noexcept nogil:
     if to.ring_bytes:
         if at < to.ring:
             at += to.ring_bytes
         elif at >= to.ring + to.ring_bytes:
             at -= to.ring_bytes
-    return <const elem*>at
+    return <const real*>at
 
 
-cdef inline const elem* neighbour(const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+cdef inline const real* neighbour(const Neighbours* to, const real* at, Py_ssize_t d) noexcept nogil:
     return wrapped(to, <const char*>at + d * to.step)
 
 
@@ -73,13 +73,13 @@ cdef inline bint all_there(const Site* site, Py_ssize_t first, Py_ssize_t last) 
 
 
 # The elements `d` channels from those at `at`; zeros outside the slabs
-cdef inline wide neighbours(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+cdef inline wide neighbours(const Site* site, const Neighbours* to, const real* at, Py_ssize_t d) noexcept nogil:
     if all_there(site, d, d):
         return load_wide(neighbour(to, at, d), site.count)
     return neighbours_inside(site, to, at, d)
 
 
-cdef wide neighbours_inside(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t d) noexcept nogil:
+cdef wide neighbours_inside(const Site* site, const Neighbours* to, const real* at, Py_ssize_t d) noexcept nogil:
     cdef wide v = wide_splat(0)
     cdef Py_ssize_t lane, first, last
     if site.together and (site.highest + d < 0 or site.lowest + d >= site.around.channels):
@@ -104,7 +104,7 @@ cdef inline Py_ssize_t last_in(const Site* site, Py_ssize_t after) noexcept nogi
 
 
 # The scale of the elements `first` to `last` channels from those at `at`
-cdef inline WideScale scale_around(const Site* site, const Neighbours* to, const elem* at, Py_ssize_t first,
+cdef inline WideScale scale_around(const Site* site, const Neighbours* to, const real* at, Py_ssize_t first,
                                    Py_ssize_t last) noexcept nogil:
     cdef wide largest = wide_splat(0)
     cdef Py_ssize_t d
@@ -129,7 +129,7 @@ cdef Wide squares_in_window(const Site* site) noexcept nogil:
     cdef const Neighbours* to = &site.around.x
     cdef WideScale scale = scale_around(site, to, site.x, first, last)
     cdef wide total = wide_splat(0), lost = wide_splat(0), v
-    cdef const elem* at
+    cdef const real* at
     if all_there(site, first, last):
         at = neighbour(to, site.x, first)
         for d in range(first, last + 1):
@@ -234,9 +234,9 @@ cdef struct Redo:
     const Formula* f
     Evaluate evaluate
     Around* around
-    const elem* x
-    const elem* g
-    elem* y
+    const real* x
+    const real* g
+    real* y
 
 
 # Recomputes the `wanted` ones of `count` elements, at most a vector, from the `i`th of the line on.

@@ -72,7 +72,7 @@ cdef rare set_vicinity(Vicinity* v, const Job* job, const Shape* shape, const Ar
         for i in range(job.box.sides):
             v.steps[which][i] = job.box.side[i].axis.stride[which]
             if job.operand[which].staged:
-                v.steps[which][i] = shape.apart[i] * <Py_ssize_t>sizeof(elem)
+                v.steps[which][i] = shape.apart[i] * <Py_ssize_t>sizeof(real)
 
 
 # Nothing is in the tables yet.
@@ -117,22 +117,22 @@ cdef inline Strand moved(const Vicinity* v, const Strand* strand, int side, Py_s
 
 
 # Where row `row` has the first x, and the first g, of a strand
-cdef inline const elem* x_of(const Vicinity* v, Py_ssize_t row, const Strand* strand) noexcept nogil:
-    return neighbour(&v.around.x, <const elem*>(v.at[X] + strand.offset[X]), row - v.row)
+cdef inline const real* x_of(const Vicinity* v, Py_ssize_t row, const Strand* strand) noexcept nogil:
+    return neighbour(&v.around.x, <const real*>(v.at[X] + strand.offset[X]), row - v.row)
 
 
-cdef inline const elem* g_of(const Vicinity* v, Py_ssize_t row, const Strand* strand) noexcept nogil:
-    return neighbour(&v.around.g, <const elem*>(v.at[G] + strand.offset[G]), row - v.row)
+cdef inline const real* g_of(const Vicinity* v, Py_ssize_t row, const Strand* strand) noexcept nogil:
+    return neighbour(&v.around.g, <const real*>(v.at[G] + strand.offset[G]), row - v.row)
 
 
 # The elements at the `i`th of a line of `length`, which need not be one of it; zeros outside
-cdef inline wide elements_at(const elem* line, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+cdef inline wide elements_at(const real* line, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
     if 0 <= i <= length - WIDE_LANES:
         return load_wide(line + i, WIDE_LANES)
     return elements_within(line, length, i)
 
 
-cdef wide elements_within(const elem* line, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+cdef wide elements_within(const real* line, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
     cdef Py_ssize_t first = max(<Py_ssize_t>0, -i), last = min(<Py_ssize_t>WIDE_LANES, length - i)
     if first >= last:
         return wide_splat(0)
@@ -140,7 +140,7 @@ cdef wide elements_within(const elem* line, Py_ssize_t length, Py_ssize_t i) noe
 
 
 # Where in its row a line begins, from its x
-cdef Py_ssize_t place_of(const Vicinity* v, const elem* x) noexcept nogil:
+cdef Py_ssize_t place_of(const Vicinity* v, const real* x) noexcept nogil:
     cdef int lines = v.box.sides - 2 - v.box.together
     if lines < 0:
         return 0
@@ -148,7 +148,7 @@ cdef Py_ssize_t place_of(const Vicinity* v, const elem* x) noexcept nogil:
 
 
 # Squares of x, where that is g, or products
-cdef inline Wide summand(const elem* x, const elem* g, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
+cdef inline Wide summand(const real* x, const real* g, Py_ssize_t length, Py_ssize_t i) noexcept nogil:
     cdef Wide a = wide_of(elements_at(x, length, i))
     return wide_times(a, a if g == x else wide_of(elements_at(g, length, i)))
 
@@ -246,8 +246,8 @@ cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssiz
     cdef Py_ssize_t apart = shape.apart[axis], along, d, first = -back, last = ahead
     cdef Py_ssize_t filled = place + first * apart
     cdef Compensated total = nothing()
-    cdef const elem* x
-    cdef const elem* g
+    cdef const real* x
+    cdef const real* g
     cdef Strand other
     if not strand.inside:
         return total.sum
@@ -272,8 +272,8 @@ cdef Wide sum_stage(Vicinity* v, const Formula* f, int which, int stage, Py_ssiz
         along = place % shape.apart[axis - 1] // apart
     for d in range(-min(back, along), min(ahead, shape.length[axis] - 1 - along) + 1):
         if of_elements:
-            add_number(&total, summand(<const elem*>(<const char*>x + d * v.steps[X][axis]),
-                                       <const elem*>(<const char*>g + d * v.steps[X if g == x else G][axis]),
+            add_number(&total, summand(<const real*>(<const char*>x + d * v.steps[X][axis]),
+                                       <const real*>(<const char*>g + d * v.steps[X if g == x else G][axis]),
                                        shape.line, place - strand.begin))
         else:
             other = moved(v, strand, axis, d)

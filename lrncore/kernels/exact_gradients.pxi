@@ -95,7 +95,7 @@ cdef inline Wide* place_of_term(const Terms* terms, Py_ssize_t row, Py_ssize_t v
 
 
 # Computes those of row `row` that are not there yet, from element `i` of the row on, which is at x and g.
-cdef inline void bring_term(const Formula* f, const Around* around, Py_ssize_t row, const elem* x, const elem* g,
+cdef inline void bring_term(const Formula* f, const Around* around, Py_ssize_t row, const real* x, const real* g,
                             Py_ssize_t i, Py_ssize_t count) noexcept nogil:
     cdef const Terms* terms = &around.terms
     cdef Py_ssize_t v = (i - terms.begin) // WIDE_LANES
@@ -166,9 +166,9 @@ cdef rare combine_rows(const Formula* f, const Lines* lines) noexcept nogil:
         for row in range(around.terms.first, around.terms.end):
             around.channel = row
             back = row - lines.around.channel
-            redo.x = <const elem*>(<const char*>lines.x + back * around.x.step)
-            redo.g = <const elem*>(<const char*>lines.g + back * around.g.step)
-            redo.y = <elem*>(<char*>lines.y + back * lines.y_pitch)
+            redo.x = <const real*>(<const char*>lines.x + back * around.x.step)
+            redo.g = <const real*>(<const char*>lines.g + back * around.g.step)
+            redo.y = <real*>(<char*>lines.y + back * lines.y_pitch)
             if around.track:
                 redo.x += i
                 redo.g += i
@@ -286,6 +286,6 @@ cdef rare combine_exactly(const Formula* f, const Lines* lines) noexcept nogil:
             combine_kept(&redo, lines.length)
         else:
             combine_positions(&redo, lines.length)
-        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
-        redo.g = <const elem*>(<const char*>redo.g + lines.g_pitch)
-        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
+        redo.x = <const real*>(<const char*>redo.x + lines.x_pitch)
+        redo.g = <const real*>(<const char*>redo.g + lines.g_pitch)
+        redo.y = <real*>(<char*>redo.y + lines.y_pitch)

@@ -40,8 +40,8 @@ cdef struct Sliding:
 
 cdef struct Track:
     Around* around
-    const elem* x           # of channel `channel`
-    const elem* g
+    const real* x           # of channel `channel`
+    const real* g
     Py_ssize_t channel
     Py_ssize_t at_once      # channels whose sums are made together
     bint adds_terms         # the second set is of t, made from windows of the first one, and not of products
@@ -121,7 +121,7 @@ cdef void forget(Track* t) noexcept nogil:
 
 
 # A line of some channels, from around.first on, which are at x and g
-cdef inline void aim_track(const Lines* lines, const elem* x, const elem* g) noexcept nogil:
+cdef inline void aim_track(const Lines* lines, const real* x, const real* g) noexcept nogil:
     cdef Track* t = lines.around.track
     if t == NULL:
         return
@@ -130,7 +130,7 @@ cdef inline void aim_track(const Lines* lines, const elem* x, const elem* g) noe
     aim_track_at(t, x, g, lines.length)
 
 
-cdef void aim_track_at(Track* t, const elem* x, const elem* g, Py_ssize_t length) noexcept nogil:
+cdef void aim_track_at(Track* t, const real* x, const real* g, Py_ssize_t length) noexcept nogil:
     cdef const Around* around = t.around
     cdef Py_ssize_t last = (around.first + length - 1) // around.inner
     t.x = x
@@ -206,8 +206,8 @@ cdef inline void enter_places(Track* t, int which, Py_ssize_t i, Py_ssize_t coun
     cdef double* block = s.block + j * inner + i
     cdef double* sums = s.sums.at + (first - s.ahead - s.sums.begin) * inner + i
     cdef const double* terms = t.terms.at + (first - t.terms.begin) * inner + i
-    cdef const elem* x = neighbour(&around.x, t.x, first - t.channel) + i
-    cdef const elem* g = x
+    cdef const real* x = neighbour(&around.x, t.x, first - t.channel) + i
+    cdef const real* g = x
     cdef bint of_terms = which == SECOND and t.adds_terms
     cdef Wide newest = load_some_numbers(s.newest + i, inner + WIDE_LANES, count), sum, v
     cdef wide lost = load_some_numbers(s.lost + i, 0, count).m
@@ -242,7 +242,7 @@ cdef inline void enter_places(Track* t, int which, Py_ssize_t i, Py_ssize_t coun
     store_some_doubles(s.lost + i, lost, count)
 
 
-cdef inline wide some_elements(const elem* at, Py_ssize_t count) noexcept nogil:
+cdef inline wide some_elements(const real* at, Py_ssize_t count) noexcept nogil:
     return wide_splat(real_of(at)) if count == 1 else load_wide(at, count)
 
 
@@ -292,8 +292,8 @@ cdef void bring_terms(const Formula* f, Track* t, Py_ssize_t first) noexcept nog
     cdef const Around* around = t.around
     cdef Py_ssize_t inner = around.inner, i = 0, count
     cdef Py_ssize_t end = min(first + t.at_once, t.of[SQUARES].limit + 1), length = (end - first) * inner
-    cdef const elem* x = neighbour(&around.x, t.x, first - t.channel)
-    cdef const elem* g = neighbour(&around.g, t.g, first - t.channel)
+    cdef const real* x = neighbour(&around.x, t.x, first - t.channel)
+    cdef const real* g = neighbour(&around.g, t.g, first - t.channel)
     cdef double* shares
     cdef Wide share
     cdef Site site

@@ -21,7 +21,7 @@ cdef enum:
 
 # Of the slab at hand
 cdef struct Columns:
-    const elem* slab        # its x, or NULL where there is none yet
+    const real* slab        # its x, or NULL where there is none yet
     double* sums            # PILED of each column, in the order of a slab's positions,
     double* lost            # what they were rounded by,
     double* exponents       # and their exponents
@@ -58,10 +58,10 @@ cdef void open_columns(Columns* columns, const Job* job, const Around* around) n
 
 
 # A slab's squares of x, where g is x, or products x g go to the PILED sums of its columns; or first their exponents.
-cdef void pile_summands(const Around* around, const elem* x, const elem* g, const Neighbours* to_g,
+cdef void pile_summands(const Around* around, const real* x, const real* g, const Neighbours* to_g,
                         bint exponents) noexcept nogil:
     cdef const Columns* columns = around.columns
-    cdef Py_ssize_t inner = around.inner, adjacent = inner * <Py_ssize_t>sizeof(elem), c = 0, some = 1, length, i, count
+    cdef Py_ssize_t inner = around.inner, adjacent = inner * <Py_ssize_t>sizeof(real), c = 0, some = 1, length, i, count
     cdef wide sum, lost, exponent = wide_splat(0)
     cdef wide_bits present
     cdef Py_ssize_t at
@@ -92,13 +92,13 @@ cdef void pile_summands(const Around* around, const elem* x, const elem* g, cons
                 if NEEDS_SCALE:
                     store_wide(columns.lost + at, lost)
             i += WIDE_LANES
-        x = <const elem*>(<const char*>x + some * around.x.step)
-        g = <const elem*>(<const char*>g + some * to_g.step)
+        x = <const real*>(<const char*>x + some * around.x.step)
+        g = <const real*>(<const char*>g + some * to_g.step)
         c += some
 
 
 # The sums of a slab's columns go to `numbers`.
-cdef void sum_columns(const Around* around, const elem* x, const elem* g, const Neighbours* to_g,
+cdef void sum_columns(const Around* around, const real* x, const real* g, const Neighbours* to_g,
                       double* numbers) noexcept nogil:
     cdef const Columns* columns = around.columns
     cdef Py_ssize_t inner = around.inner, i
@@ -131,7 +131,7 @@ cdef void sum_columns(const Around* around, const elem* x, const elem* g, const 
 
 
 # The factors of the columns of the slab that begins at x and g
-cdef void factor_columns(const Formula* f, const Around* around, const elem* x, const elem* g) noexcept nogil:
+cdef void factor_columns(const Formula* f, const Around* around, const real* x, const real* g) noexcept nogil:
     cdef Columns* columns = around.columns
     cdef Py_ssize_t inner = around.inner, i = 0, j, parts = sizeof(Wide) // sizeof(wide)
     cdef double* line
@@ -161,8 +161,8 @@ cdef inline Wide factor_at(const Formula* f, const Site* site, int which) noexce
     cdef const Around* around = site.around
     cdef const Columns* columns = around.columns
     cdef Py_ssize_t column = site.position - site.lowest * around.inner
-    cdef const elem* slab = <const elem*>(<const char*>(site.x - column) - site.lowest * around.x.step)
+    cdef const real* slab = <const real*>(<const char*>(site.x - column) - site.lowest * around.x.step)
     if slab != columns.slab:
         factor_columns(f, around, slab,
-                       <const elem*>(<const char*>(site.g - column) - site.lowest * around.g.step))
+                       <const real*>(<const char*>(site.g - column) - site.lowest * around.g.step))
     return load_numbers(columns.numbers[which] + column, columns.apart)

@@ -115,7 +115,9 @@ cdef extern from "power_any.h" nogil:
         Range foreseen
 
     vec load(const real* at) noexcept
+    vec load_part(const real* at, Py_ssize_t count) noexcept
     void store(real* at, vec v) noexcept
+    void store_part(real* at, vec v, Py_ssize_t count) noexcept
     void fence_stores() noexcept
     void prefetch(const void* at) noexcept
     vec splat(real a) noexcept
@@ -208,8 +210,8 @@ cdef extern from "wide_memory.h" nogil:
     wide_bits wide_within(wide v, Range range) noexcept
     wide_bits wide_first_lanes(Py_ssize_t count) noexcept
     wide_bits wide_lanes_of(const bint* wanted, Py_ssize_t count) noexcept
-    wide load_wide(const elem* at, Py_ssize_t count) noexcept
-    void store_wide_elements(elem* at, wide v, Py_ssize_t count) noexcept
+    wide load_wide(const real* at, Py_ssize_t count) noexcept
+    void store_wide_elements(real* at, wide v, Py_ssize_t count) noexcept
     wide wide_of_reals(const real* at) noexcept
     void store_numbers(double* to, Py_ssize_t apart, Wide w) noexcept
     Wide load_numbers(const double* at, Py_ssize_t apart) noexcept

@@ -89,11 +89,11 @@ cdef struct Lines:
     Py_ssize_t period       # of the masks, whole vectors
     Source source           # of the squares, when their windows are complete
     bint far                # results take non-temporal stores
-    const elem* entering    # enter: the newest line of x,
-    const elem* entering_g  # and of g where it enters with x
-    const elem* x           # ready, late: the line of x, g and y
-    const elem* g
-    elem* y
+    const real* entering    # enter: the newest line of x,
+    const real* entering_g  # and of g where it enters with x
+    const real* x           # ready, late: the line of x, g and y
+    const real* g
+    real* y
     real* t                 # ready: what `late` adds up,
     real* gp                # and keeps
     real* along[SETS]       # boxes: where sums along a row go

@@ -7,7 +7,7 @@
 # is NaN, and so is every result that adds it up: a result that is not finite is recomputed from x and g.
 
 # dx of a vector, where `sum` is that of t; adds it to `seen`, which is finite only if all of them are
-cdef inline vec combine_vector(const elem* x, elem* dx, const real* gp, vec sum, vec minus_slope, bint far,
+cdef inline vec combine_vector(const real* x, real* dx, const real* gp, vec sum, vec minus_slope, bint far,
                                Py_ssize_t part, vec seen) noexcept nogil:
     cdef vec v = muladd(minus_slope, fetch(x, part) * sum, load(gp))
     put(dx, v, far, part)
@@ -15,22 +15,22 @@ cdef inline vec combine_vector(const elem* x, elem* dx, const real* gp, vec sum,
 
 
 # Two vectors side by side, as `gains_two` (powers.pxi)
-cdef inline vec combine_two(const elem* x, elem* dx, const real* gp, const Windows* windows, Spot at, vec minus_slope,
+cdef inline vec combine_two(const real* x, real* dx, const real* gp, const Windows* windows, Spot at, vec minus_slope,
                             vec seen) noexcept nogil:
     cdef Spot behind = at
     cdef vec sum, sum_behind, v, v_behind
     behind.i += LANES
     sum = sum_vector(windows, at)
     sum_behind = sum_vector(windows, behind)
-    v = muladd(minus_slope, load_elements(x) * sum, load(gp))
-    v_behind = muladd(minus_slope, load_elements(x + LANES) * sum_behind, load(gp + LANES))
-    store_elements(dx, v)
-    store_elements(dx + LANES, v_behind)
+    v = muladd(minus_slope, load(x) * sum, load(gp))
+    v_behind = muladd(minus_slope, load(x + LANES) * sum_behind, load(gp + LANES))
+    store(dx, v)
+    store(dx + LANES, v_behind)
     return seen + (v + v_behind)
 
 
 # The same for a part of a vector, in one copy for the loops with constant taps
-cdef vec combine_part(const Formula* f, const Lines* lines, const elem* x, elem* dx, Spot at, vec seen) noexcept nogil:
+cdef vec combine_part(const Formula* f, const Lines* lines, const real* x, real* dx, Spot at, vec seen) noexcept nogil:
     cdef Windows windows
     open_windows(&windows, f, lines, SECOND, how_second(lines), 0)
     return combine_vector(x, dx, lines.gp + at.i, any_sum(&windows, &at), splat(-f.slope), False, at.part, seen)
@@ -40,9 +40,9 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
                               const Lines* lines) noexcept nogil:
     cdef Windows windows
     cdef vec minus_slope = splat(-f.slope), seen = splat(0)
-    cdef const elem* x = lines.x
+    cdef const real* x = lines.x
     cdef const real* gp = lines.gp
-    cdef elem* y = lines.y
+    cdef real* y = lines.y
     cdef Py_ssize_t line, i, end, shift = 0, length = lines.length
     # as `gains`, which leaves nothing behind a line's end then
     cdef bint overlaps = not far and how.source != MASKED and length >= LANES
@@ -81,8 +81,8 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
                 at.part = part_of(length - i)
                 if how.source == MASKED:
                     at.mask = next_mask(at.mask, windows.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
         gp += lines.pitch
         shift += lines.pitch
     if UNLIKELY(may_have_nonfinite(seen)):

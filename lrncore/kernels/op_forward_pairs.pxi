@@ -38,7 +38,7 @@ cdef inline Pair load_pair(const real* high, const real* low, Py_ssize_t i) noex
 
 
 cdef void square_pairs(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.entering
+    cdef const real* x = lines.entering
     cdef real* high = lines.taps[SQUARES].level[0]
     cdef real* low = lines.taps[SECOND].level[0]
     cdef Py_ssize_t line, i
@@ -52,7 +52,7 @@ cdef void square_pairs(const Formula* f, const Lines* lines) noexcept nogil:
             store(high + i, pair.high)
             store(low + i, pair.low)
             i += LANES
-        x = <const elem*>(<const char*>x + lines.x_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
         high += lines.pitch
         low += lines.pitch
 
@@ -92,7 +92,7 @@ cdef void sum_pairs_along(const Lines* lines, int first, int last, Py_ssize_t le
 
 cdef void pile_pairs(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
                      Py_ssize_t apart) noexcept nogil:
-    cdef const elem* x = lines.entering
+    cdef const real* x = lines.entering
     cdef Py_ssize_t i = 0, row, part
     cdef Pair sum
     cdef vec v
@@ -152,8 +152,8 @@ cdef inline vec times_power_of_pair(const Formula* f, vec x, Pair s) noexcept no
 
 
 cdef void normalize_pairs(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef elem* y = lines.y
+    cdef const real* x = lines.x
+    cdef real* y = lines.y
     cdef Py_ssize_t line, i, mask, part
     cdef Inside inside = nothing_outside()
     cdef Pair s
@@ -170,8 +170,8 @@ cdef void normalize_pairs(const Formula* f, const Lines* lines) noexcept nogil:
             inside = still_inside(inside, s.high, f.holds)
             i += LANES
             mask = next_mask(mask, lines.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
     if UNLIKELY(not all_inside(inside, f.holds)):
         normalize_pairs_exactly(f, lines)
 
@@ -193,9 +193,9 @@ cdef rare normalize_pairs_exactly(const Formula* f, const Lines* lines) noexcept
             recompute(&redo, i, count, wanted)
             i += LANES
             mask = next_mask(mask, lines.period)
-        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
+        redo.x = <const real*>(<const char*>redo.x + lines.x_pitch)
         redo.g = redo.x
-        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
+        redo.y = <real*>(<char*>redo.y + lines.y_pitch)
 
 
 cdef Operator FORWARD_PAIRS

@@ -35,8 +35,8 @@ cdef inline int lossless_for_terms(const Formula* f) noexcept nogil:
 
 # Lines in one pass, unless that meets what needs more; then some vectors at a time, and those that do exactly
 cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef const elem* g = lines.g
+    cdef const real* x = lines.x
+    cdef const real* g = lines.g
     cdef Py_ssize_t line, i, end
     for line in range(lines.count):
         aim_track(lines, x, g)
@@ -47,12 +47,12 @@ cdef void total_up(const Formula* f, const Lines* lines) noexcept nogil:
                 if not total_up_part(f, lines, x, g, line, i, end):
                     total_up_exactly(f, lines, x, g, i, end)
                 i = end
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        g = <const elem*>(<const char*>g + lines.g_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        g = <const real*>(<const char*>g + lines.g_pitch)
 
 
 # Elements i to `end` of a line. Adds nothing and returns False if something left the range, or was lost.
-cdef bint total_up_part(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t line,
+cdef bint total_up_part(const Formula* f, const Lines* lines, const real* x, const real* g, Py_ssize_t line,
                         Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     cdef Windows windows
     cdef vec even, odd, window, s, v, u, t, zero = splat(0)
@@ -98,7 +98,7 @@ cdef bint total_up_part(const Formula* f, const Lines* lines, const elem* x, con
 
 
 # Was something lost of a product or of a sum of squares in elements i to `end` of a line that shows in their terms?
-cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t line,
+cdef bint loses_terms(const Formula* f, const Lines* lines, const real* x, const real* g, Py_ssize_t line,
                       Py_ssize_t i, Py_ssize_t end) noexcept nogil:
     cdef real sums[MOST_LANES]
     cdef real squares[MOST_LANES]
@@ -140,7 +140,7 @@ cdef bint loses_terms(const Formula* f, const Lines* lines, const elem* x, const
 
 
 # The terms of elements i to `end` of a line
-cdef rare total_up_exactly(const Formula* f, const Lines* lines, const elem* x, const elem* g, Py_ssize_t i,
+cdef rare total_up_exactly(const Formula* f, const Lines* lines, const real* x, const real* g, Py_ssize_t i,
                            Py_ssize_t end) noexcept nogil:
     cdef Site site
     while i < end:

@@ -6,8 +6,8 @@
 
 # Squares, and the products x dx, of the lines that enter
 cdef void square_and_multiply(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.entering
-    cdef const elem* dx = lines.entering_g
+    cdef const real* x = lines.entering
+    cdef const real* dx = lines.entering_g
     cdef real* products = lines.taps[SECOND].level[0]
     cdef Py_ssize_t line, i, part
     square(f, lines)
@@ -17,8 +17,8 @@ cdef void square_and_multiply(const Formula* f, const Lines* lines) noexcept nog
             part = part_of(lines.length - i)
             store(products + i, splat(ldexp(1, RAISED)) * fetch(x + i, part) * fetch(dx + i, part))
             i += LANES
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        dx = <const elem*>(<const char*>dx + lines.g_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        dx = <const real*>(<const char*>dx + lines.g_pitch)
         products += lines.pitch
 
 
@@ -27,9 +27,9 @@ cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Inside inside = nothing_outside()
     cdef Range lossless = range_below(f.holds, f.lossless)
     cdef vec minus_slope = splat(-f.slope), seen = splat(0), s, p, w, dy
-    cdef const elem* x = lines.x
-    cdef const elem* dx = lines.g
-    cdef elem* y = lines.y
+    cdef const real* x = lines.x
+    cdef const real* dx = lines.g
+    cdef real* y = lines.y
     cdef Py_ssize_t line, i
     cdef Spot at
     open_windows(&squares, f, lines, SQUARES, how_stored(f, lines), 0)
@@ -48,16 +48,16 @@ cdef void tangents(const Formula* f, const Lines* lines) noexcept nogil:
             seen = seen + dy
             i += LANES
             at.mask = next_mask(at.mask, squares.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        dx = <const elem*>(<const char*>dx + lines.g_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        dx = <const real*>(<const char*>dx + lines.g_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
     if UNLIKELY(not all_inside(inside, lossless) or may_have_nonfinite(seen)):
         if not all_inside(inside, f.holds) or may_have_nonfinite(seen) or has_tiny(f, lines):
             tangents_exactly(f, lines)
 
 
 # Adds to `wanted` the lanes in which bits of x / s or of x s^-beta / s were lost that show in results.
-cdef rare add_lost(const Formula* f, const Windows* products, const Spot* at, const elem* x, vec s,
+cdef rare add_lost(const Formula* f, const Windows* products, const Spot* at, const real* x, vec s,
                    bint* wanted) noexcept nogil:
     cdef real quotients[MOST_LANES]
     cdef real gains[MOST_LANES]
@@ -110,13 +110,13 @@ cdef rare tangents_exactly(const Formula* f, const Lines* lines) noexcept nogil:
             for lane in range(count):
                 if wanted[lane] and is_final_nan(f, sums[lane]):
                     wanted[lane] = False
-                    set_elem(redo.y + i + lane, NAN)
+                    set_real(redo.y + i + lane, NAN)
             recompute(&redo, i, count, wanted)
             i += LANES
             at.mask = next_mask(at.mask, squares.period)
-        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
-        redo.g = <const elem*>(<const char*>redo.g + lines.g_pitch)
-        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
+        redo.x = <const real*>(<const char*>redo.x + lines.x_pitch)
+        redo.g = <const real*>(<const char*>redo.g + lines.g_pitch)
+        redo.y = <real*>(<char*>redo.y + lines.y_pitch)
 
 
 # What vanishes of the products x dx is below the last bit of their share.

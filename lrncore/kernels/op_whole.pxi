@@ -33,9 +33,9 @@ cdef bint power_factors(const Formula* f, const Lines* lines) noexcept nogil:
 
 
 cdef void multiply(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
+    cdef const real* x = lines.x
     cdef const real* p = lines.factors[0]
-    cdef elem* y = lines.y
+    cdef real* y = lines.y
     cdef Py_ssize_t line, i, part
     for line in range(lines.count):
         i = 0
@@ -43,8 +43,8 @@ cdef void multiply(const Formula* f, const Lines* lines) noexcept nogil:
             part = part_of(lines.length - i)
             put(y + i, fetch(x + i, part) * load(p + i), False, part)
             i += LANES
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
         p += lines.pitch
     if UNLIKELY(lines.beyond):
         normalize_exactly(f, lines)
@@ -63,8 +63,8 @@ cdef rare narrow_for_whole(const Formula* f, Py_ssize_t size, Exponents* reach) 
 # Squares, and the products x g, of what enters, added up
 cdef void pile_products(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
                         Py_ssize_t apart) noexcept nogil:
-    cdef const elem* x = lines.entering
-    cdef const elem* g = lines.entering_g
+    cdef const real* x = lines.entering
+    cdef const real* g = lines.entering_g
     cdef Py_ssize_t i = 0, row, part
     cdef vec squares, products, v, raised = splat(ldexp(1, RAISED))
     while i < length:
@@ -163,11 +163,11 @@ cdef rare mark_lost_factors(const Formula* f, const Lines* lines, const Windows*
 
 
 cdef void combine_products(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef const elem* g = lines.g
+    cdef const real* x = lines.x
+    cdef const real* g = lines.g
     cdef const real* p = lines.factors[0]
     cdef const real* q = lines.factors[1]
-    cdef elem* y = lines.y
+    cdef real* y = lines.y
     cdef vec seen = splat(0), dx
     cdef Py_ssize_t line, i, part
     for line in range(lines.count):
@@ -178,9 +178,9 @@ cdef void combine_products(const Formula* f, const Lines* lines) noexcept nogil:
             put(y + i, dx, False, part)
             seen = seen + dx
             i += LANES
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        g = <const elem*>(<const char*>g + lines.g_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        g = <const real*>(<const char*>g + lines.g_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
         p += lines.pitch
         q += lines.pitch
     if UNLIKELY(lines.beyond or may_have_nonfinite(seen)):

@@ -1,7 +1,6 @@
 # The arrays of a call: where their elements lie, and loads and stores of vectors of them. All families share this.
 
 cdef extern from "storage.h" nogil:
-    ctypedef float elem     # of lines: `real`
     ctypedef unsigned short half "uint16_t"
     int REAL_FORMAT
     int OTHER_ORDER
@@ -12,13 +11,9 @@ cdef extern from "storage.h" nogil:
         FLOAT16
         BFLOAT16
 
-    vec load_elements(const elem* at) noexcept
-    vec load_elements_part(const elem* at, Py_ssize_t count) noexcept
-    void store_elements(elem* at, vec v) noexcept
-    void store_elements_part(elem* at, vec v, Py_ssize_t count) noexcept
-    void store_elements_far(elem* at, vec v) noexcept
-    real real_of(const elem* at) noexcept
-    void set_elem(elem* at, real a) noexcept
+    void store_far(real* at, vec v) noexcept
+    real real_of(const real* at) noexcept
+    void set_real(real* at, real a) noexcept
     void copy_element(char* to, const char* source, Py_ssize_t size, bint swapped) noexcept
 
     ctypedef struct Passage:    # of lines between an array and scratch
@@ -103,32 +98,32 @@ cdef void scatter_lines(const Operand* operand, const Passage* way) noexcept nog
 
 
 # A line whose elements lie at `offset`s, or an equal distance apart where that is NULL
-cdef void gather(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
+cdef void gather(const Operand* operand, const char* source, const Py_ssize_t* offset, real* line,
                  Py_ssize_t length) noexcept nogil:
     if offset or not lies_plain(operand):
         gather_apart(operand, source, offset, line, length)
     elif is_halves(operand):
         widen_row(line, source, length, operand.ahead, operand.form)
     else:
-        memcpy(line, source, length * sizeof(elem))
+        memcpy(line, source, length * sizeof(real))
 
 
-cdef void scatter(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
+cdef void scatter(const Operand* operand, const real* line, char* target, const Py_ssize_t* offset,
                   Py_ssize_t length) noexcept nogil:
     if offset or not lies_plain(operand):
         scatter_apart(operand, line, target, offset, length)
     elif is_halves(operand):
         narrow_row(target, line, length, operand.ahead, operand.form)
     else:
-        memcpy(target, line, length * sizeof(elem))
+        memcpy(target, line, length * sizeof(real))
 
 
-cdef void gather_apart(const Operand* operand, const char* source, const Py_ssize_t* offset, elem* line,
+cdef void gather_apart(const Operand* operand, const char* source, const Py_ssize_t* offset, real* line,
                        Py_ssize_t length) noexcept nogil:
     cdef half halves[SOME_HALVES]
     cdef Py_ssize_t i = 0, some
     if not is_halves(operand):
-        gather_elements(operand, source, offset, <char*>line, sizeof(elem), 0, length)
+        gather_elements(operand, source, offset, <char*>line, sizeof(real), 0, length)
         return
     while i < length:
         some = min(length - i, <Py_ssize_t>SOME_HALVES)
@@ -137,12 +132,12 @@ cdef void gather_apart(const Operand* operand, const char* source, const Py_ssiz
         i += some
 
 
-cdef void scatter_apart(const Operand* operand, const elem* line, char* target, const Py_ssize_t* offset,
+cdef void scatter_apart(const Operand* operand, const real* line, char* target, const Py_ssize_t* offset,
                         Py_ssize_t length) noexcept nogil:
     cdef half halves[SOME_HALVES]
     cdef Py_ssize_t i = 0, some
     if not is_halves(operand):
-        scatter_elements(operand, <const char*>line, target, offset, sizeof(elem), 0, length)
+        scatter_elements(operand, <const char*>line, target, offset, sizeof(real), 0, length)
         return
     while i < length:
         some = min(length - i, <Py_ssize_t>SOME_HALVES)
@@ -175,17 +170,17 @@ cdef inline void scatter_elements(const Operand* operand, const char* source, ch
 
 
 # `part` elements, or a whole vector of them where that is 0
-cdef inline vec fetch(const elem* at, Py_ssize_t part) noexcept nogil:
-    return load_elements_part(at, part) if UNLIKELY(part != 0) else load_elements(at)
+cdef inline vec fetch(const real* at, Py_ssize_t part) noexcept nogil:
+    return load_part(at, part) if UNLIKELY(part != 0) else load(at)
 
 
-cdef inline void put(elem* at, vec v, bint far, Py_ssize_t part) noexcept nogil:
+cdef inline void put(real* at, vec v, bint far, Py_ssize_t part) noexcept nogil:
     if UNLIKELY(part != 0):
-        store_elements_part(at, v, part)
+        store_part(at, v, part)
     elif far:
-        store_elements_far(at, v)
+        store_far(at, v)
     else:
-        store_elements(at, v)
+        store(at, v)
 
 
 # Every loop over a line does `part` elements at a time: those before the first aligned vector of non-temporal stores,
@@ -194,8 +189,8 @@ cdef inline Py_ssize_t part_of(Py_ssize_t left) noexcept nogil:
     return left if left < LANES else 0
 
 
-cdef inline Py_ssize_t first_part(const elem* y, Py_ssize_t length, bint far) noexcept nogil:
-    cdef Py_ssize_t beyond = <Py_ssize_t>y // <Py_ssize_t>sizeof(elem) % LANES
+cdef inline Py_ssize_t first_part(const real* y, Py_ssize_t length, bint far) noexcept nogil:
+    cdef Py_ssize_t beyond = <Py_ssize_t>y // <Py_ssize_t>sizeof(real) % LANES
     return min(length, LANES - beyond) if far and beyond else part_of(length)
 
 

@@ -66,9 +66,9 @@ cdef rare normalize_exactly(const Formula* f, const Lines* lines) noexcept nogil
                 normalize_beyond(&redo, i, step_of(at.part), s)
             i += LANES
             at.mask = next_mask(at.mask, windows.period)
-        redo.x = <const elem*>(<const char*>redo.x + lines.x_pitch)
+        redo.x = <const real*>(<const char*>redo.x + lines.x_pitch)
         redo.g = redo.x
-        redo.y = <elem*>(<char*>redo.y + lines.y_pitch)
+        redo.y = <real*>(<char*>redo.y + lines.y_pitch)
 
 
 # Those of a vector of sums, of which `count` are in the line
@@ -107,8 +107,8 @@ cdef rare normalize_beyond(const Redo* redo, Py_ssize_t i, Py_ssize_t count, vec
 
 # The gains of lines whose s is not in range of the loop's power; t is NaN where no power holds.
 cdef rare gains_exactly(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef const elem* g = lines.g
+    cdef const real* x = lines.x
+    cdef const real* g = lines.g
     cdef real sums[MOST_LANES]
     cdef real powers[MOST_LANES]
     cdef real quotients[MOST_LANES]
@@ -137,21 +137,21 @@ cdef rare gains_exactly(const Formula* f, const Lines* lines) noexcept nogil:
                     lines.t[at.i + lane] = powers[lane] * quotients[lane]
             i += LANES
             at.mask = next_mask(at.mask, windows.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        g = <const elem*>(<const char*>g + lines.g_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        g = <const real*>(<const char*>g + lines.g_pitch)
 
 
 # Are there x in the lines that may have lost bits in x / s?
 cdef bint has_tiny(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Inside seen = nothing_outside()
-    cdef const elem* x = lines.x
+    cdef const real* x = lines.x
     cdef Py_ssize_t line, i
     for line in range(lines.count):
         i = 0
         while i < lines.length:
             seen = seen_tiny(seen, fetch(x + i, part_of(lines.length - i)), f.tiny)
             i += LANES
-        x = <const elem*>(<const char*>x + lines.x_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
     return any_tiny(seen, f.tiny)
 
 
@@ -171,8 +171,8 @@ cdef rare gains_beyond(const Formula* f, const Lines* lines, bint all_held) noex
 # t is NaN where bits of g s^-beta or of x / s were lost that show in results. A result has x[c] times it, and where
 # nothing is negative x[c]^2 is at most s / scale.
 cdef rare mark_lost(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.x
-    cdef const elem* g = lines.g
+    cdef const real* x = lines.x
+    cdef const real* g = lines.g
     cdef real sums[MOST_LANES]
     cdef real quotients[MOST_LANES]
     cdef double largest = INFINITY
@@ -197,5 +197,5 @@ cdef rare mark_lost(const Formula* f, const Lines* lines) noexcept nogil:
                     lines.t[at.i + lane] = NAN
             i += LANES
             at.mask = next_mask(at.mask, windows.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        g = <const elem*>(<const char*>g + lines.g_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        g = <const real*>(<const char*>g + lines.g_pitch)

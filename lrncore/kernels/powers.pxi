@@ -61,7 +61,7 @@ cdef inline Raised times_power(vec v, vec s, Kind kind, const Raising* to) noexc
 
 
 # y = x s^-beta; `part` elements, or a vector
-cdef inline Inside normalize_vector(const elem* x_at, elem* y_at, vec s, Kind kind, const Raising* to, bint far,
+cdef inline Inside normalize_vector(const real* x_at, real* y_at, vec s, Kind kind, const Raising* to, bint far,
                                     Py_ssize_t part, Inside inside) noexcept nogil:
     cdef vec x = held(fetch(x_at, part))
     cdef Raised raised = times_power(x, s, kind, to)
@@ -80,7 +80,7 @@ cdef inline Inside gains_vector(vec x, vec g, real* gp, real* t, vec s, Kind kin
 
 # Two vectors side by side, neither waiting for the other's result: the same operations, in another order. A branch of
 # its own for TWO_AT_ONCE leaves the object code of other builds as it was.
-cdef inline Inside normalize_two(const elem* x_at, elem* y_at, const Windows* windows, Spot at, Kind kind,
+cdef inline Inside normalize_two(const real* x_at, real* y_at, const Windows* windows, Spot at, Kind kind,
                                  const Raising* to, Inside inside) noexcept nogil:
     cdef Spot behind = at
     cdef vec s, x, s_behind, x_behind
@@ -88,16 +88,16 @@ cdef inline Inside normalize_two(const elem* x_at, elem* y_at, const Windows* wi
     behind.i += LANES
     s = sum_under_power(windows, at)
     s_behind = sum_under_power(windows, behind)
-    x = held(load_elements(x_at))
-    x_behind = held(load_elements(x_at + LANES))
+    x = held(load(x_at))
+    x_behind = held(load(x_at + LANES))
     raised = times_power(x, s, kind, to)
     raised_behind = times_power(x_behind, s_behind, kind, to)
-    store_elements(y_at, with_zeros_sign(raised.product, x))
-    store_elements(y_at + LANES, with_zeros_sign(raised_behind.product, x_behind))
+    store(y_at, with_zeros_sign(raised.product, x))
+    store(y_at + LANES, with_zeros_sign(raised_behind.product, x_behind))
     return still_inside(still_inside(inside, raised.tested, to.holds), raised_behind.tested, to.holds)
 
 
-cdef inline Inside gains_two(const elem* x_at, const elem* g_at, real* gp, real* t, const Windows* windows, Spot at,
+cdef inline Inside gains_two(const real* x_at, const real* g_at, real* gp, real* t, const Windows* windows, Spot at,
                              Kind kind, const Raising* to, Inside inside) noexcept nogil:
     cdef Spot behind = at
     cdef vec s, x, g, s_behind, x_behind, g_behind
@@ -105,10 +105,10 @@ cdef inline Inside gains_two(const elem* x_at, const elem* g_at, real* gp, real*
     behind.i += LANES
     s = sum_under_power(windows, at)
     s_behind = sum_under_power(windows, behind)
-    x = load_elements(x_at)
-    x_behind = load_elements(x_at + LANES)
-    g = load_elements(g_at)
-    g_behind = load_elements(g_at + LANES)
+    x = load(x_at)
+    x_behind = load(x_at + LANES)
+    g = load(g_at)
+    g_behind = load(g_at + LANES)
     raised = times_power(g, s, kind, to)
     raised_behind = times_power(g_behind, s_behind, kind, to)
     x = x * raised.inverse if kind == THREE_QUARTERS else quotient(x, s, RAISED)
@@ -121,7 +121,7 @@ cdef inline Inside gains_two(const elem* x_at, const elem* g_at, real* gp, real*
 
 
 # The same for a part of a vector where beta is 3/4, in one copy for all ways to sum: called once for each line
-cdef Inside normalize_part(const Formula* f, const Lines* lines, const elem* x, elem* y, Spot at,
+cdef Inside normalize_part(const Formula* f, const Lines* lines, const real* x, real* y, Spot at,
                            Inside inside) noexcept nogil:
     cdef Windows windows
     cdef Raising to = raising(f, THREE_QUARTERS)
@@ -129,7 +129,7 @@ cdef Inside normalize_part(const Formula* f, const Lines* lines, const elem* x, 
     return normalize_vector(x, y, any_sum_under_power(&windows, at), THREE_QUARTERS, &to, False, at.part, inside)
 
 
-cdef Inside gains_part(const Formula* f, const Lines* lines, const elem* x, const elem* g, Spot at,
+cdef Inside gains_part(const Formula* f, const Lines* lines, const real* x, const real* g, Spot at,
                        Inside inside) noexcept nogil:
     cdef Windows windows
     cdef Raising to = raising(f, THREE_QUARTERS)
@@ -143,8 +143,8 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
     cdef Windows windows
     cdef Raising to = raising(f, kind)
     cdef Inside inside = nothing_outside()
-    cdef const elem* x = lines.x
-    cdef elem* y = lines.y
+    cdef const real* x = lines.x
+    cdef real* y = lines.y
     cdef Py_ssize_t line, i, end, shift = 0, length = lines.length
     cdef bint far = how.source == FAR, masked = how.source == MASKED
     # a line's last vector overlaps the one before: quicker than a part of one
@@ -186,8 +186,8 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
                 at.part = part_of(length - i)
                 if masked:
                     at.mask = next_mask(at.mask, windows.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        y = <elem*>(<char*>y + lines.y_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
         shift += lines.pitch
     if UNLIKELY(not all_inside(inside, to.holds)):
         normalize_exactly(f, lines)
@@ -198,8 +198,8 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
     cdef Windows windows
     cdef Raising to = raising(f, kind)
     cdef Inside inside = nothing_outside()
-    cdef const elem* x = lines.x
-    cdef const elem* g = lines.g
+    cdef const real* x = lines.x
+    cdef const real* g = lines.g
     cdef real* gp = lines.gp
     cdef real* t = lines.t
     cdef Py_ssize_t line, i, end, shift = 0, length = lines.length, g_ahead = lines.g_ahead
@@ -223,7 +223,7 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
                 elif how.source != MASKED:
                     i = min(i, length - LANES)
                 at.i = i + shift
-                inside = gains_vector(held(load_elements(x + i)), held(load_elements(g + i)), gp + i, t + i,
+                inside = gains_vector(held(load(x + i)), held(load(g + i)), gp + i, t + i,
                                       sum_under_power(&windows, at), kind, &to, inside)
                 i += LANES
                 if how.source == MASKED:
@@ -241,8 +241,8 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
                 at.part = part_of(length - i)
                 if how.source == MASKED:
                     at.mask = next_mask(at.mask, windows.period)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
-        g = <const elem*>(<const char*>g + lines.g_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        g = <const real*>(<const char*>g + lines.g_pitch)
         gp += lines.pitch
         t += lines.pitch
         shift += lines.pitch

@@ -9,9 +9,6 @@
 
 #include "simd.h"
 
-/* Of lines, which lie in scratch or in arrays of `real` */
-typedef real elem;
-
 /* How buffers spell `real`, and the other byte order before a type */
 #if defined(LRN_DOUBLE)
 #define REAL_FORMAT 'd'
@@ -28,21 +25,14 @@ typedef real elem;
 
 /* ---- lines of `real` --------------------------------------------------------------------------------------------- */
 
-INLINE vec load_elements(const elem *from) { return load(from); }
-INLINE void store_elements(elem *to, vec v) { store(to, v); }
-INLINE vec load_elements_part(const elem *from, ptrdiff_t count) { return load_part(from, count); }
-INLINE void store_elements_part(elem *to, vec v, ptrdiff_t count) { store_part(to, v, count); }
-/* Non-temporal store; `to` is aligned to the vector's size. */
-INLINE void store_elements_far(elem *to, vec v) { store_far(to, v); }
-
-INLINE real real_of(const elem *from)
+INLINE real real_of(const real *from)
 {
     real a;
     memcpy(&a, from, sizeof a); /* need not be aligned even to a real */
     return a;
 }
 
-INLINE void set_elem(elem *to, real a)
+INLINE void set_real(real *to, real a)
 {
     memcpy(to, &a, sizeof a);
 }

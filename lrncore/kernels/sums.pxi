@@ -25,7 +25,7 @@ cdef struct Windows:
     const real* masks
     Py_ssize_t mask_pitch
     Py_ssize_t period
-    const elem* entering
+    const real* entering
     real* squares                   # where the squares of `entering` go
     Py_ssize_t ahead
     vec scale
@@ -84,7 +84,7 @@ cdef inline vec term(const Windows* windows, int j, Source source, Spot at) noex
     cdef const real* line = windows.line[j] if windows.constant else windows.taps.line[j]
     cdef vec v
     if source == FAR:
-        v = fetch(<const elem*>line + at.i, at.part)
+        v = fetch(line + at.i, at.part)
         return v * v
     v = load(line + at.i)
     if source == MASKED:
@@ -195,27 +195,27 @@ cdef inline vec any_sum_under_power(const Windows* windows, Spot at) noexcept no
 
 # Squares of the lines that enter
 cdef void square(const Formula* f, const Lines* lines) noexcept nogil:
-    cdef const elem* x = lines.entering
+    cdef const real* x = lines.entering
     cdef real* squares = lines.taps[SQUARES].level[0]
     cdef Py_ssize_t line, i, length = lines.length
     cdef vec v
     for line in range(lines.count):
         i = 0
         while i <= length - LANES:
-            v = load_elements(x + i)
+            v = load(x + i)
             store(squares + i, v * v)
             i += LANES
         if i < length:
-            v = load_elements_part(x + i, length - i)
+            v = load_part(x + i, length - i)
             store(squares + i, v * v)
-        x = <const elem*>(<const char*>x + lines.x_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
         squares += lines.pitch
 
 
 # Squares of what enters, added up
 cdef void pile_squares(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
                        Py_ssize_t apart) noexcept nogil:
-    cdef const elem* x = lines.entering
+    cdef const real* x = lines.entering
     cdef Py_ssize_t i = 0, row, part
     cdef vec sum, v
     while i < length:
@@ -295,7 +295,7 @@ cdef inline void sum_adjacent_loop(const Taps* taps, int count, real* to, Py_ssi
 # The same of the squares of lines that enter, under windows that reach `reach` places (1 or 2) both ways: `square` and
 # the sum in one
 cdef inline void sum_squares_loop(const Lines* lines, int reach, real* to) noexcept nogil:
-    cdef const elem* x = lines.entering
+    cdef const real* x = lines.entering
     cdef Py_ssize_t line, i
     cdef vec before, v, after, even, odd
     for line in range(lines.count):
@@ -320,7 +320,7 @@ cdef inline void sum_squares_loop(const Lines* lines, int reach, real* to) noexc
             before = v
             v = after
             i += LANES
-        x = <const elem*>(<const char*>x + lines.x_pitch)
+        x = <const real*>(<const char*>x + lines.x_pitch)
         to += lines.pitch
 
 

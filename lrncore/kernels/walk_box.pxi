@@ -56,13 +56,13 @@ cdef void take_box_rows(const Job* job, const Piece* piece, BoxRows* box, real* 
     box.squared = reach_of_squares(job)
     take_rows(job, &box.rows, row_pitch(shape.size), scratch)
     for which in range(OPERANDS):
-        box.pitch[which] = shape.pitch * <Py_ssize_t>sizeof(elem)
+        box.pitch[which] = shape.pitch * <Py_ssize_t>sizeof(real)
         if not job.operand[which].staged and job.box.sides > 1 + job.box.together:
             box.pitch[which] = job.box.side[job.box.sides - 2 - job.box.together].axis.stride[which]
 
 
 # Copies a row into scratch, or out of it.
-cdef void move_row(const Job* job, const Shape* shape, int which, char* at, elem* row, bint leave) noexcept nogil:
+cdef void move_row(const Job* job, const Shape* shape, int which, char* at, real* row, bint leave) noexcept nogil:
     cdef const Box* box = job.box
     cdef const Operand* operand = &job.operand[which]
     cdef int last = box.sides - 1, lines = max(last - 1, 0), i
@@ -92,9 +92,9 @@ cdef void move_row(const Job* job, const Shape* shape, int which, char* at, elem
 
 
 # Row c, the newest; in scratch, if the operand is staged
-cdef inline elem* box_arrived(const Job* job, const BoxRows* box, const Piece* piece, int which,
+cdef inline real* box_arrived(const Job* job, const BoxRows* box, const Piece* piece, int which,
                               Py_ssize_t c) noexcept nogil:
-    cdef elem* row = row_of(job, &box.rows, piece, which, c, 0)
+    cdef real* row = row_of(job, &box.rows, piece, which, c, 0)
     if job.operand[which].staged:
         move_row(job, &box.shape, which, piece.at[which] + c * job.operand[which].channel, row, False)
     return row
@@ -122,14 +122,14 @@ cdef void on_lines(const Job* job, const Shape* shape, Hook hook, Lines* lines) 
         locate_group(job.box, shape, number, &place, offsets)
         for which in range(OPERANDS):
             if job.operand[which].staged:
-                offsets[which] = place * <Py_ssize_t>sizeof(elem)
+                offsets[which] = place * <Py_ssize_t>sizeof(real)
         offset = place * <Py_ssize_t>sizeof(real)
         group = lines[0]
-        group.entering = <const elem*>moved_on(lines.entering, offsets[X])
-        group.entering_g = <const elem*>moved_on(lines.entering_g, offsets[G])
-        group.x = <const elem*>moved_on(lines.x, offsets[X])
-        group.g = <const elem*>moved_on(lines.g, offsets[G])
-        group.y = <elem*>moved_on(lines.y, offsets[Y])
+        group.entering = <const real*>moved_on(lines.entering, offsets[X])
+        group.entering_g = <const real*>moved_on(lines.entering_g, offsets[G])
+        group.x = <const real*>moved_on(lines.x, offsets[X])
+        group.g = <const real*>moved_on(lines.g, offsets[G])
+        group.y = <real*>moved_on(lines.y, offsets[Y])
         group.t = <real*>moved_on(lines.t, offset)
         group.gp = <real*>moved_on(lines.gp, offset)
         for which in range(SETS):

@@ -184,18 +184,18 @@ cdef inline void open_row(const Job* job, Rows* rows, int which, Py_ssize_t r, L
 
 
 # Row c of an operand: of the array, or `lag` rows before the newest staged one
-cdef inline elem* row_of(const Job* job, const Rows* rows, const Piece* piece, int which, Py_ssize_t c,
+cdef inline real* row_of(const Job* job, const Rows* rows, const Piece* piece, int which, Py_ssize_t c,
                          Py_ssize_t lag) noexcept nogil:
     cdef const Operand* operand = &job.operand[which]
     if operand.staged:
-        return <elem*>ring_row(&rows.staged[which], lag)
-    return <elem*>(piece.at[which] + c * operand.channel)
+        return ring_row(&rows.staged[which], lag)
+    return <real*>(piece.at[which] + c * operand.channel)
 
 
 # Row c, the newest, after it has come into scratch if it has to
-cdef inline elem* arrived(const Job* job, const Rows* rows, const Piece* piece, int which, Py_ssize_t c) noexcept nogil:
+cdef inline real* arrived(const Job* job, const Rows* rows, const Piece* piece, int which, Py_ssize_t c) noexcept nogil:
     cdef const Operand* operand = &job.operand[which]
-    cdef elem* row = row_of(job, rows, piece, which, c, 0)
+    cdef real* row = row_of(job, rows, piece, which, c, 0)
     if operand.staged:
         gather(operand, piece.at[which] + c * operand.channel, piece.offset[which], row, piece.length)
     return row
@@ -229,8 +229,8 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     lines.x_pitch = lines.g_pitch = lines.y_pitch = lines.pitch = lines.period = 0
     lines.source = job.source
     lines.far = job.far
-    lines.ahead = job.operand[X].channel // <Py_ssize_t>sizeof(elem)
-    lines.g_ahead = job.operand[G].channel // <Py_ssize_t>sizeof(elem)
+    lines.ahead = job.operand[X].channel // <Py_ssize_t>sizeof(real)
+    lines.g_ahead = job.operand[G].channel // <Py_ssize_t>sizeof(real)
     for which in range(SETS):
         lines.taps[which].count = job.window.taps
         lines.taps[which].levels = job.window.levels
@@ -242,7 +242,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
         if op.g_enters or c >= 0:
             advance(&rows.staged[G])
         if c < job.channels:
-            lines.entering = lines.entering_g = <const elem*>rows.zeros
+            lines.entering = lines.entering_g = rows.zeros
             if r < job.channels:
                 lines.entering = arrived(job, &rows, piece, X, r)
                 if op.g_enters:

@@ -82,7 +82,7 @@ cdef struct Buffers:
 # Lays them out from `scratch` on, and returns where they end.
 cdef char* take_buffers(const Job* job, Buffers* buffers, char* scratch) noexcept nogil:
     cdef const Stream* plan = &buffers.plan
-    cdef Py_ssize_t item = sizeof(elem), keep
+    cdef Py_ssize_t item = sizeof(real), keep
     cdef int which, level
     for which in range(sets_of(job.op)):
         for level in range(job.window.levels):
@@ -202,7 +202,7 @@ cdef inline bint in_one_run(const Operand* operand, const Stream* plan) noexcept
 
 
 # Positions [first, first + length) of a slab come into a line, or leave it.
-cdef inline void pass_positions(const Operand* operand, const Stream* plan, char* slab, elem* line, Py_ssize_t first,
+cdef inline void pass_positions(const Operand* operand, const Stream* plan, char* slab, real* line, Py_ssize_t first,
                                 Py_ssize_t length, bint leave) noexcept nogil:
     cdef Py_ssize_t c = first // plan.inner, skipped = first % plan.inner, run = length
     cdef char* at
@@ -221,7 +221,7 @@ cdef inline void pass_positions(const Operand* operand, const Stream* plan, char
 
 
 # The same of all slabs of a chunk
-cdef void pass_lines(const Job* job, const Buffers* buffers, const Piece* piece, int which, elem* lines,
+cdef void pass_lines(const Job* job, const Buffers* buffers, const Piece* piece, int which, real* lines,
                      Py_ssize_t first, Py_ssize_t length, real* squares) noexcept nogil:
     cdef const Operand* operand = &job.operand[which]
     cdef const Stream* plan = &buffers.plan
@@ -241,18 +241,18 @@ cdef void pass_lines(const Job* job, const Buffers* buffers, const Piece* piece,
 
 
 # Where an operand has position `first` of the slabs, `offset` positions into the chunk
-cdef inline elem* position_of(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
+cdef inline real* position_of(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
                               Py_ssize_t offset) noexcept nogil:
     if job.operand[which].staged:
-        return <elem*>buffers.staged[which].chunk + offset
-    return <elem*>piece.at[which] + first
+        return <real*>buffers.staged[which].chunk + offset
+    return <real*>piece.at[which] + first
 
 
 # The same, after `length` positions of every line have come into scratch if they have to
-cdef inline elem* come(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
+cdef inline real* come(const Job* job, const Buffers* buffers, const Piece* piece, int which, Py_ssize_t first,
                        Py_ssize_t offset, Py_ssize_t length, real* squares) noexcept nogil:
     if job.operand[which].staged:
-        pass_lines(job, buffers, piece, which, <elem*>buffers.staged[which].chunk + offset, first, length,
+        pass_lines(job, buffers, piece, which, <real*>buffers.staged[which].chunk + offset, first, length,
                    squares)
     return position_of(job, buffers, piece, which, first, offset)
 
@@ -323,17 +323,17 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         advance_set(job, buffers, SECOND, idle_levels(job, &buffers.plan, p, slab + ahead))
         advance_belt(&buffers.gain, &buffers.plan, sizeof(real))
     if job.operand[Y].staged and first < last:
-        pass_lines(job, buffers, piece, Y, <elem*>buffers.staged[Y].chunk, first, last - first, NULL)
+        pass_lines(job, buffers, piece, Y, <real*>buffers.staged[Y].chunk, first, last - first, NULL)
     if p < slab + ahead:
         for which in range(op.entering):
             advance_set(job, buffers, which, idle_levels(job, &buffers.plan, p, slab))
     for which in range(Y):
         if job.operand[which].staged:
-            advance_belt(&buffers.staged[which], &buffers.plan, sizeof(elem))
+            advance_belt(&buffers.staged[which], &buffers.plan, sizeof(real))
 
 
 cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noexcept nogil:
-    cdef Py_ssize_t slab, first = 0, p, item = sizeof(elem)
+    cdef Py_ssize_t slab, first = 0, p, item = sizeof(real)
     cdef Piece piece = slabs[0]
     cdef Buffers buffers
     cdef Lines lines

@@ -57,7 +57,7 @@ cdef struct Whole:
     real* piles[SETS]       # sums: of the block at hand, then of 1, 2, 4, ... blocks
     real* sums[SETS]        # those of all channels, as lines
     real* factors[SETS]
-    elem* staged[OPERANDS]  # whole slabs, of y lines
+    real* staged[OPERANDS]  # whole slabs, of y lines
 
 
 # Lays them out from `scratch` on, and returns where they end.
@@ -70,7 +70,7 @@ cdef real* take_whole(const Job* job, Whole* whole, real* scratch) noexcept nogi
         whole.piles[which] = scratch + 2 * plan.count * plan.pitch
         scratch += 2 * plan.count * plan.pitch + plan.levels * plan.pile
     for which in range(OPERANDS):
-        whole.staged[which] = <elem*>scratch
+        whole.staged[which] = scratch
         if job.operand[which].staged:
             scratch += plan.count * (plan.pitch if which == Y else job.channels * plan.inner)
     return scratch
@@ -116,9 +116,9 @@ cdef inline void pile_rows(const Job* job, const Whole* whole, const Piece* piec
     cdef Lines last
     cdef int which
     apart = (<const char*>operand_at(job, whole, piece, X, 1) - <const char*>operand_at(job, whole, piece, X, 0))
-    together = (apart % <Py_ssize_t>sizeof(elem) == 0 and (not job.op.g_enters or apart == (
+    together = (apart % <Py_ssize_t>sizeof(real) == 0 and (not job.op.g_enters or apart == (
         <const char*>operand_at(job, whole, piece, G, 1) - <const char*>operand_at(job, whole, piece, G, 0))))
-    apart = apart // <Py_ssize_t>sizeof(elem) * FOLDED
+    apart = apart // <Py_ssize_t>sizeof(real) * FOLDED
     for which in range(sets_of(job.op)):
         clear(whole.piles[which], plan.pile)
     for first in range(c, min(c + FOLDED, end)):
@@ -173,18 +173,18 @@ cdef inline void repeat(const WholePlan* plan, real* lines, Py_ssize_t count) no
 
 
 # Operand `which` from channel c on
-cdef inline elem* operand_at(const Job* job, const Whole* whole, const Piece* piece, int which,
+cdef inline real* operand_at(const Job* job, const Whole* whole, const Piece* piece, int which,
                              Py_ssize_t c) noexcept nogil:
     if job.operand[which].staged:
         return whole.staged[which] + (0 if which == Y else c * whole.plan.inner)
-    return <elem*>(piece.at[which] + c * job.operand[which].channel)
+    return <real*>(piece.at[which] + c * job.operand[which].channel)
 
 
 # Staged operands come, whole slabs of them.
 cdef inline void bring(const Job* job, const Whole* whole, const Piece* piece, int which) noexcept nogil:
     cdef const Operand* operand = &job.operand[which]
     cdef Py_ssize_t length = whole.plan.inner, channels = job.channels, line, c
-    cdef elem* to = whole.staged[which]
+    cdef real* to = whole.staged[which]
     if whole.plan.group > 1:
         length *= channels
         channels = 1
@@ -221,8 +221,8 @@ cdef void sum_channels(const Job* job, const Whole* whole, const Piece* piece, L
                 end_sums(job, whole, c // BLOCK, line)
             elif (c + channels) % BLOCK == 0:
                 end_block(job, whole, c // BLOCK)
-            lines.entering = <const elem*>(<const char*>lines.entering + lines.x_pitch)
-            lines.entering_g = <const elem*>(<const char*>lines.entering_g + lines.g_pitch)
+            lines.entering = <const real*>(<const char*>lines.entering + lines.x_pitch)
+            lines.entering_g = <const real*>(<const char*>lines.entering_g + lines.g_pitch)
         c += channels
     lines.length = plan.inner
     lines.beyond = job.op.factors == NULL or not job.op.factors(&job.formula, lines)
@@ -244,7 +244,7 @@ cdef void finish_channels(const Job* job, const Whole* whole, const Piece* piece
 
 
 cdef void walk_whole(const Job* job, const Piece* slabs, const Room* room) noexcept nogil:
-    cdef Py_ssize_t done = 0, item = sizeof(elem), slab
+    cdef Py_ssize_t done = 0, item = sizeof(real), slab
     cdef Piece piece = slabs[0]
     cdef Whole whole
     cdef Lines lines

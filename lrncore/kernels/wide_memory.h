@@ -40,7 +40,7 @@ INLINE void reals_of_wide(real *to, wide v)
 #endif
 }
 
-INLINE wide load_wide(const elem *from, ptrdiff_t count)
+INLINE wide load_wide(const real *from, ptrdiff_t count)
 {
 #if defined(LRN_DOUBLE)
     return (wide)(count == WIDE_LANES ? load(from) : load_part(from, count));
@@ -48,19 +48,19 @@ INLINE wide load_wide(const elem *from, ptrdiff_t count)
     real reals[LANES];
     if (count == WIDE_LANES)
         return wide_of_reals(from);
-    store(reals, load_elements_part(from, count));
+    store(reals, load_part(from, count));
     return wide_of_reals(reals);
 #endif
 }
 
-INLINE void store_wide_elements(elem *to, wide v, ptrdiff_t count)
+INLINE void store_wide_elements(real *to, wide v, ptrdiff_t count)
 {
     real reals[LANES] = {0};
     reals_of_wide(reals, v);
     if (count == WIDE_LANES)
         memcpy(to, reals, WIDE_LANES * sizeof *to);
     else
-        store_elements_part(to, load(reals), count);
+        store_part(to, load(reals), count);
 }
 
 /* Bits of the first `count` lanes */

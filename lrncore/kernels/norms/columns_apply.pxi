@@ -28,10 +28,10 @@ cdef inline void normalize_two(const Table* table, const RowTable* rows, Py_ssiz
     cdef vec addend2 = load(reals_of(table, ADDEND) + column + LANES), v, u
     cdef Py_ssize_t i
     for i in range(count):
-        v = muladd(load_elements(rows.x[i] + column), by, high)
-        u = muladd(load_elements(rows.x[i] + column + LANES), by2, high2)
-        store_elements(rows.y[i] + column, muladd(v, gain, addend))
-        store_elements(rows.y[i] + column + LANES, muladd(u, gain2, addend2))
+        v = muladd(load(rows.x[i] + column), by, high)
+        u = muladd(load(rows.x[i] + column + LANES), by2, high2)
+        store(rows.y[i] + column, muladd(v, gain, addend))
+        store(rows.y[i] + column + LANES, muladd(u, gain2, addend2))
 
 
 # A row of y, with the row's parameters

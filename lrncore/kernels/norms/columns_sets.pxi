@@ -124,14 +124,14 @@ cdef void largest_columns(const Job* job, const Room* room, const Set* set, int 
     cdef Py_ssize_t i, j, k
     cdef real largest
     cdef double most
-    cdef const elem* at
+    cdef const real* at
     cdef Tile tile
     memset(to, 0, set.length * sizeof(double))
     for i in range(job.tiles):
         open_tile(job, set, i, &tile)
         bring(job, room, set, &tile, which)
         for j in range(tile.rows):
-            at = <const elem*>row_of(job, room, set, &tile, which, j)
+            at = <const real*>row_of(job, room, set, &tile, which, j)
             for k in range(set.length):
                 largest = real_of(at + k)
                 largest = -largest if largest < 0 else largest

@@ -2,23 +2,23 @@
 
 # Where the rows of a tile begin, and their parameters
 cdef struct RowTable:
-    const elem* x[BLOCK_ROWS]
-    const elem* g[BLOCK_ROWS]
-    elem* y[BLOCK_ROWS]
+    const real* x[BLOCK_ROWS]
+    const real* g[BLOCK_ROWS]
+    real* y[BLOCK_ROWS]
     Py_ssize_t param[BLOCK_ROWS]
 
 
 # Bytes from one row of a tile to the next, where they are the same for all
 cdef inline Py_ssize_t row_pitch(const Job* job, const Tile* tile, int which) noexcept nogil:
     if job.operand[which].staged:
-        return tile.length * <Py_ssize_t>sizeof(elem)
+        return tile.length * <Py_ssize_t>sizeof(real)
     return job.reduced[0].stride[which] if job.reduced_dims else 0
 
 
 # Of the next tile
 cdef inline void prefetch_row(const char* at, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(0, length * <Py_ssize_t>sizeof(elem), 64):
+    for i in range(0, length * <Py_ssize_t>sizeof(real), 64):
         prefetch(at + i)
 
 
@@ -35,9 +35,9 @@ cdef void open_rows(const Job* job, const Room* room, const Set* set, const Tile
             g = row_of(job, room, set, tile, G, i)
             y = row_of(job, room, set, tile, Y, i)
             param = param_of(job, set, tile, i)
-        rows.x[i] = <const elem*>x
-        rows.g[i] = <const elem*>g
-        rows.y[i] = <elem*>y
+        rows.x[i] = <const real*>x
+        rows.g[i] = <const real*>g
+        rows.y[i] = <real*>y
         rows.param[i] = param
         if job.ahead and not job.operand[X].staged:
             prefetch_row(x + tile.rows * x_pitch, tile.length)
@@ -78,10 +78,10 @@ cdef inline void add_columns(const Table* table, const RowTable* rows, Py_ssize_
     cdef vec s = splat(0), e, f, g, h
     cdef Py_ssize_t i = 0
     while i + 2 <= count:
-        e = load_elements(rows.x[i] + column) + less
-        f = load_elements(rows.x[i] + column + LANES) + less_too
-        g = load_elements(rows.x[i + 1] + column) + less
-        h = load_elements(rows.x[i + 1] + column + LANES) + less_too
+        e = load(rows.x[i] + column) + less
+        f = load(rows.x[i] + column + LANES) + less_too
+        g = load(rows.x[i + 1] + column) + less
+        h = load(rows.x[i + 1] + column + LANES) + less_too
         if centred:
             a = a + e
             b = b + f
@@ -93,8 +93,8 @@ cdef inline void add_columns(const Table* table, const RowTable* rows, Py_ssize_
         s = muladd(h, h, s)
         i += 2
     if i < count:
-        e = load_elements(rows.x[i] + column) + less
-        f = load_elements(rows.x[i] + column + LANES) + less_too
+        e = load(rows.x[i] + column) + less
+        f = load(rows.x[i] + column + LANES) + less_too
         a = a + e
         b = b + f
         p = muladd(e, e, p)
@@ -169,7 +169,7 @@ cdef inline vec h_of_column(const Job* job, const RowTable* rows, Py_ssize_t i, 
 # ---- in doubles, of numbers times powers of two ------------------------------------------------------------------
 
 # A vector of columns of y, where the parameters do not change by row
-cdef inline vec column_normalized(const Table* table, const elem* x, Py_ssize_t column, Py_ssize_t part) noexcept nogil:
+cdef inline vec column_normalized(const Table* table, const real* x, Py_ssize_t column, Py_ssize_t part) noexcept nogil:
     cdef vec high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec v = muladd(fetch(x, part), load(reals_of(table, SCALE) + column), high)
     return muladd(v, load(reals_of(table, GAIN) + column), load(reals_of(table, ADDEND) + column))

@@ -126,7 +126,7 @@ cdef struct Table:
 
 # What a thread has to itself
 cdef struct Room:
-    elem* staged[OPERANDS]
+    real* staged[OPERANDS]
     Table table
     double* sums            # of a bundle of sets, or of a block of columns
     double* chunk_sums      # of a chunk of one
@@ -230,7 +230,7 @@ cdef inline Py_ssize_t param_of(const Job* job, const Set* set, const Tile* tile
 
 
 # Copies a row of a tile from an operand to scratch, or back.
-cdef inline void carry(const Job* job, const Set* set, const Tile* tile, int which, Py_ssize_t row, elem* staged,
+cdef inline void carry(const Job* job, const Set* set, const Tile* tile, int which, Py_ssize_t row, real* staged,
                        bint back) noexcept nogil:
     cdef char* at = set.at[which] + offset_over(job.reduced, job.reduced_dims, tile.row + row, which)
     cdef const Extent* last = &job.piece[max(job.pieces - 1, 0)]
@@ -258,13 +258,13 @@ cdef inline void bring(const Job* job, const Room* room, const Set* set, const T
 
 
 # Writes elements past the caches.
-cdef void stream(const elem* source, elem* to, Py_ssize_t length) noexcept nogil:
+cdef void stream(const real* source, real* to, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i = 0, part = first_part(to, length, True)
     if part != 0:
         put(to, fetch(source, part), True, part)
         i += part
     while i + LANES <= length:
-        put(to + i, load_elements(source + i), True, 0)
+        put(to + i, load(source + i), True, 0)
         i += LANES
     if i < length:
         put(to + i, fetch(source + i, length - i), True, length - i)
@@ -273,7 +273,7 @@ cdef void stream(const elem* source, elem* to, Py_ssize_t length) noexcept nogil
 cdef inline void take_away(const Job* job, const Room* room, const Set* set, const Tile* tile) noexcept nogil:
     cdef Py_ssize_t row
     if job.streams and job.columns:
-        stream(room.staged[Y], <elem*>(set.at[Y] + tile.row * job.reduced[0].stride[Y]), tile.rows * tile.length)
+        stream(room.staged[Y], <real*>(set.at[Y] + tile.row * job.reduced[0].stride[Y]), tile.rows * tile.length)
         return
     for row in range(tile.rows if job.operand[Y].staged else 0):
         carry(job, set, tile, Y, row, room.staged[Y] + row * tile.length, True)

@@ -203,7 +203,7 @@ cdef void lay_out(Job* job, Py_buffer** views, const Request* request) noexcept:
         job.operand[which].inner = job.inner.stride[which]
         job.operand[which].staged = ((which != G or job.gradients) and (which != Y or not job.measures)
                                      and (passes_through(&job.operand[which]) or not job.folded[which]
-                                          or job.inner.stride[which] != <Py_ssize_t>sizeof(elem)))
+                                          or job.inner.stride[which] != <Py_ssize_t>sizeof(real)))
     if job.columns:
         set_columns(job)
     else:
@@ -225,7 +225,7 @@ cdef void set_stores(Job* job, bint far) noexcept:
     elif (job.bundle > 1 and job.inner.length < SHORT_ROW and job.kept_dims == 1
           and not job.operand[X].staged and not job.operand[G].staged):
         axis = &job.kept[0]
-    job.streams = axis != NULL and axis.stride[Y] == job.inner.length * <Py_ssize_t>sizeof(elem)
+    job.streams = axis != NULL and axis.stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)
     job.far = not job.streams and not job.columns
     if job.streams and job.columns:
         job.operand[Y].staged = True

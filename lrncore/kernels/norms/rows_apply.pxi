@@ -14,7 +14,7 @@ cdef inline vec normalized(const Row* row, const Terms* t, Py_ssize_t i, Py_ssiz
 
 cdef inline void normalize_row(const Row* row, const Terms* t, bint weight_along, bint bias_along, bint tlu,
                                bint far) noexcept nogil:
-    cdef elem* y = row.y
+    cdef real* y = row.y
     cdef Py_ssize_t i = 0, part = first_part(y, row.length, far)
     cdef vec u, v
     while i < row.length:
@@ -111,7 +111,7 @@ cdef inline void gradient_two_at(const Row* row, const Terms* t, const Row* othe
 
 cdef inline void gradient_two(const Row* row, const Terms* t, const Row* other, const Terms* o, bint weighted,
                               bint far) noexcept nogil:
-    cdef bint both = far and (<char*>other.y - <char*>row.y) % (LANES * <Py_ssize_t>sizeof(elem)) == 0
+    cdef bint both = far and (<char*>other.y - <char*>row.y) % (LANES * <Py_ssize_t>sizeof(real)) == 0
     cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, both)
     if part != 0:
         gradient_two_at(row, t, other, o, i, part, weighted, both)

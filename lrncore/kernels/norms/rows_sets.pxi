@@ -58,14 +58,14 @@ cdef inline void take_sums(const Job* job, const Room* room, const Set* set, con
 # The largest magnitude in an operand of a set; NaN if there is one
 cdef double largest(const Job* job, const Room* room, const Set* set, int which) noexcept nogil:
     cdef vec most = splat(0)
-    cdef const elem* at
+    cdef const real* at
     cdef Py_ssize_t i, j, k
     cdef Tile tile
     for i in range(job.tiles):
         open_tile(job, set, i, &tile)
         bring(job, room, set, &tile, which)
         for j in range(tile.rows):
-            at = <const elem*>row_of(job, room, set, &tile, which, j)
+            at = <const real*>row_of(job, room, set, &tile, which, j)
             k = 0
             while k < tile.length:
                 most = larger_magnitude(most, fetch(at + k, part_of(tile.length - k)))

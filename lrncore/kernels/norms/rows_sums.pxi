@@ -17,9 +17,9 @@ cdef struct Totals:
 
 # What a row's loops read and write
 cdef struct Row:
-    const elem* x
-    const elem* g
-    elem* y
+    const real* x
+    const real* g
+    real* y
     const real* weight      # a row of them, or one,
     const real* bias        # NULL: 1, 0
     real* dweight           # gradients of a row of them that are added to,
@@ -58,25 +58,25 @@ cdef inline vec parameter(const real* at, bint along, real otherwise, Py_ssize_t
 
 # ---- sums in `real`, which join those in doubles after a run of vectors -------------------------------------------
 
-cdef inline vec about(const elem* at, Py_ssize_t part, vec less) noexcept nogil:
+cdef inline vec about(const real* at, Py_ssize_t part, vec less) noexcept nogil:
     if UNLIKELY(part != 0):
         return first_lanes(fetch(at, part) + less, splat(0), part)
-    return load_elements(at) + less
+    return load(at) + less
 
 
 # Adds a row of x.
 cdef inline void add_row(const Row* row, vec less, bint centred, Sums* sums) noexcept nogil:
-    cdef const elem* x = row.x
+    cdef const real* x = row.x
     cdef vec a, b, c, d, p, q, r, s, e, f, g, h
     cdef Py_ssize_t i = 0, end
     while i < row.length:
         end = min(row.length, i + RUN * LANES)
         a = b = c = d = p = q = r = s = splat(0)
         while i + 4 * LANES <= end:
-            e = load_elements(x + i) + less
-            f = load_elements(x + i + LANES) + less
-            g = load_elements(x + i + 2 * LANES) + less
-            h = load_elements(x + i + 3 * LANES) + less
+            e = load(x + i) + less
+            f = load(x + i + LANES) + less
+            g = load(x + i + 2 * LANES) + less
+            h = load(x + i + 3 * LANES) + less
             if centred:
                 a = a + e
                 b = b + f
@@ -107,7 +107,7 @@ cdef inline vec h_about(const Row* row, Py_ssize_t i, Py_ssize_t part, bint weig
 
 # Adds a row of x and of h (g where the weight does not change along it). The sums of h are about the row's first one.
 cdef inline void add_products(const Row* row, vec less, bint weighted, Totals* totals) noexcept nogil:
-    cdef const elem* x = row.x
+    cdef const real* x = row.x
     cdef real h_shift = real_of(row.g) * (row.weight[0] if weighted else 1)
     cdef vec a, b, p, q, s, t, u, v, d, e, h, k, h_less = splat(-h_shift)
     cdef Pair first = paired(0), squares = paired(0), hs = paired(0), products = paired(0)
@@ -117,8 +117,8 @@ cdef inline void add_products(const Row* row, vec less, bint weighted, Totals* t
         end = min(row.length, i + RUN // 2 * LANES)
         a = b = p = q = s = t = u = v = splat(0)
         while i + 2 * LANES <= end:
-            d = load_elements(x + i) + less
-            e = load_elements(x + i + LANES) + less
+            d = load(x + i) + less
+            e = load(x + i + LANES) + less
             h = h_about(row, i, 0, weighted, h_less)
             k = h_about(row, i + LANES, 0, weighted, h_less)
             a = a + d
@@ -152,7 +152,7 @@ cdef inline void add_products(const Row* row, vec less, bint weighted, Totals* t
 # ---- in doubles, of numbers times powers of two ------------------------------------------------------------------
 
 # x about the shift; 0 behind the row's end
-cdef inline Pair deviation(const elem* at, Py_ssize_t part, vec by, Pair shift) noexcept nogil:
+cdef inline Pair deviation(const real* at, Py_ssize_t part, vec by, Pair shift) noexcept nogil:
     cdef Pair d = minus(widened(fetch(at, part) * by), shift)
     return first_of_pair(d, part) if UNLIKELY(part != 0) else d
 
@@ -207,9 +207,9 @@ cdef inline void open_row(const Job* job, const Room* room, const Set* set, cons
                           Row* row) noexcept nogil:
     row.length = tile.length
     row.param = param_of(job, set, tile, i)
-    row.x = <const elem*>row_of(job, room, set, tile, X, i)
-    row.y = <elem*>row_of(job, room, set, tile, Y, i)
-    row.g = <const elem*>row_of(job, room, set, tile, G, i) if job.gradients else row.x
+    row.x = <const real*>row_of(job, room, set, tile, X, i)
+    row.y = <real*>row_of(job, room, set, tile, Y, i)
+    row.g = <const real*>row_of(job, room, set, tile, G, i) if job.gradients else row.x
     row.weight = job.params.weight + row.param if job.params.weight else NULL
     row.bias = job.params.bias + row.param if job.params.bias else NULL
 

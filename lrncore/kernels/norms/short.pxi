@@ -2,9 +2,9 @@
 # besides its elements is done in vectors of sets.
 
 cdef struct Bundle:
-    const elem* x[BUNDLE]
-    const elem* g[BUNDLE]
-    elem* y[BUNDLE]
+    const real* x[BUNDLE]
+    const real* g[BUNDLE]
+    real* y[BUNDLE]
     Py_ssize_t param[BUNDLE]
     char* const* data
     Py_ssize_t task         # the first
@@ -18,12 +18,12 @@ cdef bint is_short(const Job* job) noexcept:
 
 # Staged rows lie one after the other.
 cdef void bring_short(const Job* job, const Room* room, const Set* set, Py_ssize_t i, Bundle* bundle) noexcept nogil:
-    cdef elem* at[OPERANDS]
+    cdef real* at[OPERANDS]
     cdef int which
     cdef Tile tile
     open_tile(job, set, 0, &tile)
     for which in range(OPERANDS):
-        at[which] = <elem*>set.at[which]
+        at[which] = <real*>set.at[which]
         if job.operand[which].staged:
             at[which] = room.staged[which] + i * job.inner.length
             if which != Y:
@@ -40,9 +40,9 @@ cdef inline void open_bundle(const Job* job, const Room* room, Bundle* bundle) n
     if job.kept_dims == 1 and not staged:
         open_set(job, bundle.data, bundle.task, &set)
         for i in range(bundle.count):
-            bundle.x[i] = <const elem*>(set.at[X] + i * axis.stride[X])
-            bundle.g[i] = <const elem*>(set.at[G] + i * axis.stride[G])
-            bundle.y[i] = <elem*>(set.at[Y] + i * axis.stride[Y])
+            bundle.x[i] = <const real*>(set.at[X] + i * axis.stride[X])
+            bundle.g[i] = <const real*>(set.at[G] + i * axis.stride[G])
+            bundle.y[i] = <real*>(set.at[Y] + i * axis.stride[Y])
             if job.streams:
                 bundle.y[i] = room.staged[Y] + i * job.inner.length
             bundle.param[i] = set.param + i * axis.param
@@ -72,14 +72,14 @@ cdef inline void close_bundle(const Job* job, const Room* room, const Bundle* bu
     cdef Set set
     if job.streams and all_in:
         open_set(job, bundle.data, bundle.task, &set)
-        stream(room.staged[Y], <elem*>set.at[Y], bundle.count * length)
+        stream(room.staged[Y], <real*>set.at[Y], bundle.count * length)
         return
     for i in range(bundle.count if job.streams or job.operand[Y].staged else 0):
         if doubles_of(&room.table, OUT)[i] != 0:
             continue
         open_set(job, bundle.data, bundle.task + i, &set)
         if job.streams:
-            stream(room.staged[Y] + i * length, <elem*>set.at[Y], length)
+            stream(room.staged[Y] + i * length, <real*>set.at[Y], length)
         else:
             open_tile(job, &set, 0, &tile)
             carry(job, &set, &tile, Y, 0, room.staged[Y] + i * length, True)

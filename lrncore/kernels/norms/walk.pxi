@@ -45,7 +45,7 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
     for which in range(OPERANDS):
         room.staged[which] = NULL
         if job.operand[which].staged or (which == Y and job.streams):
-            room.staged[which] = <elem*>reserve(&memory, tile * <Py_ssize_t>sizeof(elem))
+            room.staged[which] = <real*>reserve(&memory, tile * <Py_ssize_t>sizeof(real))
     memory = furnish_table(job, room, memory, 1)
     room.chunk_sums = <double*>reserve(&memory, job.sums * <Py_ssize_t>sizeof(double))
     room.kept_sums = NULL
