@@ -56,7 +56,7 @@ cdef inline vec parameter_at(const Job* job, const real* values, Py_ssize_t para
         return splat(otherwise)
     if not job.along:
         return splat(values[param])
-    return load_part(values + param + column, part) if UNLIKELY(part != 0) else load(values + param + column)
+    return fetch(values + param + column, part)
 
 
 cdef inline void add_to(double* to, Pair sums) noexcept nogil:

@@ -53,7 +53,7 @@ cdef struct Terms:
 cdef inline vec parameter(const real* at, bint along, real otherwise, Py_ssize_t i, Py_ssize_t part) noexcept nogil:
     if not along:
         return splat(otherwise)
-    return load_part(at + i, part) if UNLIKELY(part != 0) else load(at + i)
+    return fetch(at + i, part)
 
 
 # ---- sums in `real`, which join those in doubles after a run of vectors -------------------------------------------
