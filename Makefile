@@ -36,7 +36,7 @@ SOURCES := pyproject.toml setup.py lrncore/kernels/builds.py $(wildcard lrncore/
         dashboard-html asv-wheels bench-peers figures liblrncore clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST) | column -t -s ':'
+	@sed -n 's/^\([a-z0-9-]*\):.*##/\1#/p' $(MAKEFILE_LIST) | column -t -s '#'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
