@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axes, check_out
+from lrncore._checks import check_array, check_axes, check_axis, check_out
 from lrncore._divisive_call import compute, new_like
 from lrncore._divisive_job import Formula, Job, Pool, Window
 from lrncore._divisive_wide import pooled
@@ -29,10 +29,8 @@ class Place(NamedTuple):
 
 def place_of(x: Array, axis: object, space_axes: object, spec: DivisiveSpec) -> Place:
     """Return the checked axes, and check that the shapes of the spec fit them."""
-    if isinstance(axis, tuple):
-        raise TypeError(f"axis must be an int, got {axis!r} (tuple)")
-    (channel,) = check_axes(axis, x.ndim)
-    space = _space_of(x, channel, space_axes) if spec.space is not None else ()
+    channel = check_axis(axis, x.ndim)
+    space = space_of(x, channel, space_axes) if spec.space is not None else ()
     if isinstance(spec.space, tuple) and len(spec.space) != len(space):
         raise ValueError(f"space must have weights for {len(space)} axes, got {len(spec.space)}")
     if channel in space:
@@ -46,7 +44,8 @@ def place_of(x: Array, axis: object, space_axes: object, spec: DivisiveSpec) -> 
     return Place(channel, space, matrix and bool(space))
 
 
-def _space_of(x: Array, channel: int, space_axes: object) -> tuple[int, ...]:
+def space_of(x: Array, channel: int, space_axes: object) -> tuple[int, ...]:
+    """Return the axes of space: by default all but the first and that of the channels."""
     if space_axes is None:
         return tuple(i for i in range(1, x.ndim) if i != channel)
     return check_axes(space_axes, x.ndim, "space_axes")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axes, check_out, check_real
+from lrncore._checks import check_array, check_axis, check_out, check_real
 from lrncore._divisive_call import new_like
 from lrncore._divisive_job import Pool, Window
-from lrncore._divisive_pools import ZERO, sums_of, window_of
-from lrncore.divisive_spec import check_kernel
+from lrncore._divisive_pools import ZERO, space_of, sums_of, window_of
+from lrncore.divisive_spec import check_kernel, check_positive
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -84,10 +84,8 @@ def local_contrast_norm(
     array([[[ 0.  , -1.22,  1.22,  0.  ]]])
     """
     x, _ = check_array(x, "x")
-    if isinstance(axis, tuple):
-        raise TypeError(f"axis must be an int, got {axis!r} (tuple)")
-    (channel,) = check_axes(axis, x.ndim)
-    space = check_axes(_default_space(x, channel) if space_axes is None else space_axes, x.ndim, "space_axes")
+    channel = check_axis(axis, x.ndim)
+    space = space_of(x, channel, space_axes)
     if channel in space:
         raise ValueError(f"space_axes must not hold the channel axis, {channel}, got {space}")
     windows = _windows(x, kernel, space)
@@ -102,10 +100,6 @@ def local_contrast_norm(
             with np.errstate(all="ignore"):
                 target[index] = _normalized(walked[index].astype(np.float64), moved, least)
     return y
-
-
-def _default_space(x: Array, channel: int) -> tuple[int, ...]:
-    return tuple(i for i in range(1, x.ndim) if i != channel)
 
 
 def _windows(x: Array, kernel: Any, space: tuple[int, ...]) -> dict[int, Window]:
@@ -133,10 +127,7 @@ def _check_least(c: object, threshold: object) -> Least:
         if c != "mean":
             raise ValueError(f"c must be a number or 'mean', got {c!r}")
         return None, None
-    least = check_real(c, "c")
-    if least <= 0:
-        raise ValueError(f"c must be positive, got {least}")
-    return least, None
+    return check_positive(check_real(c, "c"), "c"), None
 
 
 def _normalized(image: Array, windows: dict[int, Window], least: Least) -> Array:

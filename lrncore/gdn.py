@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axes, check_real, check_same
+from lrncore._checks import check_array, check_axis, check_flag, check_real, check_same
 from lrncore._divisive_call import compute, kernels_of, sums_for
 from lrncore._divisive_job import Formula, Job, Pool
 from lrncore.divisive_spec import check_positive
@@ -262,14 +262,10 @@ def nonnegative_inverse(value: ArrayLike) -> Array:
 
 
 def _check(x: Array, axis: object, alpha: object, epsilon: object, inverse: object) -> tuple[int, Formula]:
-    if isinstance(axis, tuple):
-        raise TypeError(f"axis must be an int, got {axis!r} (tuple)")
-    (channel,) = check_axes(axis, x.ndim)
+    channel = check_axis(axis, x.ndim)
     power = check_positive(check_real(alpha, "alpha"), "alpha")
     q = check_real(epsilon, "epsilon")
-    if not isinstance(inverse, bool | np.bool_):
-        raise TypeError(f"inverse must be a bool, got {inverse!r} ({type(inverse).__name__})")
-    return channel, Formula(power, -q if inverse else q)
+    return channel, Formula(power, -q if check_flag(inverse, "inverse") else q)
 
 
 def _pool(gamma: ArrayLike, beta: ArrayLike, channels: int) -> Pool:
