@@ -102,6 +102,14 @@ def check_array(x: ArrayLike, name: str) -> tuple[Array, Element]:
     return array, element
 
 
+def check_pair(along: ArrayLike, x: ArrayLike, name: str = "g") -> tuple[Array, Array, tuple[Element, Element]]:
+    """Return a gradient, or a tangent, and the input as arrays, and how they hold their elements."""
+    x, element = check_array(x, "x")
+    along, along_element = check_array(along, name)
+    check_same(along, name, x)
+    return along, x, (along_element, element)
+
+
 def call_axes(axis: object, x: Array, frames: int = 4) -> tuple[int, ...]:
     """Return the axes that `axis` means for `x`, and warn if it was not said where another is as likely.
 

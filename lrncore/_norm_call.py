@@ -10,7 +10,7 @@ import numpy as np
 
 from lrncore import kernels
 from lrncore._call import exported, swapped_bits
-from lrncore._checks import Element, check_array, check_out, check_real, check_same
+from lrncore._checks import Element, check_out, check_real
 from lrncore._threads import run
 
 if TYPE_CHECKING:
@@ -130,14 +130,6 @@ def _lay_out(shape: tuple[int, ...], strides: tuple[int, ...], sets: Sets) -> La
 def real_of(x: Array) -> np.dtype[Any]:
     """Return what x is computed in."""
     return np.dtype(np.float64 if x.dtype.itemsize == 8 else np.float32)
-
-
-def check_pair(g: ArrayLike, x: ArrayLike) -> tuple[Array, Array, tuple[Element, Element]]:
-    """Return a gradient and the input as arrays, and how they hold their elements."""
-    x, element = check_array(x, "x")
-    g, g_element = check_array(g, "g")
-    check_same(g, "g", x)
-    return g, x, (g_element, element)
 
 
 def check_numbers(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:

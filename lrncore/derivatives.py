@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrncore._arrays import wrapped
 from lrncore._call import apply, exported, swapped_bits, work_of
-from lrncore._checks import CHANNELS, call_axes, check_array, check_same
+from lrncore._checks import CHANNELS, call_axes, check_pair
 from lrncore._threads import run
 from lrncore.spec import LRNSpec, check_spec
 
@@ -95,10 +95,8 @@ def lrn_jvp(
     >>> lrncore.lrn_jvp(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    at, element = check_array(x, "x")
-    along, dx_element = check_array(dx, "dx")
-    check_same(along, "dx", at)
-    dy = apply(element.kernels.tangent, (along, at), (dx_element, element), spec, axis, out, num_threads)
+    along, at, elements = check_pair(dx, x, "dx")
+    dy = apply(elements[1].kernels.tangent, (along, at), elements, spec, axis, out, num_threads)
     return dy if (at is x and along is dx) or out is not None else wrapped(dy, x, dx)
 
 
@@ -158,12 +156,10 @@ def lrn_param_grads(
     >>> print(f"{grads.scale:.3f} {grads.beta:.3f} {grads.k:.3f}")  # -1/4, -log(2)/2, -1/4
     -0.250 -0.347 -0.250
     """
-    x, element = check_array(x, "x")
-    g, g_element = check_array(g, "g")
-    check_same(g, "g", x)
+    g, x, elements = check_pair(g, x)
     check_spec(spec)
     axes = call_axes(axis, x, frames=3)
-    swapped = swapped_bits((g_element, element))
+    swapped = swapped_bits(elements)
     arguments = exported(g), exported(x), axes, spec._arguments
-    compute = element.kernels.parameters
+    compute = elements[1].kernels.parameters
     return ParamGrads(*run(compute, arguments, swapped, work_of(spec, axes, x.dtype.char), x.size, num_threads))

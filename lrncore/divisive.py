@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrncore import _divisive_gradients as gradients
-from lrncore._checks import check_array, check_same
+from lrncore._checks import check_array, check_pair
 from lrncore._divisive_call import compute
 from lrncore._divisive_job import Job
 from lrncore._divisive_pools import Place, compute_both, formula_of, place_of, pool_of
@@ -182,14 +182,12 @@ def divisive_norm_backward(
     >>> lrncore.divisive_norm_backward(np.ones_like(x), x, spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    x, element = check_array(x, "x")
-    g, g_element = check_array(g, "g")
-    check_same(g, "g", x)
+    g, x, elements = check_pair(g, x)
     place = place_of(x, axis, space_axes, check_divisive(spec))
     if place.composed:
         return compute_both((g, x), spec, place, out)
-    elements, pool = (g_element, element), pool_of(x, spec, place)
-    return compute(Job((g, x), elements, pool, formula_of(spec), place.axis, num_threads), out)
+    job = Job((g, x), elements, pool_of(x, spec, place), formula_of(spec), place.axis, num_threads)
+    return compute(job, out)
 
 
 def divisive_norm_param_grads(
@@ -248,9 +246,7 @@ def divisive_norm_param_grads(
     array([[-0.04, -0.16],
            [-0.08, -0.32]])
     """
-    x, _ = check_array(x, "x")
-    g, _ = check_array(g, "g")
-    check_same(g, "g", x)
+    g, x, _ = check_pair(g, x)
     place: Place = place_of(x, axis, space_axes, check_divisive(spec))
     found = gradients.total(g, x, spec, place)
     sigma = float(found.sigma.sum()) if isinstance(spec.sigma, float) else found.sigma

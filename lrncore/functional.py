@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lrncore._also import also
 from lrncore._arrays import wrapped
 from lrncore._call import apply
-from lrncore._checks import CHANNELS, check_array, check_same
+from lrncore._checks import CHANNELS, check_array, check_pair
 from lrncore.spec import LRNSpec, torch_spec
 
 if TYPE_CHECKING:
@@ -150,10 +150,8 @@ def lrn_backward(
     >>> lrncore.lrn_backward(np.ones((1, 2)), np.array([[0.0, 2.0]]), spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    at, element = check_array(x, "x")
-    along, g_element = check_array(g, "g")
-    check_same(along, "g", at)
-    dx = apply(element.kernels.backward, (along, at), (g_element, element), spec, axis, out, num_threads)
+    along, at, elements = check_pair(g, x)
+    dx = apply(elements[1].kernels.backward, (along, at), elements, spec, axis, out, num_threads)
     return dx if (at is x and along is g) or out is not None else wrapped(dx, x, g)
 
 

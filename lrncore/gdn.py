@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axis, check_flag, check_real, check_same
+from lrncore._checks import check_array, check_axis, check_flag, check_pair, check_real
 from lrncore._divisive_call import compute, kernels_of, sums_for
 from lrncore._divisive_job import Formula, Job, Pool
 from lrncore.divisive_spec import check_positive
@@ -191,13 +191,11 @@ def gdn_backward(
     >>> grads.gamma  # of x / sqrt(gamma * x**2)
     array([[-0.5]])
     """
-    x, element = check_array(x, "x")
-    g, g_element = check_array(g, "g")
-    check_same(g, "g", x)
+    g, x, elements = check_pair(g, x)
     channel, formula = _check(x, axis, alpha, epsilon, inverse)
     pool = _pool(gamma, beta, x.shape[channel])
     sums = sums_for(x, channel)
-    dx = compute(Job((g, x), (g_element, element), pool, formula, channel, num_threads), out, sums)
+    dx = compute(Job((g, x), elements, pool, formula, channel, num_threads), out, sums)
     dgamma, dbeta = sums.total(formula.q, kernels_of(x).raised)
     beta = np.asarray(beta)
     with np.errstate(over="ignore"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lrncore._checks import check_array, check_axis
+from lrncore._checks import check_array, check_axis, check_pair
 from lrncore._norm_call import (
     Norm,
     Sets,
@@ -12,7 +12,6 @@ from lrncore._norm_call import (
     blank_statistics,
     check_eps,
     check_numbers,
-    check_pair,
     check_parameters,
     differentiate,
     normalize,

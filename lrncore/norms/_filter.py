@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axis
+from lrncore._checks import check_array, check_axis, check_pair
 from lrncore._norm_call import (
     Norm,
     Sets,
     check_eps,
     check_numbers,
-    check_pair,
     check_parameters,
     differentiate,
     normalize,

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axis, check_flag, check_int
+from lrncore._checks import check_array, check_axis, check_flag, check_int, check_pair
 from lrncore._norm_call import (
     Norm,
     Parameters,
     Sets,
     check_eps,
-    check_pair,
     check_parameters,
     differentiate,
     new_or_checked,

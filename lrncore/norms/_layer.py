@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axes, check_flag
+from lrncore._checks import check_array, check_axes, check_flag, check_pair
 from lrncore._norm_call import (
     Norm,
     Sets,
     check_eps,
-    check_pair,
     check_parameters,
     differentiate,
     kept_axes,
