@@ -29,12 +29,12 @@ def apply(
     x = inputs[-1]
     check_spec(spec)
     axes = call_axes(axis, x)
-    y, y_swapped = (_new(x), False) if out is None else check_out(out, x)
+    y, y_swapped = output(x, out)
     arrays, arguments, swapped = tuple(map(exported, inputs)), (axes, spec._arguments), swapped_bits(elements)
     rest = work_of(spec, axes, x.dtype.char), x.size, num_threads, most
     if not run(compute, (*arrays, exported(y), *arguments), swapped | y_swapped << 2, *rest):
         # `out` overlaps an input in other places than its own
-        apart = _new(x)
+        apart = new_like(x)
         run(compute, (*arrays, exported(apart), *arguments), swapped, *rest)
         np.copyto(y, apart)
     return y
@@ -56,6 +56,11 @@ def exported(array: NDArray[Any]) -> NDArray[Any]:
     return array if array.dtype.kind == "f" else array.view(np.uint16)
 
 
-def _new(x: NDArray[Any]) -> NDArray[Any]:
+def output(x: NDArray[Any], out: NDArray[Any] | None) -> tuple[NDArray[Any], bool]:
+    """Return where the result for `x` goes, `out` or a new array, and whether its bytes are swapped."""
+    return (new_like(x), False) if out is None else check_out(out, x)
+
+
+def new_like(x: NDArray[Any]) -> NDArray[Any]:
     """Return a new array like `x`, in native byte order."""
     return np.empty_like(x, dtype=x.dtype.type, subok=False)

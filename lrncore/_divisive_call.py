@@ -10,8 +10,8 @@ import numpy as np
 
 from lrncore import _divisive_wide as wide
 from lrncore import kernels
-from lrncore._call import exported, swapped_bits
-from lrncore._checks import Element, check_out
+from lrncore._call import exported, new_like, output, swapped_bits
+from lrncore._checks import Element
 from lrncore._divisive_job import Job, Pool, Sums, Window
 from lrncore._threads import run
 
@@ -30,11 +30,6 @@ def native(job: Job, arrays: tuple[Array, ...], pool: Pool, axis: int) -> Job:
     return Job(arrays, elements, pool, job.formula, axis, 1)
 
 
-def new_like(x: Array) -> Array:
-    """Return a new array like `x`, in native byte order."""
-    return np.empty_like(x, dtype=x.dtype.type, subok=False)
-
-
 def kernels_of(x: Array) -> kernels.DivisiveKernels:
     """Return what computes an array: float32's take the 16-bit types (a dtype's name takes microseconds)."""
     return KERNELS["float64" if x.dtype.itemsize == 8 else "float32"]
@@ -48,7 +43,7 @@ def real_of(x: Array) -> type:
 def compute(job: Job, out: Array | None, sums: Sums | None = None) -> Array:
     """Return y, or with g dx, in `out` if there is one."""
     x = job.arrays[-1]
-    y, swapped = (new_like(x), False) if out is None else check_out(out, x)
+    y, swapped = output(x, out)
     if x.size == 0:
         return y
     if out is not None and not _writable(job, y):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axes, check_axis, check_out
-from lrncore._divisive_call import compute, new_like
+from lrncore._call import output
+from lrncore._checks import check_array, check_axes, check_axis
+from lrncore._divisive_call import compute
 from lrncore._divisive_job import Formula, Job, Pool, Window
 from lrncore._divisive_wide import pooled
 
@@ -124,7 +125,7 @@ ZERO: Array = np.zeros(())
 def compute_both(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place, out: Array | None) -> Array:
     """Return y, or with g dx, of a pool that is a matrix and windows both: in doubles, step by step."""
     x = arrays[-1]
-    y = new_like(x) if out is None else check_out(out, x)[0]
+    y, _ = output(x, out)
     if x.size == 0:
         return y
     with np.errstate(all="ignore"):

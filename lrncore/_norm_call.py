@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrncore import kernels
-from lrncore._call import exported, swapped_bits
-from lrncore._checks import Element, check_out, check_real
+from lrncore._call import exported, new_like, output, swapped_bits
+from lrncore._checks import Element, check_real
 from lrncore._threads import run
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from lrncore._arrays import Array
 
@@ -170,7 +170,7 @@ def normalize(
     most: int | None = None,
 ) -> Array:
     """Run a forward on checked arguments, with at most `most` threads."""
-    y, swapped = _output(x, out)
+    y, swapped = output(x, out)
     layout = lay_out(x, norm.sets)
     measured = _statistics(norm.statistics, layout)
     rest = _parameters(norm.parameters, x, layout), measured, *layout.arguments
@@ -178,7 +178,7 @@ def normalize(
     compute = _kernels(x).forward
     if not run(compute, (_walked(x, layout), _walked(y, layout), *rest), bits, *kind):
         # `out` overlaps x in other places than its own
-        apart = _new(x)
+        apart = new_like(x)
         run(compute, (_walked(x, layout), _walked(apart, layout), *rest), bits & 3, *kind)
         np.copyto(y, apart)
     if norm.statistics is not None and not norm.sets.given:
@@ -196,7 +196,7 @@ def differentiate(
     most: int | None = None,
 ) -> tuple[Array, ...]:
     """Run a backward likewise; return the gradients of x, weight, bias, tau, and if it learns each set's of eps."""
-    dx, swapped = _output(x, out)
+    dx, swapped = output(x, out)
     layout = lay_out(x, norm.sets)
     inputs = _walked(g, layout), _walked(x, layout)
     sums = np.zeros((3, layout.size))
@@ -206,7 +206,7 @@ def differentiate(
     bits, kind = swapped_bits(elements) | swapped << 2, (_work(layout, x), x.size, num_threads, most)
     compute = _kernels(x).backward
     if not run(compute, (*inputs, _walked(dx, layout), *rest), bits, *kind):
-        apart = _new(x)
+        apart = new_like(x)
         run(compute, (*inputs, _walked(apart, layout), *rest), bits & 3, *kind)
         np.copyto(dx, apart)
     lengths = [x.shape[norm.sets.weighted[i]] for i in layout.parameter_order]
@@ -267,15 +267,6 @@ def _kernels(x: Array) -> kernels.NormKernels:
     return KERNELS["bfloat16" if x.dtype == np.uint16 else x.dtype.name]
 
 
-def _output(x: Array, out: Array | None) -> tuple[Array, bool]:
-    return (_new(x), False) if out is None else check_out(out, x)
-
-
-def new_or_checked(x: Array, out: Array | None) -> Array:
-    """Return `out`, or a new array like x."""
-    return _output(x, out)[0]
-
-
 def _walked(array: Array, layout: Layout) -> Array:
     return exported(array).transpose(layout.order)
 
@@ -285,11 +276,6 @@ def _parameters(parameters: Parameters, x: Array, layout: Layout) -> tuple[Array
     real, order = real_of(x), layout.parameter_order
     laid_out = (None if each is None else np.ascontiguousarray(each.transpose(order), real) for each in parameters)
     return tuple(laid_out)
-
-
-def _new(x: NDArray[Any]) -> NDArray[Any]:
-    """Return a new array like `x`, in native byte order."""
-    return np.empty_like(x, dtype=x.dtype.type, subok=False)
 
 
 def kept_axes(x: Array, reduced: Collection[int]) -> frozenset[int]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrncore._checks import check_array, check_axis, check_out, check_real
-from lrncore._divisive_call import new_like
+from lrncore._call import output
+from lrncore._checks import check_array, check_axis, check_real
 from lrncore._divisive_job import Pool, Window
 from lrncore._divisive_pools import ZERO, space_of, sums_of, window_of
 from lrncore.divisive_spec import check_kernel, check_positive
@@ -90,7 +90,7 @@ def local_contrast_norm(
         raise ValueError(f"space_axes must not hold the channel axis, {channel}, got {space}")
     windows = _windows(x, kernel, space)
     least = _check_least(c, threshold)
-    y = new_like(x) if out is None else check_out(out, x)[0]
+    y, _ = output(x, out)
     outer = [i for i in range(x.ndim) if i != channel and i not in space]
     order = [*outer, *space, channel]
     walked, target = x.transpose(order), y.transpose(order)

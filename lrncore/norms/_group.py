@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrncore._call import output
 from lrncore._checks import check_array, check_axis, check_flag, check_int, check_pair
 from lrncore._norm_call import (
     Norm,
@@ -14,7 +15,6 @@ from lrncore._norm_call import (
     check_eps,
     check_parameters,
     differentiate,
-    new_or_checked,
     normalize,
 )
 from lrncore.norms._grads import NormGrads
@@ -93,7 +93,7 @@ def group_norm(
     x, element = check_array(x, "x")
     split = Groups(x, num_groups, axis, interleaved)
     parameters = split.parameters(weight, bias)
-    y = new_or_checked(x, out)
+    y, _ = output(x, out)
     normalize(split.view(x), element, Norm(split.sets(check_eps(eps)), parameters), split.view(y), num_threads)
     return y
 
@@ -161,7 +161,7 @@ def group_norm_backward(
     split = Groups(x, num_groups, axis, interleaved)
     parameters = split.parameters(weight, None)
     norm = Norm(split.sets(check_eps(eps)), parameters)
-    dx = new_or_checked(x, out)
+    dx, _ = output(x, out)
     grads = differentiate(split.view(g), split.view(x), elements, norm, split.view(dx), num_threads)
     return NormGrads(dx, grads[1].reshape(-1), grads[2].reshape(-1))
 
