@@ -30,14 +30,24 @@ def apply(
     check_spec(spec)
     axes = call_axes(axis, x)
     y, y_swapped = output(x, out)
-    arrays, arguments, swapped = tuple(map(exported, inputs)), (axes, spec._arguments), swapped_bits(elements)
-    rest = work_of(spec, axes, x.dtype.char), x.size, num_threads, most
-    if not run(compute, (*arrays, exported(y), *arguments), swapped | y_swapped << 2, *rest):
-        # `out` overlaps an input in other places than its own
-        apart = new_like(x)
-        run(compute, (*arrays, exported(apart), *arguments), swapped, *rest)
-        np.copyto(y, apart)
+    arrays, target, arguments = tuple(map(exported, inputs)), exported(y), (axes, spec._arguments)
+    rest = swapped_bits(elements) | y_swapped << 2, work_of(spec, axes, x.dtype.char), x.size, num_threads, most
+    if not run(compute, (*arrays, target, *arguments), *rest):
+        run_apart(compute, arrays, target, arguments, rest)
     return y
+
+
+def run_apart(
+    compute: Callable[..., bool],
+    inputs: tuple[NDArray[Any], ...],
+    y: NDArray[Any],
+    arguments: tuple[Any, ...],
+    rest: tuple[Any, ...],
+) -> None:
+    """Run a pass by way of a new array, where `y` overlaps an input in other places than its own."""
+    apart = np.empty_like(y, subok=False)
+    run(compute, (*inputs, apart, *arguments), *rest)
+    np.copyto(y, apart)
 
 
 def work_of(spec: LRNSpec, axes: tuple[int, ...], dtype: Hashable) -> tuple[Hashable, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrncore import kernels
-from lrncore._call import exported, new_like, output, swapped_bits
+from lrncore._call import exported, output, run_apart, swapped_bits
 from lrncore._checks import Element, check_real
 from lrncore._threads import run
 
@@ -173,14 +173,12 @@ def normalize(
     y, swapped = output(x, out)
     layout = lay_out(x, norm.sets)
     measured = _statistics(norm.statistics, layout)
-    rest = _parameters(norm.parameters, x, layout), measured, *layout.arguments
-    bits, kind = swapped_bits((element,)) | swapped << 2, (_work(layout, x), x.size, num_threads, most)
+    inputs, target = (_walked(x, layout),), _walked(y, layout)
+    arguments = _parameters(norm.parameters, x, layout), measured, *layout.arguments
+    rest = swapped_bits((element,)) | swapped << 2, _work(layout, x), x.size, num_threads, most
     compute = _kernels(x).forward
-    if not run(compute, (_walked(x, layout), _walked(y, layout), *rest), bits, *kind):
-        # `out` overlaps x in other places than its own
-        apart = new_like(x)
-        run(compute, (_walked(x, layout), _walked(apart, layout), *rest), bits & 3, *kind)
-        np.copyto(y, apart)
+    if not run(compute, (*inputs, target, *arguments), *rest):
+        run_apart(compute, inputs, target, arguments, rest)
     if norm.statistics is not None and not norm.sets.given:
         _take(norm.statistics, measured, layout)
     return y
@@ -198,17 +196,15 @@ def differentiate(
     """Run a backward likewise; return the gradients of x, weight, bias, tau, and if it learns each set's of eps."""
     dx, swapped = output(x, out)
     layout = lay_out(x, norm.sets)
-    inputs = _walked(g, layout), _walked(x, layout)
+    inputs, target = (_walked(g, layout), _walked(x, layout)), _walked(dx, layout)
     sums = np.zeros((3, layout.size))
     of_sets = layout.of_sets(blank_statistics(x, norm.sets).mean) if norm.learns_eps else None
     measured = _statistics(norm.statistics, layout)
-    rest = _parameters(norm.parameters, x, layout), (*sums, of_sets), measured, *layout.arguments
-    bits, kind = swapped_bits(elements) | swapped << 2, (_work(layout, x), x.size, num_threads, most)
+    arguments = _parameters(norm.parameters, x, layout), (*sums, of_sets), measured, *layout.arguments
+    rest = swapped_bits(elements) | swapped << 2, _work(layout, x), x.size, num_threads, most
     compute = _kernels(x).backward
-    if not run(compute, (*inputs, _walked(dx, layout), *rest), bits, *kind):
-        apart = new_like(x)
-        run(compute, (*inputs, _walked(apart, layout), *rest), bits & 3, *kind)
-        np.copyto(dx, apart)
+    if not run(compute, (*inputs, target, *arguments), *rest):
+        run_apart(compute, inputs, target, arguments, rest)
     lengths = [x.shape[norm.sets.weighted[i]] for i in layout.parameter_order]
     back = np.argsort(layout.parameter_order).tolist()
     dtype = _dtype_of_gradients(norm.parameters.weight, x)
