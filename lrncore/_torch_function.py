@@ -13,6 +13,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from lrncore import _torch as operators
 from lrncore import _torch_onnx as onnx
+from lrncore._arrays import WANTED
 from lrncore._checks import check_axes, check_int, check_real
 from lrncore._public import public
 from lrncore.spec import torch_spec
@@ -113,10 +114,7 @@ def _check(input: object, dim: int | tuple[int, ...]) -> None:  # noqa: A002
     if input.layout is not torch.strided:
         raise TypeError(f"input must be strided, got {input.layout}; convert it first, e.g. input.to_dense()")
     if input.dtype not in operators.ELEMENTS:
-        raise TypeError(
-            f"input must be float32, float64, float16 or bfloat16, got {str(input.dtype).removeprefix('torch.')}; "
-            f"{_advice(input)}"
-        )
+        raise TypeError(f"input must be {WANTED}, got {str(input.dtype).removeprefix('torch.')}; {_advice(input)}")
     if input.dim() < (least := 2 if dim == 1 else 1):
         counted = "1 dimension" if least == 1 else "2 dimensions"
         raise ValueError(f"input must have at least {counted}, got {input.dim()}")

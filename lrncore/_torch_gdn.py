@@ -8,8 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from lrncore import _torch_gdn_operators as operators
+from lrncore._arrays import WANTED
 from lrncore._checks import check_axes, check_int, check_real
 from lrncore._public import public
+from lrncore._torch import ELEMENTS
+from lrncore.divisive_spec import check_positive
+from lrncore.gdn import PEDESTAL
 
 
 @public("lrncore.torch")
@@ -64,8 +68,8 @@ def gdn(
     >>> y.tolist()
     [[0.6000000238418579, 0.800000011920929]]
     """
-    if input.dtype not in operators.NAMES:
-        raise TypeError(f"input must be float32, float64, float16 or bfloat16, got {input.dtype}")
+    if input.dtype not in ELEMENTS:
+        raise TypeError(f"input must be {WANTED}, got {input.dtype}")
     (axis,) = check_axes(dim, input.dim(), "dim")
     channels = input.shape[axis]
     if gamma.shape != (channels, channels):
@@ -73,14 +77,9 @@ def gdn(
     if beta.shape != (channels,):
         raise ValueError(f"beta must have the shape {(channels,)}, got {tuple(beta.shape)}")
     alpha, epsilon = check_real(alpha, "alpha"), check_real(epsilon, "epsilon")
-    if alpha <= 0:
-        raise ValueError(f"alpha must be positive, got {alpha}")
+    check_positive(alpha, "alpha")
     exponents = alpha, -epsilon if inverse else epsilon, axis
     return operators.apply(input, gamma, beta, exponents)
-
-
-#: What keeps the gradient of a stored parameter from vanishing at zero
-PEDESTAL = 2.0**-36
 
 
 class _LowerBound(torch.autograd.Function):

@@ -11,19 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import vjp
 
-from lrncore._checks import KERNELS, Element
-from lrncore._divisive_call import KERNELS as DIVISIVE
-from lrncore._divisive_call import compute, room_to_keep, sums_for
+from lrncore._divisive_call import compute, kernels_of, room_to_keep, sums_for
 from lrncore._divisive_job import Formula, Job, Pool
+from lrncore._torch import ELEMENTS, transforms
 
 Exponents = tuple[float, float, int]
-
-NAMES = {
-    torch.float32: "float32",
-    torch.float64: "float64",
-    torch.float16: "float16",
-    torch.bfloat16: "bfloat16",
-}
 
 
 @torch.library.custom_op("lrncore::gdn", mutates_args=(), device_types="cpu")
@@ -50,15 +42,14 @@ def _gradients(
     job = _job((g, x), gamma, beta, exponents)
     sums = sums_for(job.arrays[-1], exponents[2])
     compute(job._replace(kept=kept), _array(dx), sums)
-    dgamma, dbeta = sums.total(exponents[1], DIVISIVE[NAMES[x.dtype]].raised)
+    dgamma, dbeta = sums.total(exponents[1], kernels_of(job.arrays[-1]).raised)
     return dx, torch.from_numpy(dgamma).to(gamma.dtype), torch.from_numpy(dbeta).to(beta.dtype)
 
 
 def _job(tensors: tuple[Tensor, ...], gamma: Tensor, beta: Tensor, exponents: Exponents) -> Job:
     """Return the call on the memory of tensors."""
     alpha, epsilon, dim = exponents
-    name = NAMES[tensors[-1].dtype]
-    elements = (Element(KERNELS[name], swapped=False),) * len(tensors)
+    elements = (ELEMENTS[tensors[-1].dtype],) * len(tensors)
     pool = Pool(_numbers(beta), _numbers(gamma))
     arrays = tuple(map(_array, tensors))
     # explicit: how many threads a tensor's call takes is PyTorch's setting
@@ -137,4 +128,4 @@ def apply(x: Tensor, gamma: Tensor, beta: Tensor, exponents: Exponents) -> Tenso
 
 def _plain(*tensors: Tensor) -> bool:
     """Return whether autograd alone is at work, and a gradient will be asked for."""
-    return any(each.requires_grad for each in tensors) and not torch._C._functorch.get_interpreter_stack()
+    return any(each.requires_grad for each in tensors) and not transforms()
