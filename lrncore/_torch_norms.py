@@ -1,4 +1,4 @@
-"""The moment norms as operators of PyTorch, and how they are differentiated: what `_torch_layers` calls."""
+"""The moment norms as operators of PyTorch, and how they are differentiated: what `_torch_norm_layers` calls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def norm(
     """Return what the norm of that kind does: `number` is that of its groups, or of the axes normalized over."""
     y = torch.empty_like(x)
     view, sets = _walk(array := array_of(x), kind, number, eps, mean is not None)
-    given = None if mean is None or var is None else Statistics(_real(mean, x), _real(var, x))
+    given = _given(mean, var, x)
     of = Norm(sets, _parameters(viewed := view(array), sets, x, weight, bias), given)
     normalize(viewed, ELEMENTS[x.dtype], of, view(array_of(y)), None, torch.get_num_threads())
     return y
@@ -50,7 +50,7 @@ def norm_backward(
     """Return the gradients of x, and of the weight and the bias in what x is computed in."""
     dx = torch.empty_like(x)
     view, sets = _walk(array := array_of(x), kind, number, eps, mean is not None)
-    given = None if mean is None or var is None else Statistics(_real(mean, x), _real(var, x))
+    given = _given(mean, var, x)
     arrays = view(array_of(g)), view(array)
     of = Norm(sets, _parameters(arrays[1], sets, x, _weight(weight, x, kind, number), None), given)
     elements = (ELEMENTS[x.dtype],) * 2
@@ -70,9 +70,14 @@ def batch_norm_train(x: Tensor, weight: Given, bias: Given, eps: float) -> tuple
     return y, torch.from_numpy(measured.mean), torch.from_numpy(measured.var)
 
 
-def _whole(array: Any) -> Any:
+def _same(array: Any) -> Any:
     """View an array that is walked as it is."""
     return array
+
+
+def _given(mean: Given, var: Given, x: Tensor) -> Statistics | None:
+    """Return the statistics that are given, if they are."""
+    return None if mean is None or var is None else Statistics(_real(mean, x), _real(var, x))
 
 
 def _walk(array: Any, kind: str, number: int, eps: float, given: bool) -> tuple[Any, Sets]:
@@ -81,9 +86,9 @@ def _walk(array: Any, kind: str, number: int, eps: float, given: bool) -> tuple[
         groups = Groups(array, number, 1, interleaved=False)
         return groups.view, groups.sets(eps)
     if kind == "batch":
-        return _whole, channel_sets(array, 1, eps, given)[0]
+        return _same, channel_sets(array, 1, eps, given)[0]
     axes = tuple(range(-number, 0))
-    return _whole, layer_sets(array, axes, eps, False, centred=kind == "layer")[0]
+    return _same, layer_sets(array, axes, eps, False, centred=kind == "layer")[0]
 
 
 def _parameters(viewed: Any, sets: Sets, x: Tensor, weight: Given, bias: Given) -> Parameters:
