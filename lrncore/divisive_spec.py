@@ -296,12 +296,17 @@ class DivisiveSpec:
         return cls(spec.scale * inside, None, spec.k, 2.0, spec.beta)
 
 
-def numbers_of(value: object, name: str) -> Array:
-    """Return finite real numbers as a read-only array of doubles."""
+def reals_of(value: object, name: str) -> Array:
+    """Return real numbers as an array."""
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
         raise TypeError(f"{name} must be of real numbers, got {array.dtype}")
-    array = array.astype(np.float64)
+    return array
+
+
+def numbers_of(value: object, name: str) -> Array:
+    """Return finite real numbers as a read-only array of doubles."""
+    array = reals_of(value, name).astype(np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].flat[0]}")
     array.flags.writeable = False

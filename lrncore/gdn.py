@@ -9,7 +9,7 @@ import numpy as np
 from lrncore._checks import check_array, check_axis, check_flag, check_pair, check_real
 from lrncore._divisive_call import compute, kernels_of, sums_for
 from lrncore._divisive_job import Formula, Job, Pool
-from lrncore.divisive_spec import check_positive
+from lrncore.divisive_spec import check_positive, reals_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -267,20 +267,12 @@ def _check(x: Array, axis: object, alpha: object, epsilon: object, inverse: obje
 
 
 def _pool(gamma: ArrayLike, beta: ArrayLike, channels: int) -> Pool:
-    matrix, sigma = real_array(gamma, "gamma"), real_array(beta, "beta")
+    matrix, sigma = reals_of(gamma, "gamma"), reals_of(beta, "beta")
     if matrix.shape != (channels, channels):
         raise ValueError(f"gamma must have the shape {(channels, channels)}, got {matrix.shape}")
     if sigma.shape not in ((), (channels,)):
         raise ValueError(f"beta must be a number or have the shape {(channels,)}, got {sigma.shape}")
     return Pool(sigma, matrix)
-
-
-def real_array(value: ArrayLike, name: str) -> Array:
-    """Return an array of real numbers."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
-        raise TypeError(f"{name} must be of real numbers, got {array.dtype}")
-    return array
 
 
 def _as(gradient: Any, like: ArrayLike, x: Array) -> Array:
