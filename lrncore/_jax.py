@@ -12,11 +12,9 @@ import jax.numpy as jnp
 from lrncore import functional
 from lrncore._also import also
 from lrncore._arrays import WANTED, advice, as_array, check_whole, native
-from lrncore._checks import check_axes
+from lrncore._checks import KERNELS, check_axes
 from lrncore._public import public
 from lrncore.spec import LRNSpec, check_spec, torch_spec
-
-_DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
 @public("lrncore.jax")
@@ -135,7 +133,7 @@ def _as_array(x: Any) -> jax.Array:
 
 def _check(dtype: Any) -> None:
     """Check that arrays of a dtype can be normalized."""
-    if dtype.name not in _DTYPES:
+    if dtype.name not in KERNELS:
         raise TypeError(f"x must be {WANTED}, got {dtype}; {advice(dtype, 'x', 'x.astype(jnp.float32)')}")
 
 

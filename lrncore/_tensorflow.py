@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from lrncore._arrays import WANTED, advice, as_array, check_whole, native
+from lrncore._checks import KERNELS
 from lrncore._public import public
 from lrncore.functional import lrn, lrn_backward
 from lrncore.spec import LRNSpec
-
-_DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
 @public("lrncore.tensorflow")
@@ -161,7 +160,7 @@ def _as_tensor(input: Any) -> tf.Tensor:  # noqa: A002
         if hasattr(input, "__array__"):
             input = native(as_array(input, "input"))  # noqa: A001
     x = tf.convert_to_tensor(input)
-    if x.dtype.name not in _DTYPES:
+    if x.dtype.name not in KERNELS:
         raise TypeError(f"input must be {WANTED}, got {x.dtype.name}; {_advice(x.dtype)}")
     if x.shape.rank == 0:
         raise ValueError("input must have at least 1 dimension, got 0")

@@ -20,10 +20,7 @@ from lrncore.spec import LRNSpec, torch_spec
 
 Arguments = tuple[int, int, float, float, float, Sequence[int]]
 
-ELEMENTS = {
-    getattr(torch, name): Element(KERNELS[name], swapped=False)
-    for name in ("float32", "float64", "float16", "bfloat16")
-}
+ELEMENTS = {getattr(torch, name): Element(KERNELS[name], swapped=False) for name in KERNELS}
 
 
 @torch.library.custom_op("lrncore::lrn", mutates_args=(), device_types="cpu")
