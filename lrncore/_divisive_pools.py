@@ -11,7 +11,7 @@ from lrncore._call import output
 from lrncore._checks import check_array, check_axes, check_axis
 from lrncore._divisive_call import compute
 from lrncore._divisive_job import Formula, Job, Pool, Window
-from lrncore._divisive_wide import pooled
+from lrncore._divisive_wide import evaluated, pooled
 
 if TYPE_CHECKING:
     from lrncore._arrays import Array
@@ -100,9 +100,9 @@ def formula_of(spec: DivisiveSpec) -> Formula:
     return Formula(spec.p, spec.q, spec.n)
 
 
-def sums_of(x: Array, pool: Pool, axis: int, p: float = 0.0) -> Array:
-    """Return the pools of an array of doubles, without a root: weighted sums of ``abs(x)**p``, or of x with p 0."""
-    return compute(Job((x,), (check_array(x, "x")[1],), pool, Formula(p, 0.0), axis, None), None)
+def sums_of(x: Array, pool: Pool, axis: int) -> Array:
+    """Return the pools of an array of doubles, without a power and a root: weighted sums of x."""
+    return compute(Job((x,), (check_array(x, "x")[1],), pool, Formula(0.0, 0.0), axis, None), None)
 
 
 def transposed(values: Array, windows: dict[int, Window], axis: int) -> Array:
@@ -137,21 +137,16 @@ def compute_both(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place, ou
 
 
 def _steps(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place) -> Array:
-    *g, x = arrays
-    p, q, n = formula_of(spec)
-    windows = space_windows(x, spec, place)
-    sigma = along(np.asarray(spec.sigma), place.axis, x.ndim)
-    powers = np.abs(x) ** p
-    d = sigma + _sums(_sums(powers, Pool(ZERO, None, windows), place.axis), Pool(ZERO, spec.channels), place.axis)
-    numerator = x if n == 1 else np.copysign(np.abs(x) ** n, x)
-    if not g:
-        return np.asarray(numerator * d**-q)
-    t = g[0] * numerator * d ** (-q - 1)
-    sums = _sums(t, Pool(ZERO, spec.channels.T), place.axis)
-    sums = _sums(sums, Pool(ZERO, None, windows), place.axis, transpose=True)
-    slope = 1 if n == 1 else n * np.abs(x) ** (n - 1)
-    of_x = np.sign(x) * (np.abs(x) ** (p - 1) if p != 1 else 1)
-    return np.asarray(g[0] * slope * d**-q - p * q * of_x * sums)
+    x, axis = arrays[-1], place.axis
+    of_space = Pool(ZERO, None, space_windows(x, spec, place))
+
+    def over(powers: Array) -> Array:
+        return _sums(_sums(powers, of_space, axis), Pool(ZERO, spec.channels), axis)
+
+    def transposed(t: Array) -> Array:
+        return _sums(_sums(t, Pool(ZERO, spec.channels.T), axis), of_space, axis, transpose=True)
+
+    return evaluated(arrays, formula_of(spec), along(np.asarray(spec.sigma), axis, x.ndim), over, transposed)[0]
 
 
 def _sums(values: Array, pool: Pool, axis: int, transpose: bool = False) -> Array:

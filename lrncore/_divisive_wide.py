@@ -6,7 +6,9 @@ exponent on x86 and Linux on ARM, where 1e300 squared fits. Elsewhere it is a do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,30 +16,41 @@ if TYPE_CHECKING:
     from lrncore._arrays import Array
     from lrncore._divisive_job import Formula, Pool, Sums, Window
 
+    #: Values of all places to their sums over pools, or over those that hold a place
+    Summing: TypeAlias = Callable[[Array], Array]
+
 
 def compute(arrays: tuple[Array, ...], pool: Pool, formula: Formula, axis: int, sums: Sums | None) -> Array:
     """Return y of x, or dx of g and x."""
-    p, q, n = formula
     with np.errstate(all="ignore"):
         dtype: Any = np.float64 if _fits_doubles(arrays[-1], formula) else np.longdouble
-        *g, x = (np.moveaxis(each.astype(dtype), axis, -1) for each in arrays)
-        moved = _moved(pool, axis, x.ndim)
-        powers = x if p == 0 else np.abs(x) ** p
-        d = pool.sigma + pooled(powers, moved)
-        if q == 0:
-            return np.moveaxis(d, -1, axis)
-        numerator = x if n == 1 else np.copysign(np.abs(x) ** n, x)
-        if not g:
-            return np.moveaxis(numerator * d**-q, -1, axis)
-        t = g[0] * numerator * d ** (-q - 1)
-        slope = 1 if n == 1 else n * np.abs(x) ** (n - 1)
-        of_x = np.sign(x) * (np.abs(x) ** (p - 1) if p != 1 else 1)
-        dx = g[0] * slope * d**-q - p * q * of_x * pooled(t, moved, transposed=True)
-        if sums is not None:
-            c = x.shape[-1]
-            t, powers = t.reshape(-1, c), powers.reshape(-1, c)
-            sums.add((-q * (t.T @ powers)).astype(float), (-q * t.sum(axis=0)).astype(float))
-    return np.moveaxis(dx, -1, axis)
+        moved = tuple(np.moveaxis(each.astype(dtype), axis, -1) for each in arrays)
+        of = _moved(pool, axis, moved[-1].ndim)
+        transposed = partial(pooled, pool=of, transposed=True)
+        result, t, powers = evaluated(moved, formula, pool.sigma, partial(pooled, pool=of), transposed)
+        if sums is not None and t is not None:
+            t, powers = (each.reshape(-1, each.shape[-1]) for each in (t, powers))
+            sums.add((-formula.q * (t.T @ powers)).astype(float), (-formula.q * t.sum(axis=0)).astype(float))
+    return np.moveaxis(result, -1, axis)
+
+
+def evaluated(
+    arrays: tuple[Array, ...], formula: Formula, sigma: Array, over: Summing, transposed: Summing
+) -> tuple[Array, Array | None, Array]:
+    """Return y of x, or dx of g and x, where t is too, and the powers of x; `over` sums these over the pools."""
+    *g, x = arrays
+    p, q, n = formula
+    powers = x if p == 0 else np.abs(x) ** p
+    d = sigma + over(powers)
+    if p == 0:  # the sums alone
+        return d, None, powers
+    numerator = x if n == 1 else np.copysign(np.abs(x) ** n, x)
+    if not g:
+        return numerator * d**-q, None, powers
+    t = g[0] * numerator * d ** (-q - 1)
+    slope = 1 if n == 1 else n * np.abs(x) ** (n - 1)
+    of_x = np.sign(x) * (np.abs(x) ** (p - 1) if p != 1 else 1)
+    return g[0] * slope * d**-q - p * q * of_x * transposed(t), t, powers
 
 
 def _fits_doubles(x: Array, formula: Formula) -> bool:
