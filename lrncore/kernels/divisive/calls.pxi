@@ -31,33 +31,20 @@ cdef class Views:
             PyBuffer_Release(&self.buffer[which])
 
 
-cdef int form_of(const Py_buffer* view) noexcept:
-    cdef const char* form = view.format
-    if form == NULL:
-        return -1
-    if form[0] in b"<>=@^":
-        form += 1
-    if form[0] == c"e" and view.itemsize == 2 and FRACTION_BITS == 23:
-        return FLOAT16
-    if form[0] == c"H" and view.itemsize == 2 and FRACTION_BITS == 23:
-        return BFLOAT16
-    if view.itemsize == <Py_ssize_t>sizeof(real) and form[0] == (c"f" if FRACTION_BITS == 23 else c"d"):
-        return REALS
-    return -1
-
-
 # The face checks arrays by their attributes, and the memory that is read is the buffers'. The two differ where another
 # thread assigns an attribute during the call.
-cdef int set_operands(Operand* operand, Views views, int swapped) except -1:
+cdef int set_operands(Operand* operand, char** at, Views views, int swapped) except -1:
     cdef const Py_buffer* view
-    cdef int which, i
+    cdef int which, form, i
     cdef bint same = True
     for which in range(OPERANDS):
         view = views.view[which]
-        operand[which].at = <char*>view.buf
-        operand[which].form = form_of(view)
+        at[which] = <char*>view.buf
+        operand[which].item = view.itemsize
         operand[which].swapped = swapped >> (which if view != views.view[X] else X) & 1
-        same = same and view.ndim == views.view[X].ndim and operand[which].form >= 0
+        form = form_of(view, operand[which].swapped)
+        operand[which].form = <Form>form
+        same = same and view.ndim == views.view[X].ndim and form >= 0
         for i in range(view.ndim if same else 0):
             same = same and view.shape[i] == views.view[X].shape[i]
     if not same:
@@ -82,7 +69,7 @@ cdef void* allocate(Py_ssize_t count, Py_ssize_t bytes) except NULL:
     return memory
 
 
-cdef inline char* aligned(void* memory) noexcept nogil:
+cdef inline char* start_of(void* memory) noexcept nogil:
     return <char*>round_up(<Py_ssize_t>memory, 128)
 
 
@@ -158,6 +145,8 @@ cdef void lay_out_dense(Dense* job, Py_buffer** views, int threads) noexcept:
     for i in range(job.dims):
         job.positions *= job.axes[i].length
     job.packed = job.channel.stride[X] == item and (job.axes[job.dims - 1].stride[X] != item or job.positions == 1)
+    for i in range(OPERANDS):
+        set_step(&job.operand[i], job.channel.stride[i] if job.packed else job.axes[job.dims - 1].stride[i])
     job.tiled = round_up(job.channels, PRODUCT_ROWS)
     job.w_pitch = pitch_of(job.tiled)
     job.block = block_of(job.channels)
@@ -214,7 +203,7 @@ cdef list call_dense(Dense* job, Views views, int threads):
             memset(sums, 0, parts * (size + job.tiled) * sizeof(double))
         with nogil:
             memset(job.bad, 0, job.blocks)
-            run_dense(job, parts, threads, bytes, aligned(scratch), <double*>sums)
+            run_dense(job, parts, threads, bytes, start_of(scratch), <double*>sums)
             if dweights:
                 collect(job, parts, <double*>sums, dweights, dsigma)
         return [(i * job.block, min((i + 1) * job.block, job.positions)) for i in unwritten(job.bad, job.blocks)]
@@ -230,10 +219,10 @@ def dense(tuple arrays, tuple formula, bint blank, int threads, int swapped):
     cdef Dense job
     cdef Views views = Views(arrays, 0b111000100)
     memset(&job, 0, sizeof(job))
-    set_operands(job.operand, views, swapped)
+    set_operands(job.operand, job.at, views, swapped)
     p, q, n, total = formula
     job.gradients, job.blank = arrays[G] is not None, blank
-    job.apart = not blank and job.operand[X].at != job.operand[Y].at
+    job.apart = not blank and job.at[X] != job.at[Y]
     if arrays[8] is not None:
         job.kept = <real*>views.view[8].buf
     set_formula(&job.formula, p, q, n, total, job.gradients)
@@ -292,6 +281,8 @@ cdef Tap* lay_out_windows(Windows* job, Views views, tuple sides, int sigma_at, 
         if mass >= 0:
             side.mass = <const real*>numbers(views.view[4], mass + side.axis.length, sizeof(real))
             side.mass += <Py_ssize_t>mass
+    for i in range(OPERANDS):
+        set_step(&job.operand[i], job.side[job.sides - 1].axis.stride[i])
     tile_sides(job, blocks, threads)
     return first
 
@@ -320,7 +311,7 @@ def windows(x, g, y, sigma, mass, tuple sides, int sigma_at, tuple formula, bint
     if len(sides) > MAX_SIDES:
         raise ValueError(f"windows along at most {MAX_SIDES - 1} axes can be computed, got {len(sides) - 1} or more")
     memset(&job, 0, sizeof(job))
-    set_operands(job.operand, views, swapped)
+    set_operands(job.operand, job.at, views, swapped)
     p, q, n, total = formula
     job.gradients, job.blank = g is not None, blank
     set_formula(&job.formula, p, q, n, total, job.gradients)
@@ -336,7 +327,7 @@ def windows(x, g, y, sigma, mass, tuple sides, int sigma_at, tuple formula, bint
         job.bad = <char*>allocate(job.blocks, 1)
         with nogil:
             memset(job.bad, 0, job.blocks)
-            run_windows(&job, parts, parts, bytes, aligned(scratch))
+            run_windows(&job, parts, parts, bytes, start_of(scratch))
         return [places_of(&job, i) for i in unwritten(job.bad, job.blocks)]
     finally:
         free(scratch)

@@ -14,6 +14,7 @@ cdef enum:
 cdef struct Dense:
     Formula formula
     Operand operand[OPERANDS]
+    char* at[OPERANDS]
     Axis axes[MAX_DIMS]         # of positions, the last the nearest
     Axis channel
     int dims
@@ -41,7 +42,7 @@ cdef struct Bench:
     real* turned        # powers, transposed
     real* line[4]
     Py_ssize_t* offset[OPERANDS]
-    bint adjoining[OPERANDS]    # offsets are not needed
+    bint adjoining              # planar: the block's positions are a step apart, and need no offsets
     Py_ssize_t first[OPERANDS]
     double* dweights
     double* dsigma
@@ -92,8 +93,9 @@ cdef void find_positions(const Dense* job, Bench* bench, Py_ssize_t first, Py_ss
             at[which] += index[i] * job.axes[i].stride[which]
     for which in range(OPERANDS):
         bench.first[which] = at[which]
-        bench.adjoining[which] = (not job.packed and in_place(&job.operand[which], last.stride[which], NULL)
-                                  and index[job.dims - 1] + count <= last.length)
+    bench.adjoining = not job.packed and index[job.dims - 1] + count <= last.length
+    if bench.adjoining:
+        return
     for n in range(count):
         for which in range(OPERANDS):
             bench.offset[which][n] = at[which]
@@ -108,17 +110,15 @@ cdef void find_positions(const Dense* job, Bench* bench, Py_ssize_t first, Py_ss
                 at[which] -= job.axes[i].length * job.axes[i].stride[which]
 
 
-# Where a line of an operand begins, how far its elements are apart, and their offsets where that is not one number
-cdef inline char* line_at(const Dense* job, const Bench* bench, int which, Py_ssize_t number, Py_ssize_t* step,
+# Where a line of an operand begins, and the offsets of its elements where they are not a step apart
+cdef inline char* line_at(const Dense* job, const Bench* bench, int which, Py_ssize_t number,
                           const Py_ssize_t** offset) noexcept nogil:
-    cdef char* at = job.operand[which].at
+    cdef char* at = job.at[which]
     offset[0] = NULL
     if job.packed:
-        step[0] = job.channel.stride[which]
         return at + bench.offset[which][number]
-    step[0] = sizeof(real)
     at += number * job.channel.stride[which]
-    if bench.adjoining[which]:
+    if bench.adjoining:
         return at + bench.first[which]
     offset[0] = bench.offset[which]
     return at
@@ -126,10 +126,9 @@ cdef inline char* line_at(const Dense* job, const Bench* bench, int which, Py_ss
 
 cdef inline const real* get_line(const Dense* job, const Bench* bench, int which, Py_ssize_t number, Py_ssize_t length,
                                  real* scratch) noexcept nogil:
-    cdef Py_ssize_t step
     cdef const Py_ssize_t* offset
-    cdef const char* at = line_at(job, bench, which, number, &step, &offset)
-    return read_line(&job.operand[which], at, step, offset, scratch, length)
+    cdef const char* at = line_at(job, bench, which, number, &offset)
+    return read_line(&job.operand[which], at, offset, scratch, length)
 
 
 # The powers of a block's x
@@ -183,7 +182,7 @@ cdef bint pool_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_
 # False if the results have numbers out of range: where y is x nothing is written then.
 cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
     cdef const Formula* f = &job.formula
-    cdef Py_ssize_t number, step
+    cdef Py_ssize_t number
     cdef const Py_ssize_t* offset
     cdef const real* x
     cdef real* y
@@ -203,10 +202,10 @@ cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_s
         if f.signed_power:
             numerators(f, x, bench.line[1], length, &seen, job.blank)
             x = bench.line[1]
-        at = line_at(job, bench, Y, number, &step, &offset)
-        y = line_to(&job.operand[Y], at, step, offset, bench.line[2])
+        at = line_at(job, bench, Y, number, &offset)
+        y = line_to(&job.operand[Y], at, offset, bench.line[2])
         inside = leave_line(f, 0, x, bench.pools + number * job.pitch, y, length, inside)
-        write_line(&job.operand[Y], at, step, offset, y, length)
+        write_line(&job.operand[Y], at, offset, y, length)
     return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
 
 
@@ -237,7 +236,7 @@ cdef bint weigh_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize
 
 cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
     cdef const Formula* f = &job.formula
-    cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS), number, step
+    cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS), number
     cdef const Py_ssize_t* offset
     cdef const real* x
     cdef real* dx
@@ -254,10 +253,10 @@ cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, 
         multiply(a, bench.pools, job.pitch, job.channels, job.tiled, tiled, NULL, NULL, bench.sums, job.pitch)
     for number in range(lines):
         x = get_line(job, bench, X, number, length, bench.line[0])
-        at = line_at(job, bench, Y, number, &step, &offset)
-        dx = line_to(&job.operand[Y], at, step, offset, bench.line[2])
+        at = line_at(job, bench, Y, number, &offset)
+        dx = line_to(&job.operand[Y], at, offset, bench.line[2])
         gradient_line(f, x, bench.sums + number * job.pitch, bench.passed + number * job.pitch, dx, length)
-        write_line(&job.operand[Y], at, step, offset, dx, length)
+        write_line(&job.operand[Y], at, offset, dx, length)
     return True
 
 

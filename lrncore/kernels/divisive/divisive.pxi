@@ -46,6 +46,7 @@ cdef extern from *:
 cdef extern from "power_any.h" nogil:
     ctypedef float real     # double in the builds for float64
     ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
+    ctypedef void rare "RARE"   # void, of functions that are called once a call, or for what is out of range
     int LANES
     int EXPONENT_BIAS
     int FRACTION_BITS
@@ -101,16 +102,6 @@ cdef extern from "divisive/magnitudes.h" nogil:
     vec seen_beyond(vec seen, vec v, real ceiling) noexcept
 
 
-cdef extern from "divisive/elements.h" nogil:
-    int REALS
-    int FLOAT16
-    int BFLOAT16
-    void read_elements(const char* at, Py_ssize_t step, const Py_ssize_t* offset, int form, bint swapped, real* to,
-                       Py_ssize_t count) noexcept
-    void write_elements(char* at, Py_ssize_t step, const Py_ssize_t* offset, int form, bint swapped,
-                        const real* line, Py_ssize_t count) noexcept
-
-
 cdef extern from "divisive/product.h" nogil:
     int PRODUCT_ROWS
     int PRODUCT_COLUMNS
@@ -141,6 +132,8 @@ cdef extern from "divisive/transpose.h" nogil:
                    Py_ssize_t to_pitch) noexcept
 
 
+include "../operands.pxi"
+include "../buffers.pxi"
 include "arrays.pxi"
 include "lines.pxi"
 include "dense.pxi"

@@ -198,7 +198,7 @@ cdef inline Inside leave_loop(const Formula* f, Leaving leaving, bint foreseen, 
         if UNLIKELY(part != 0):
             v = first_lanes(v, splat(1), part)
         inside = still_inside(inside, v, f.inside)
-        put(y + i, leave(f, leaving, foreseen, fetch(x + i, part), v, power), part)
+        put(y + i, leave(f, leaving, foreseen, fetch(x + i, part), v, power), False, part)
         i += LANES
     return inside
 
@@ -288,7 +288,7 @@ cdef inline void gradient_loop(const Formula* f, Entering entering, const real* 
     while i < length:
         part = part_of(length - i)
         put(dx + i, minus_product(fetch(gp + i, part), slope_of(f, entering, fetch(x + i, part)) * splat(f.slope),
-                                  fetch(sums + i, part)), part)
+                                  fetch(sums + i, part)), False, part)
         i += LANES
 
 
@@ -351,7 +351,7 @@ cdef void scale_line(real* d, const real* line, real factor, Py_ssize_t length) 
     cdef Py_ssize_t i = 0, part
     while i < length:
         part = part_of(length - i)
-        put(d + i, fetch(d + i, part) * (fetch(line + i, part) if line else splat(factor)), part)
+        put(d + i, fetch(d + i, part) * (fetch(line + i, part) if line else splat(factor)), False, part)
         i += LANES
 
 
@@ -359,5 +359,5 @@ cdef void add_line(real* d, const real* line, real more, Py_ssize_t length) noex
     cdef Py_ssize_t i = 0, part
     while i < length:
         part = part_of(length - i)
-        put(d + i, fetch(d + i, part) + (fetch(line + i, part) if line else splat(more)), part)
+        put(d + i, fetch(d + i, part) + (fetch(line + i, part) if line else splat(more)), False, part)
         i += LANES

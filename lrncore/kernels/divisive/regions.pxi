@@ -20,6 +20,7 @@ cdef struct Side:
 cdef struct Windows:
     Formula formula
     Operand operand[OPERANDS]
+    char* at[OPERANDS]
     Axis axes[MAX_DIMS]         # outer ones
     int dims
     int sigma_axis              # the outer axis along which sigma varies, or -1
@@ -129,5 +130,4 @@ cdef inline void next_line(const Windows* job, const Region* region, Line* line)
 
 
 cdef inline const real* get_elements(const Windows* job, int which, const Line* line, real* scratch) noexcept nogil:
-    return read_line(&job.operand[which], line.at[which], job.side[job.sides - 1].axis.stride[which], NULL, scratch,
-                     line.length)
+    return read_line(&job.operand[which], line.at[which], NULL, scratch, line.length)

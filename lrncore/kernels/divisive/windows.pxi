@@ -114,7 +114,7 @@ cdef int pool_region(const Windows* job, Space* space, const Region* region, vec
 # Nothing else reads y: it may be written before all pools of a block are known to be in range.
 cdef bint normalize_region(const Windows* job, Space* space, const Region* region) noexcept nogil:
     cdef const Formula* f = &job.formula
-    cdef Py_ssize_t number, step = job.side[job.sides - 1].axis.stride[Y]
+    cdef Py_ssize_t number
     cdef Inside inside = nothing_outside()
     cdef vec seen = splat(0)
     cdef bint complete = job.blank or f.leaving == ANY or has_masses(job) or job.side[job.sides - 1].of_sigma
@@ -132,9 +132,9 @@ cdef bint normalize_region(const Windows* job, Space* space, const Region* regio
             complete_line(job, space, &line, d, True)
         if job.blank:
             blank_line(d, line.length, f.inside)
-        y = line_to(&job.operand[Y], line.at[Y], step, NULL, space.line[2])
+        y = line_to(&job.operand[Y], line.at[Y], NULL, space.line[2])
         inside = leave_line(f, 0 if complete else sigma_of(job, space, &line), x, d, y, line.length, inside)
-        write_line(&job.operand[Y], line.at[Y], step, NULL, y, line.length)
+        write_line(&job.operand[Y], line.at[Y], NULL, y, line.length)
         d += job.pitch
         next_line(job, region, &line)
     return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
@@ -182,7 +182,7 @@ cdef bint differentiate_region(const Windows* job, Space* space, const Region* r
     cdef const Formula* f = &job.formula
     cdef const Side* lane = &job.side[job.sides - 1]
     cdef Region wider = around(job, region, True)
-    cdef Py_ssize_t number, outer, step = lane.axis.stride[Y], i
+    cdef Py_ssize_t number, outer, i
     cdef vec seen = splat(0)
     cdef int which = pool_region(job, space, &wider, &seen)
     cdef const real* x
@@ -198,9 +198,9 @@ cdef bint differentiate_region(const Windows* job, Space* space, const Region* r
         for i in range(job.sides - 1):
             outer = outer * (wider.high[i] - wider.low[i]) + line.place[i] - wider.low[i]
         x = get_elements(job, X, &line, space.line[0])
-        dx = line_to(&job.operand[Y], line.at[Y], step, NULL, space.line[2])
+        dx = line_to(&job.operand[Y], line.at[Y], NULL, space.line[2])
         gradient_line(f, x, sums, space.passed + outer * job.pitch + lane.after, dx, line.length)
-        write_line(&job.operand[Y], line.at[Y], step, NULL, dx, line.length)
+        write_line(&job.operand[Y], line.at[Y], NULL, dx, line.length)
         sums += job.pitch
         next_line(job, region, &line)
     return True
@@ -220,7 +220,7 @@ cdef void walk_windows(const Windows* job, Space* space, Py_ssize_t first, Py_ss
             rest //= job.side[i].tiles
         space.sigma = 0
         for which in range(OPERANDS):
-            space.at[which] = job.operand[which].at
+            space.at[which] = job.at[which]
         for i in range(job.dims - 1, -1, -1):
             index = rest % job.axes[i].length
             rest //= job.axes[i].length
