@@ -1,5 +1,7 @@
 """Pools over bands of channels and over space: values, gradients, containment, models."""
 
+import dataclasses
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -158,6 +160,17 @@ def test_gradients_of_parameters_are_those_of_differences(name):
         difference = loss(**{field: value + step if step.ndim else value + 1e-6})
         difference -= loss(**{field: value - step if step.ndim else value - 1e-6})
         assert difference / 2e-6 == pytest.approx(np.ravel(found)[1 if step.size > 1 else 0], rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("name", ["band", "mass", "matrix", "matrix_and_space"])
+def test_an_exponent_of_zero_divides_by_one(name):
+    spec = dataclasses.replace(SPECS[name], q=0.0)
+    for dtype in (np.float32, np.float64):
+        g, x = case((2, 9, 13, 11), dtype)
+        assert ulps(lrncore.divisive_norm(x, spec), forward(x, spec, 1, (2, 3))) <= 5
+        dx, expected = lrncore.divisive_norm_backward(g, x, spec), backward(g, x, spec, 1, (2, 3))
+        assert np.max(np.abs(dx - expected)) <= 8 * np.finfo(dtype).eps * np.max(np.abs(expected))
 
 
 def test_weights_of_each_axis_have_their_own_gradient():

@@ -10,7 +10,7 @@ cdef enum Entering:
 
 # D^-q: `x` times it is what a line becomes. _UP are the powers of negative q.
 cdef enum Leaving:
-    POOL                # the pool itself
+    POOL                # the pool itself, of x itself: p is 0
     HALF
     THREE_QUARTERS
     ONE
@@ -65,7 +65,7 @@ cdef Leaving leaving_of(double q) noexcept:
 
 cdef void set_formula(Formula* f, double p, double q, double n, double total, bint backward) noexcept:
     f.entering = AS_IS if p == 0 else MAGNITUDES if p == 1 else SQUARES if p == 2 else POWERS
-    f.leaving = POOL if q == 0 else leaving_of(q)
+    f.leaving = POOL if p == 0 else leaving_of(q)
     f.signed_power = n != 1
     f.q, f.n = q, <real>n
     f.slope = <real>ldexp(p * q, -RAISED)
