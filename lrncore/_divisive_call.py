@@ -163,7 +163,8 @@ def _groups(ranges: list[tuple[int, int]], channels: int) -> Iterator[Array]:
 
 def _dense_again(job: Job, y: Array, order: list[int], positions: Array, sums: Sums | None) -> None:
     """Compute positions once more: in the kernels what is within their range, the rest in wider numbers."""
-    walked = [each.transpose(order) for each in job.arrays]
+    # an array of one axis is one position
+    walked = [each.transpose(order)[None] for each in job.arrays]
     index = np.unravel_index(positions, walked[0].shape[:-1])
     *g, x = taken = tuple(np.ascontiguousarray(each[index], dtype=each.dtype.type) for each in walked)
     result = new_like(x)
@@ -173,7 +174,7 @@ def _dense_again(job: Job, y: Array, order: list[int], positions: Array, sums: S
     # a NaN makes all of its position NaN, which the kernels did
     if g or not np.isnan(x).any(axis=1).all():
         result = _merged(result, _wider(native(job, taken, job.pool, 1), sums))
-    y.transpose(order)[index] = result
+    y.transpose(order)[None][index] = result
 
 
 def _merged(result: Array, wider: Array) -> Array:

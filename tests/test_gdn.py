@@ -153,6 +153,12 @@ def test_a_nan_stays_in_its_position():
     assert np.isfinite(lrncore.gdn(x, gamma, beta)[0]).all()
 
 
+def test_one_position_may_be_out_of_range():
+    x = np.array([1e30, 1.0], dtype=np.float32)
+    np.testing.assert_allclose(lrncore.gdn(x, np.eye(2), 0.0, axis=0), [1, 1])
+    np.testing.assert_allclose(lrncore.gdn_backward(x, x, np.eye(2), 1.0, axis=0).x, [0, 2**-1.5], atol=1e-6)
+
+
 def test_infinite_elements_give_what_the_formula_gives():
     x = np.array([[np.inf, 1.0]], dtype=np.float32)
     y = lrncore.gdn(x, np.ones((2, 2)), 1.0)
