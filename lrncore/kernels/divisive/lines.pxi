@@ -261,8 +261,6 @@ cdef void weigh_line(const Formula* f, const real* g, const real* x, real* d, re
         beyond = weigh_loop(f, HALF_UP, False, g, x, d, gp, length, ceiling)
     elif f.leaving == ONE_UP:
         beyond = weigh_loop(f, ONE_UP, False, g, x, d, gp, length, ceiling)
-    elif f.leaving == POOL:
-        beyond = weigh_loop(f, POOL, False, g, x, d, gp, length, ceiling)
     elif all_inside(check_line(nothing_outside(), d, length, f.of_pool.foreseen), f.of_pool.foreseen):
         beyond = weigh_loop(f, ANY, True, g, x, d, gp, length, ceiling)
     else:
@@ -275,8 +273,6 @@ cdef void weigh_line(const Formula* f, const real* g, const real* x, real* d, re
 
 
 cdef inline vec slope_of(const Formula* f, Entering entering, vec x) noexcept nogil:
-    if entering == AS_IS:
-        return splat(1)
     if entering == MAGNITUDES:
         return sign_of(x)
     return x if entering == SQUARES else with_sign(raised_magnitude(x, &f.of_x_less), x)
@@ -295,9 +291,7 @@ cdef inline void gradient_loop(const Formula* f, Entering entering, const real* 
 # dx = gp - c |x|^(p - 1) sign(x) sums
 cdef void gradient_line(const Formula* f, const real* x, const real* sums, const real* gp, real* dx,
                         Py_ssize_t length) noexcept nogil:
-    if f.entering == AS_IS:
-        gradient_loop(f, AS_IS, x, sums, gp, dx, length)
-    elif f.entering == MAGNITUDES:
+    if f.entering == MAGNITUDES:
         gradient_loop(f, MAGNITUDES, x, sums, gp, dx, length)
     elif f.entering == SQUARES:
         gradient_loop(f, SQUARES, x, sums, gp, dx, length)
