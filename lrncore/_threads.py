@@ -1,7 +1,7 @@
 """The one door to OpenMP: how many threads a call takes.
 
 1. `num_threads` of the call, if given, is taken as it is, up to `MOST_THREADS`; of those the kernels wake one for
-   every 4096 elements.
+   every 4096 elements, of LRN for every 1024.
 2. Otherwise a call on fewer elements than starting a team is worth takes one thread. `worth_a_team` is the model.
 3. A larger one takes the number set with `set_num_threads`, at most the processors that this process may use
    (affinity, and the CPU quota of its control group).

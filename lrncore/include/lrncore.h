@@ -28,8 +28,9 @@ typedef struct {
     double scale, beta, k;
 } lrn_spec;
 
-/* `threads`: at most so many. 0 stands for as many as OpenMP allows on the processors of this process; a call on fewer
- * elements than 4096 for each takes fewer. In a child after a fork it is always one.
+/* `threads`: at most so many. 0 stands for as many as OpenMP allows on the processors of this process, but no more than
+ * one for 4096 elements. A call on fewer elements than 1024 for each takes fewer. In a child after a fork it is always
+ * one.
  */
 
 /* Dense arrays of outer x channels x inner elements: (N, C, H, W) is outer = N, inner = H * W; (N, H, W, C) is

@@ -225,7 +225,7 @@ cdef rare lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept nogi
     if box.batched:
         box.batches = (box.side[0].axis.length + box.batch - 1) // box.batch
     job.slabs *= box.batches
-    grid.tiles = 1
+    grid.panels = grid.cuts = 1
     for which in range(OPERANDS):
         operand = &job.operand[which]
         operand.channel = grid.channel.stride[which]

@@ -49,5 +49,6 @@ cdef public int enter "LRN_ENTRY"(const lrn_pass* asked) noexcept nogil:
     request.k = asked.k
     request.threads = asked.threads
     request.swapped = 0
+    request.results = NULL
     request.form = <Form>asked.form
     return dispatch(op, views, request, NULL, &shortage)

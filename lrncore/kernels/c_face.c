@@ -20,7 +20,8 @@
 #endif
 
 enum { FLOATS, DOUBLES, BUILDS };
-enum { MANY_THREADS = 64 };
+/* To wake a thread takes some 10 us, the time of so many elements. */
+enum { MANY_THREADS = 64, ELEMENTS_TO_WAKE = 4096 };
 static lrn_entry entries[BUILDS];
 static const char *chosen = "";
 
@@ -61,13 +62,15 @@ static int item_of(lrn_type type) { return type == LRN_F64 ? 8 : type == LRN_F32
 /* More threads than processors gain nothing, and OpenMP ends the process when the system refuses it one. The system is
  * asked where that matters: each question takes microseconds.
  */
-static int threads_of(int wanted)
+static int threads_of(int wanted, ptrdiff_t elements)
 {
     if (forked || wanted == 1)
         return 1;
     if (wanted == 0) {
         int most = usable_by_affinity(), allowed = openmp_max_threads();
+        ptrdiff_t woken = elements < ELEMENTS_TO_WAKE ? 1 : elements / ELEMENTS_TO_WAKE;
         wanted = most && most < allowed ? most : allowed;
+        wanted = woken < wanted ? (int)woken : wanted;
     }
     int ceiling = MANY_THREADS;
 #if HAS_FORK
@@ -195,7 +198,7 @@ static int compute(const lrn_array *const *arrays, const lrn_layout *layout, con
     pass.scale = spec->scale;
     pass.beta = spec->beta;
     pass.k = spec->k;
-    pass.threads = threads_of(threads);
+    pass.threads = threads_of(threads, elements);
     lrn_entry entry = entries[layout->type == LRN_F64 ? DOUBLES : FLOATS];
     if ((outcome = entry(&pass)) == PASS_OVERLAPS)
         return compute_apart(&pass, entry, item_of(layout->type), elements);

@@ -1,8 +1,8 @@
 # One call: from buffers to a plan, and the one parallel loop. Nothing here, and nothing that it calls, is Python.
 
 cdef enum:
-    # threads, explicit: a thread wakes in some 10 us, the time of this many elements
-    ELEMENTS_PER_THREAD = 4096
+    # threads, explicit: what a member of a team costs where it waits for the call, and some more (_threads.py)
+    ELEMENTS_PER_THREAD = 1024
     ALIGNMENT = 128         # of a thread's scratch: no two share a cache line, or a pair of them
 
 
@@ -28,20 +28,42 @@ cdef struct Call:
     Grid grid
     Box* box                # where windows are along several axes, or NULL
     char* data[OPERANDS]
-    Py_ssize_t tasks        # tiles, or slabs of a stream
+    Py_ssize_t tasks        # see split.pxi; of boxes: pieces
     # bytes for one thread,
     Py_ssize_t scratch
     # of which so many are for counts of work and what recomputation keeps, the rest for the walk
     Py_ssize_t terms
 
 
+# What a thread has of a tile. `offsets` has room for those of a scattered inner axis.
+cdef inline void take_tile(const Call* call, const Stretch* stretch, Py_ssize_t tile, Py_ssize_t* offsets,
+                           Piece* piece) noexcept nogil:
+    cdef const Job* job = &call.job
+    cdef const Grid* grid = &call.grid
+    cdef Py_ssize_t begin = tile_begin(job, grid, tile)
+    cdef int i
+    piece.length = tile_begin(job, grid, tile + 1) - begin
+    piece.count = stretch.count
+    piece.first = stretch.first
+    piece.end = stretch.end
+    for i in range(OPERANDS):
+        piece.at[i] = call.data[i]
+        piece.offset[i] = NULL
+        if not job.scattered:
+            piece.at[i] += offset_of(grid, i, grid.dims, stretch.slab) + begin * grid.inner.stride[i]
+        elif job.operand[i].staged:
+            piece.offset[i] = &offsets[i * row_pitch(job.tile)]
+            write_offsets(grid, i, begin, piece.length, &offsets[i * row_pitch(job.tile)])
+        piece.pitch[i] = grid.axes[grid.dims - 1].stride[i] if grid.dims else 0
+
+
 # Tasks first to last - 1 on one thread's scratch
 cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* totals, char* memory) noexcept nogil:
     cdef const Job* job = &call.job
     cdef const Grid* grid = &call.grid
-    cdef const Axis* axis = &grid.axes[max(grid.dims - 1, 0)]
-    cdef Py_ssize_t task = first, slab, begin, i
+    cdef Py_ssize_t task = first, tile, i
     cdef Py_ssize_t* offsets = NULL
+    cdef Stretch stretch
     cdef Piece piece
     cdef Room room
     room.work = <Work*>memory
@@ -61,28 +83,15 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     if job.streamed or job.whole:
         memset(room.scratch, 0, call.scratch - call.terms)
     while task < last:
-        begin = task % grid.tiles * job.tile
-        slab = task // grid.tiles
-        piece.count = 1
-        if job.streamed and grid.tiles == 1 and grid.dims:
-            piece.count = min(last - task, axis.length - task % axis.length)
-        piece.length = min(job.tile, job.inner - begin)
-        for i in range(OPERANDS):
-            piece.at[i] = call.data[i]
-            piece.offset[i] = NULL
-            if not job.scattered:
-                piece.at[i] += offset_of(grid, <int>i, grid.dims, slab) + begin * grid.inner.stride[i]
-            elif job.operand[i].staged:
-                piece.offset[i] = &offsets[i * row_pitch(job.tile)]
-                write_offsets(grid, <int>i, begin, piece.length, &offsets[i * row_pitch(job.tile)])
-            piece.pitch[i] = axis.stride[i] if grid.dims else 0
-        if job.whole:
-            walk_whole(job, &piece, &room)
-        elif job.streamed:
-            walk_stream(job, &piece, &room)
-        else:
-            walk_rows(job, &piece, &room)
-        task += piece.count
+        task = take_stretch(job, grid, task, last, &stretch)
+        for tile in range(stretch.panel * grid.tiles, (stretch.panel + 1) * grid.tiles):
+            take_tile(call, &stretch, tile, offsets, &piece)
+            if job.whole:
+                walk_whole(job, &piece, &room)
+            elif job.streamed:
+                walk_stream(job, &piece, &room)
+            else:
+                walk_rows(job, &piece, &room)
     if job.far:
         fence_stores()
 
@@ -144,7 +153,7 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
         lay_out_box(job, call.box, &call.grid, threads)
     else:
         lay_out_lines(job, &call.grid, aligned(views[Y]), threads)
-    call.tasks = job.slabs * call.grid.tiles
+    call.tasks = job.slabs * call.grid.panels * call.grid.cuts
     call.terms = ALIGNMENT + round_up(exact_bytes(job), ALIGNMENT)
     call.scratch = call.terms + scratch_of(job) * sizeof(real)
     call.scratch = round_up(call.scratch, ALIGNMENT)
@@ -227,9 +236,8 @@ cdef struct Team:
 
 cdef void work_part(const void* shared, int part) noexcept nogil:
     cdef const Team* team = <const Team*>shared
-    # not tasks * part, which may overflow
-    cdef Py_ssize_t share = team.call.tasks // team.parts, more = team.call.tasks % team.parts
-    work(team.call, part * share + min(<Py_ssize_t>part, more), (part + 1) * share + min(<Py_ssize_t>part + 1, more),
+    cdef Py_ssize_t tasks = team.call.tasks, parts = team.parts
+    work(team.call, begin_of(tasks, parts, part), begin_of(tasks, parts, part + 1),
          &team.totals[part] if team.totals else NULL, team.memory + part * team.call.scratch)
 
 
@@ -270,6 +278,11 @@ cdef Outcome run(Call* call, Py_buffer** views, const Request* request, const Op
     team.call = call
     team.totals = totals
     team.parts = <int>min(<Py_ssize_t>(op.parts if op.parts else request.threads), call.tasks)
+    if request.results:
+        for i in range(team.parts):
+            request.results[i] = results_of(&call.job, &call.grid, begin_of(call.tasks, team.parts, i),
+                                            begin_of(call.tasks, team.parts, i + 1))
+        return DONE
     shortage.parts = team.parts
     shortage.bytes = call.scratch
     if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // team.parts:

@@ -1,5 +1,9 @@
 # The calls of the Python face: its arrays' buffers, checked, and its errors.
 
+cdef enum:
+    MOST_SHARES = 256       # that are told of
+
+
 cdef int check_buffers(const Operator* op, Py_buffer** views, Request* request) except -1:
     cdef bint same = True
     cdef int which, i, form = form_of(views[X], request.swapped & 1)
@@ -55,6 +59,7 @@ cdef Request request_of(tuple axes, tuple spec, threads, swapped) except *:
     request.before, request.after, request.scale, request.beta, request.k = spec
     request.threads = threads
     request.swapped = swapped
+    request.results = NULL
     return request
 
 
@@ -89,6 +94,18 @@ def parameters(g, x, tuple axes not None, tuple spec not None, threads, swapped,
         add_total(&whole.beta, &totals[i].beta)
         add_total(&whole.k, &totals[i].k)
     return whole.scale.sum + whole.scale.rest, whole.beta.sum + whole.beta.rest, whole.k.sum + whole.k.rest
+
+
+def shares(name, x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
+    """Return how many results each thread of a call of `name` with such arrays would have; nothing is computed."""
+    cdef const Operator* op = &BACKWARD if name == "backward" else &TANGENT if name == "tangent" else &FORWARD
+    cdef Request request = request_of(axes, spec, threads, swapped)
+    cdef Py_ssize_t[MOST_SHARES] results
+    memset(results, 0, sizeof(results))
+    request.results = results
+    request.threads = min(request.threads, <int>MOST_SHARES)
+    apply(op, x, x, y, request, NULL)
+    return [results[i] for i in range(MOST_SHARES) if results[i]]
 
 
 def recomputed():

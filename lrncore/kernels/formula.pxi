@@ -32,6 +32,7 @@ cdef struct Request:
     int threads
     int swapped             # bits for the operands whose bytes are
     Form form               # of all operands
+    Py_ssize_t* results     # where to write how many each thread would have, with nothing computed; or NULL
 
 
 cdef struct Formula:

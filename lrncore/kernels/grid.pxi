@@ -53,7 +53,11 @@ cdef struct Grid:
     bint scattered          # see Job
     bint adjoining
     bint tiled              # a stream's slabs are tiles of the inner axis
-    Py_ssize_t tiles        # of a slab
+    Py_ssize_t panels       # of a slab, for threads to share (split.pxi)
+    Py_ssize_t tiles        # of a panel
+    Py_ssize_t unit         # elements of the inner axis: tiles begin at multiples of them
+    Py_ssize_t cuts         # tasks that a panel makes,
+    Py_ssize_t grain        # of so many rows, or positions of a stream, each
 
 
 cdef inline Py_ssize_t farthest(const Axis* axis) noexcept nogil:
@@ -214,12 +218,10 @@ cdef rare set_stream_tiles(Job* job, Grid* grid) noexcept nogil:
     job.tile = LANES * min(max(wide, <Py_ssize_t>1), <Py_ssize_t>MOST_TILE_VECTORS)
 
 
-# Chunks, and tiles, as wide as fit the first-level cache; tiles all about equally wide, and as many as keep the
-# threads equally busy.
+# Chunks, and tiles, as wide as fit the first-level cache; tiles all about equally wide
 cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t item = sizeof(real), rows, width
     cdef bint late
-    grid.tiles = 1
     job.tile = job.inner
     if grid.streamed:
         rows = job.window.levels * (2 if job.op.g_enters or job.op.late else 1) + 3
@@ -231,6 +233,7 @@ cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
             width = max(width, LONG_CHUNK_BYTES)
         job.chunk = round_up(width // item, LANES)
         if not grid.tiled:
+            split_positions(job, grid, threads)
             return
         set_stream_tiles(job, grid)
         width = job.tile
@@ -247,8 +250,4 @@ cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
         width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows, <Py_ssize_t>TILE_ROW_BYTES)
         rows = rows_scratch(job) // row_pitch(1)
         width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
-    grid.tiles = (job.inner + width - 1) // width
-    if job.slabs % threads and job.inner >= 4 * LANES * threads:
-        grid.tiles = round_up(grid.tiles, threads)
-    job.tile = min(job.inner, round_up((job.inner + grid.tiles - 1) // grid.tiles, LANES))
-    grid.tiles = (job.inner + job.tile - 1) // job.tile
+    split_rows(job, grid, (job.inner + width - 1) // width, threads)

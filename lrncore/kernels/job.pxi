@@ -29,15 +29,23 @@ cdef struct Job:
 
 
 # What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab (rows), or
-# `length` rows of `count` slabs (box)
+# `length` rows of `count` slabs (box). Of these, the rows [first, end), or the positions of a stream, have results; the
+# others are in reach of them.
 cdef struct Piece:
     char* at[OPERANDS]
     Py_ssize_t pitch[OPERANDS]  # bytes from slab to slab
     const Py_ssize_t* offset[OPERANDS]  # bytes to each element of a scattered inner axis, or NULL
     Py_ssize_t count
     Py_ssize_t length
-    Py_ssize_t first        # box: the rows that have results, of `length`; the others are in reach of these
+    Py_ssize_t first
     Py_ssize_t end
+
+
+# The first row, or position, that the first one with results reaches back to under its reflected window, and
+# `before` channels, of `apart` each, further
+cdef inline Py_ssize_t reach_back(const Job* job, const Piece* piece, Py_ssize_t before,
+                                  Py_ssize_t apart) noexcept nogil:
+    return max(<Py_ssize_t>0, piece.first - (before + (job.after if job.op.late else 0)) * apart)
 
 
 # What a thread has to itself

@@ -31,10 +31,10 @@
 # `along` is for boxes: the sums along a row itself. Where windows hold every channel, their sums come before the first
 # line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
-# `grid` finds the walk that fits the strides, and `box` the rows of a box; `job` has what a call is, `buffers` what
-# memory it is given, `call` the one parallel loop, `entry` the calls of Python and `c_entry` those of C. `exact`,
-# `exact_gradients`, `exact_sliding`, `exact_whole` and `exact_box` recompute what is out of the powers' range, in
-# numbers with more room (wide.h).
+# `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
+# has what a call is, `buffers` what memory it is given, `call` the one parallel loop, `entry` the calls of Python and
+# `c_entry` those of C. `exact`, `exact_gradients`, `exact_sliding`, `exact_whole` and `exact_box` recompute what is out
+# of the powers' range, in numbers with more room (wide.h).
 #
 # Glossary
 #     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none
@@ -44,7 +44,11 @@
 #     side      an axis of such a row; place: where an element is in it, in scratch; group: lines an equal pitch apart
 #     pass      sums of a whole row along one of its sides (walk_box)
 #     batch     slabs whose rows make one row, where those would be short (walk_box)
-#     stretch   rows with results that a piece has, where slabs are fewer than threads (walk_box)
+#     panel     some tiles side by side, of which a thread walks the same rows (split)
+#     stretch   what a thread has of a panel or slab: rows or, of a stream, positions that have results. Of boxes: such
+#               rows of a piece, where slabs are fewer than threads (walk_box)
+#     seam      between two stretches, where both make the sums and the t that their windows share
+#     grain     positions that stretches begin at multiples of (split)
 #     chunk     positions of a slab in memory order (walk_stream)
 #     belt      a buffer in which a chunk moves on (belts)
 #     pile      sums of a block of channels, some apart (walk_whole)
@@ -253,6 +257,7 @@ include "belts.pxi"
 include "walk_stream.pxi"
 include "walk_whole.pxi"
 include "grid.pxi"
+include "split.pxi"
 include "box.pxi"
 include "exact_box.pxi"
 include "exact_whole.pxi"

@@ -205,6 +205,9 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     cdef const Operator* op = job.op
     cdef const Formula* formula = &job.formula
     cdef Py_ssize_t r, c, o, length = piece.length
+    # the first row that enters, and the first that is ready
+    cdef Py_ssize_t low = reach_back(job, piece, job.before, 1), ready = reach_back(job, piece, 0, 1)
+    cdef Py_ssize_t end = min(piece.end, job.channels)
     cdef real* scratch = room.scratch
     cdef Rows rows
     cdef Lines lines
@@ -235,11 +238,11 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
         lines.taps[which].count = job.window.taps
         lines.taps[which].levels = job.window.levels
 
-    for r in range(job.channels + job.after + job.behind):
+    for r in range(low, end + job.after + job.behind):
         c = r - job.after
         o = c - job.behind
         advance(&rows.staged[X])
-        if op.g_enters or c >= 0:
+        if op.g_enters or c >= ready:
             advance(&rows.staged[G])
         if c < job.channels:
             lines.entering = lines.entering_g = rows.zeros
@@ -251,18 +254,18 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
                 aim_at_x(job, piece.at[X], rows.zeros, r, &lines.taps[SQUARES])
             else:
                 for which in range(op.entering):
-                    open_row(job, &rows, which, r, &lines)
-                if job.source != ENTERING or c < 0:
+                    open_row(job, &rows, which, r - low, &lines)
+                if job.source != ENTERING or c < ready:
                     op.enter(formula, &lines)
                     op.climb(&lines, 0, op.entering, length)
-        if c < 0:
+        if c < ready:
             continue
 
         around.first = c * length
         around.channel = c
         if op.late:
             advance(&rows.gain)
-            open_row(job, &rows, SECOND, c, &lines)
+            open_row(job, &rows, SECOND, c - ready, &lines)
             lines.t = lines.taps[SECOND].level[0]
             lines.gp = ring_row(&rows.gain, 0)
             lines.y = NULL
@@ -280,7 +283,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
 
         if op.late:
             op.climb(&lines, SECOND, SETS, length)
-            if o < 0:
+            if o < piece.first:
                 continue
             around.first = o * length
             around.channel = o

@@ -272,10 +272,12 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     cdef const Operator* op = job.op
     cdef Py_ssize_t step = buffers.plan.step, end = p + step
     cdef Py_ssize_t ahead = job.after * buffers.plan.inner, behind = job.behind * buffers.plan.inner, first, last
+    # [ready, stop) get ready
+    cdef Py_ssize_t ready = reach_back(job, piece, 0, buffers.plan.inner), stop = min(slab, piece.end + behind)
     cdef int which, idle
-    # [p, last) enters, and windows end before slab + ahead
-    lines.length = max(<Py_ssize_t>0, min(end, slab) - p)
-    if p < slab + ahead:
+    # [p, last) enters, and windows end before stop + ahead
+    lines.length = max(<Py_ssize_t>0, min(end, min(slab, stop + ahead)) - p)
+    if p < stop + ahead:
         idle = idle_levels(job, &buffers.plan, p - step, slab)
         for which in range(op.entering):
             aim_at_chunk(job, buffers, which, idle, &lines.taps[which])
@@ -288,10 +290,10 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
                 lines.entering_g = come(job, buffers, piece, G, p, 0, lines.length, NULL)
             if not job.squared:
                 op.enter(&job.formula, lines)
-        op.climb(lines, 0, op.entering, min(step, slab + ahead - p))
+        op.climb(lines, 0, op.entering, min(step, stop + ahead - p))
 
-    first = max(<Py_ssize_t>0, p - ahead)
-    last = min(slab, end - ahead)
+    first = max(ready, p - ahead)
+    last = min(stop, end - ahead)
     lines.length = last - first
     if first < last:
         for which in range(op.entering):
@@ -305,14 +307,14 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         op.ready(&job.formula, lines)
 
     # before the first t there is nothing but zeros to climb
-    if op.late and last > 0:
+    if op.late and last > ready:
         idle = idle_levels(job, &buffers.plan, p - step, slab + ahead)
         if not idle:
             clear_rest(buffers, SECOND, first - p + ahead, last - p + ahead)
         aim_at_chunk(job, buffers, SECOND, idle, &lines.taps[SECOND])
-        op.climb(lines, SECOND, SETS, min(step, slab + ahead + behind - p))
-        first = max(<Py_ssize_t>0, p - ahead - behind)
-        last = min(slab, end - ahead - behind)
+        op.climb(lines, SECOND, SETS, min(step, piece.end + ahead + behind - p))
+        first = max(piece.first, p - ahead - behind)
+        last = min(piece.end, end - ahead - behind)
         lines.length = last - first
         if first < last:
             aim_at_positions(job, buffers, SECOND, first - p + ahead + behind, first, first + ahead + behind,
@@ -324,7 +326,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         advance_belt(&buffers.gain, &buffers.plan, sizeof(real))
     if job.operand[Y].staged and first < last:
         pass_lines(job, buffers, piece, Y, <real*>buffers.staged[Y].chunk, first, last - first, NULL)
-    if p < slab + ahead:
+    if p < stop + ahead:
         for which in range(op.entering):
             advance_set(job, buffers, which, idle_levels(job, &buffers.plan, p, slab))
     for which in range(Y):
@@ -357,6 +359,7 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
         buffers.plan.span += slab - job.channels * job.slabs
         piece.count = 1
         lines.period = LANES * job.channels
+    piece.end = min(piece.end, slab)
     if job.adjoining or (job.tile < job.inner and buffers.plan.step >= buffers.plan.span):
         # a piece of another length may have left something behind this one's positions
         clear(room.scratch, stream_scratch(job))
@@ -381,8 +384,8 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
             forget(&track)
         if first == 0 or buffers.plan.step < buffers.plan.span:
             begin_slab(job, &buffers)
-        p = 0
-        while p < buffers.plan.span:
+        p = reach_back(job, &piece, job.before, piece.length)
+        while p < piece.end + (job.after + job.behind) * piece.length:
             walk_chunk(job, &buffers, &piece, slab, p, &lines)
             p += buffers.plan.step
         for which in range(OPERANDS):
