@@ -56,9 +56,10 @@ cdef inline Py_ssize_t most_of(Py_ssize_t count, Py_ssize_t parts) noexcept nogi
     return (count + parts - 1) // parts
 
 
-# What a seam takes, in rows, or in channels of a stream
+# What the rows in reach of a stretch take, in rows with results, or in channels of a stream: they enter, and of as many
+# t is made.
 cdef inline double cost_of_seam(const Job* job) noexcept nogil:
-    return 0.25 * job.before + (0.5 * (job.before + job.after) if job.op.late else 0)
+    return (job.before + job.after) * (0.75 if job.op.late else 0.25)
 
 
 cdef inline bint may_cut(const Job* job, const Grid* grid) noexcept nogil:
