@@ -19,6 +19,7 @@ TESTS ?=
 SECONDS := 60
 SEED :=
 PEERS ?=
+ONEDNN ?=
 MINUTES ?= 20
 MEASURE ?=
 PEERS_VENV := .venv-peers
@@ -141,7 +142,8 @@ figures: $(VENV)/built $(VENV)/demo-group  ## redraw the pictures of the documen
 	for script in docs/figures/[a-z]*.py; do $(BIN)/python $$script $(if $(MEASURE),--measure) || exit; done
 
 # The peers are optional, each of them: .venv/bin/pip install -e '.[peers]'
-bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv has; writes docs/peers.svg
+bench-peers: override export ONEDNN := $(if $(ONEDNN),$(abspath $(ONEDNN)))
+bench-peers: $(VENV)/built  ## lrncore beside other libraries, those that .venv has; ONEDNN=prefix; writes docs/peers.svg
 	cd asv_bench && ../$(BIN)/python -m peers
 	-cd asv_bench && ../$(BIN)/python -m peers.norms
 

@@ -1,6 +1,7 @@
 """The measurement beside peers prints every row, and one for a peer that is missing, fails, dies or hangs."""
 
 import importlib
+import json
 import math
 import os
 import re
@@ -26,14 +27,14 @@ FAKES = {
 ROW = re.compile(r" (?P<label>\S.{19})(?P<figures>(?: +[\d.infa]+){4})(?:   (?P<notes>\S.*))?")
 
 
-def run(folder, *arguments):
+def run(folder, *arguments, **variables):
     """Run the script on small maps, with the fake libraries in `folder`."""
     for name, source in FAKES.items():
         (folder / f"{name}.py").write_text(source)
     return subprocess.run(
         [sys.executable, "-m", "peers", "--quick", "--no-figure", "--maps", "16", "7", "7", *arguments],
         cwd=FOLDER,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+        env={**os.environ, "ONEDNN": "", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), **variables},
         capture_output=True,
         text=True,
         check=True,
@@ -42,7 +43,7 @@ def run(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("fakes"), "--peers", "numpy", "openvino", "tensorflow", "numba")
+    return run(tmp_path_factory.mktemp("fakes"), "--peers", "numpy", "openvino", "tensorflow", "numba", "onednn")
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +81,36 @@ def test_steps_are_lines_outside_a_terminal(finished):
         "OpenVINO            not installed: pip install openvino",
         "TensorFlow          failed: RuntimeError: one two",
         "numba               failed: ended by SIGKILL",
+        "oneDNN              not given: make bench-peers ONEDNN=prefix",
     ],
 )
 def test_trouble_is_a_row(finished, line):
     assert f" {line}" in finished.stdout.splitlines()
+
+
+def test_prefix_without_onednn_is_said(tmp_path):
+    found = run(tmp_path, "--peers", "onednn", ONEDNN=str(tmp_path)).stdout
+    assert (
+        found.count(f" oneDNN              failed: FileNotFoundError: no lib/libdnnl.so or .a in {tmp_path}"[:99])
+        == 4
+    )
+
+
+def test_scaling_has_a_row_for_each_number_of_threads(tmp_path):
+    path = tmp_path / "rows.json"
+    command = ["-m", "peers.scaling", "--quick", "--seconds", "0.01", "--threads", "1", "2", "--json", str(path)]
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=FOLDER,
+        env={**os.environ, "ONEDNN": "", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["threads"] for row in rows] == [1] * 6 + [2] * 6
+    assert all(row[name] > 0 for row in rows for name in ("copy", "lrncore", "default"))
+    assert done.stdout.count("planar 1x16x7x7, backward") == 2
 
 
 def test_wrong_result_is_said(monkeypatch):

@@ -143,7 +143,9 @@ def within_torch(problem: Problem, functions: Any) -> dict[str, Callable[[], Any
 
 
 def within_onednn(problem: Problem) -> dict[str, Callable[[], Any]]:
-    """Return the forwards that PyTorch gives to oneDNN for tensors in its layout."""
+    """Return the passes of oneDNN that the user has built, or the forwards that PyTorch gives to its own."""
+    if os.environ.get("ONEDNN"):
+        return of_onednn(problem)
     import torch  # noqa: PLC0415
 
     if problem.norm not in {"batch", "batch_train"} or problem.packed:
@@ -157,6 +159,28 @@ def within_onednn(problem: Problem) -> dict[str, Callable[[], Any]]:
         return torch.nn.functional.batch_norm(x, mean.clone(), var.clone(), weight, bias, training=training)
 
     return {FORWARD: forward}
+
+
+def of_onednn(problem: Problem) -> dict[str, Callable[[], Any]]:
+    """Return both passes of oneDNN's own primitives, where it has one; it has no RMS norm."""
+    from . import onednn  # noqa: PLC0415  (optional)
+
+    p, shape = problem, problem.x.shape
+    channels = len(p.weight)
+    kinds = {"batch": onednn.BATCH, "batch_train": onednn.BATCH_TRAIN, "layer": onednn.LAYER}
+    kind = kinds.get(p.norm, onednn.GROUP)
+    if p.norm == "rms":
+        return {}
+    block = onednn.PACKED if p.packed else onednn.PLANAR
+    dims = (shape[0], shape[3], *shape[1:3]) if p.packed else shape
+    groups = channels if p.norm == "instance" else p.groups
+    arrays = (p.x, p.g, p.out, np.zeros_like(p.x), p.weight, p.bias, p.mean, p.var)
+    first = onednn.TRAINING if p.norm == "batch_train" else onednn.INFERENCE
+    passes = {FORWARD: first, BACKWARD: onednn.BOTH}
+    try:
+        return {name: onednn.norm(which, kind, dims, block, groups, arrays) for name, which in passes.items()}
+    except RuntimeError:  # before version 3.3 it had no group norm
+        return {}
 
 
 def measured(quick: bool) -> Iterator[dict[str, Any]]:
@@ -196,8 +220,9 @@ def measured(quick: bool) -> Iterator[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as a table."""
     config = lrncore.show_config(mode="dicts") or {}
+    names = ["torch", *["onednn"] * bool(os.environ.get("ONEDNN"))]
     lines = [rule("The moment norms on the CPU, in copies of their arrays: float32, one thread")]
-    lines += [f" {processor()}, {config['instruction_set']}; {', '.join(versions(['torch']))}"]
+    lines += [f" {processor()}, {config['instruction_set']}; {', '.join(versions(names))}"]
     for direction in PASSES:
         lines += [rule(direction), f" {'':34}{'copy, us':>10}" + "".join(f"{name:>14}" for name in COLUMNS)]
         for row in rows:

@@ -1,6 +1,7 @@
 """Who is measured."""
 
 import importlib.util
+import os
 from dataclasses import dataclass
 
 
@@ -17,10 +18,20 @@ class Peer:
     prepare: str
     modules: tuple[str, ...] = ()
     requirement: str = ""
+    #: the environment variable that says where the user has it, for what is no package
+    variable: str = ""
 
     @property
     def missing(self) -> bool:
-        return any(importlib.util.find_spec(module) is None for module in self.modules)
+        absent = any(importlib.util.find_spec(module) is None for module in self.modules)
+        return absent or bool(self.variable and not os.environ.get(self.variable))
+
+    @property
+    def remedy(self) -> str:
+        """What to do about one that is missing."""
+        if self.variable:
+            return f"not given: make bench-peers {self.variable}=prefix"
+        return f"not installed: pip install {self.requirement}"
 
 
 PEERS = {
@@ -34,4 +45,6 @@ PEERS = {
     "openvino": Peer("OpenVINO", "with_openvino", "prepare", ("openvino",), "openvino"),
     "tensorflow": Peer("TensorFlow", "with_tensorflow", "prepare", ("tensorflow",), "tensorflow-cpu"),
     "jax": Peer("JAX, jit", "with_jax", "prepare", ("jax",), "jax"),
+    "onednn": Peer("oneDNN", "with_onednn", "as_given", variable="ONEDNN"),
+    "onednn-blocked": Peer("oneDNN, blocked", "with_onednn", "blocked", variable="ONEDNN"),
 }

@@ -3,6 +3,7 @@
 import platform
 import textwrap
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib import metadata
 from itertools import product
 from pathlib import Path
@@ -84,7 +85,7 @@ def foot(missing: Iterable[str]) -> Iterator[str]:
     if missing:
         yield rule("not measured")
     for name in missing:
-        yield f" {PEERS[name].label:20}not installed: pip install {PEERS[name].requirement}"
+        yield f" {PEERS[name].label:20}{PEERS[name].remedy}"
 
 
 def processor() -> str:
@@ -103,4 +104,9 @@ def versions(names: Iterable[str]) -> list[str]:
     providers = metadata.packages_distributions()
     packages = dict.fromkeys(package for module in ["numpy", *modules] for package in providers.get(module, ())[:1])
     found = [f"{package.replace('_', '-')} {metadata.version(package)}" for package in packages]
+    if any(PEERS[name].variable for name in names):
+        from . import onednn  # noqa: PLC0415  (compiled when it is asked)
+
+        with suppress(Exception):  # its rows say what is wrong
+            found.append(f"oneDNN {onednn.version()}")
     return [f"Python {platform.python_version()}", f"lrncore {lrncore.__version__}", *found]

@@ -1,0 +1,167 @@
+"""`python -m peers.scaling`: both passes with one thread to all, beside oneDNN and a copy, in a process for each.
+
+A process has one number of threads throughout, since GNU OpenMP ends and starts threads when the number changes.
+Each call is timed after one that is not, so that it finds its operands in the caches of the cores that need them.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from benchmarks.cases import ALEXNET
+
+import lrncore
+
+from .plan import BOTH, FORWARD
+from .processes import SETTINGS, THREADS
+from .table import processor, rule, versions
+
+BACKWARD = "backward"
+PASSES = (FORWARD, BACKWARD, BOTH)
+#: Channels, height and width of one image
+ONE = ((96, 55, 55), (256, 27, 27), (192, 56, 56), (96, 27, 27), (256, 13, 13))
+#: Images of 96 x 55 x 55; the largest forward only
+MANY = (32, 256)
+ROUNDS, FEW = 7, 3
+COLUMNS = ("copy", "lrncore", "default", "onednn", "onednn-blocked", "copy-parallel")
+Calls = dict[str, dict[str, Callable[[], Any]]]
+
+
+def measured(shapes: list[tuple[int, ...]], threads: int, seconds: float) -> Iterator[dict[str, Any]]:
+    """Yield the seconds of each column, a row for each shape, layout and pass; shapes are NCHW."""
+    for shape in shapes:
+        for layout in ("planar", "packed"):
+            for direction, calls in passes(shape, layout, threads).items():
+                if shape[0] > MANY[0] and direction != FORWARD:
+                    continue
+                found = turns(list(calls.values()), seconds)
+                times = {name: round(each, 9) for name, each in zip(calls, found, strict=True)}
+                yield {"shape": shape, "layout": layout, "pass": direction, "threads": threads, **times}
+
+
+def passes(shape: tuple[int, ...], layout: str, threads: int) -> Calls:
+    """Return the calls of each pass on arrays of a shape."""
+    images, channels, *area = shape
+    packed = layout == "packed"
+    x, g, y, dx = (filled((images, *area, channels) if packed else shape, seed) for seed in range(4))
+    axis = -1 if packed else 1
+    found: Calls = {direction: {"copy": partial(np.copyto, y, x)} for direction in PASSES}
+    for name, number in {"lrncore": threads, "default": None}.items():
+        forward = partial(lrncore.lrn, x, ALEXNET, axis, out=y, num_threads=number)
+        backward = partial(lrncore.lrn_backward, g, x, ALEXNET, axis, out=dx, num_threads=number)
+        found[FORWARD][name], found[BACKWARD][name] = forward, backward
+        found[BOTH][name] = partial(in_turn, forward, backward)
+    if os.environ.get("ONEDNN"):
+        add_onednn(found, shape, packed, (x, g, y, dx))
+    return found
+
+
+def instruction_set() -> str:
+    return str((lrncore.show_config(mode="dicts") or {})["instruction_set"])
+
+
+def in_turn(*calls: Callable[[], object]) -> None:
+    for call in calls:
+        call()
+
+
+def filled(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Return normal data, a million numbers over and over."""
+    some = np.random.default_rng(seed).standard_normal(1 << 20, np.float32)
+    return np.resize(some, shape)
+
+
+def add_onednn(found: Calls, shape: tuple[int, ...], packed: bool, arrays: tuple[np.ndarray, ...]) -> None:
+    """Add oneDNN's passes; in blocks, the same memory stands for an array in that layout."""
+    from . import onednn  # noqa: PLC0415  (optional)
+
+    layouts = {"onednn": onednn.PACKED if packed else onednn.PLANAR}
+    block = onednn.width()
+    if not packed and shape[1] % block == 0:
+        layouts["onednn-blocked"] = block
+    for name, layout in layouts.items():
+        for direction, which in zip(PASSES, (onednn.INFERENCE, onednn.BACKWARD, onednn.BOTH), strict=True):
+            found[direction][name] = onednn.lrn(which, ALEXNET, shape, layout, *arrays)
+    for calls in found.values():
+        calls["copy-parallel"] = partial(onednn.copy, arrays[2], arrays[0])
+
+
+def turns(calls: list[Callable[[], Any]], seconds: float) -> list[float]:
+    """Return the median seconds of calls that take turns; three times will do for one that takes long."""
+    times: list[list[float]] = [[] for _ in calls]
+    end = perf_counter() + seconds
+    while len(times[0]) < ROUNDS or perf_counter() < end:
+        for call, taken in zip(calls, times, strict=True):
+            if len(taken) >= FEW and sum(taken) > seconds:
+                continue
+            call()
+            start = perf_counter()
+            call()
+            taken.append(perf_counter() - start)
+    return [median(taken) for taken in times]
+
+
+def table(data: dict[str, Any]) -> Iterator[str]:
+    """Yield lines of text: milliseconds."""
+    yield rule("LRN with many threads: milliseconds")
+    yield f" {data['processor']}, {data['isa']}, {data['processors']} processors; {', '.join(data['versions'])}"
+    yield f" {'':41}{'threads':>8}" + "".join(f"{name:>15}" for name in COLUMNS)
+    for row in data["rows"]:
+        label = f"{row['layout']} {'x'.join(map(str, row['shape']))}, {row['pass']}"
+        figures = "".join(f"{row[name] * 1e3:15.4f}" if name in row else f"{'':15}" for name in COLUMNS)
+        yield f" {label:41}{row['threads']:8}{figures}".rstrip()
+    yield rule()
+
+
+def collect(threads: int, arguments: list[str]) -> list[dict[str, Any]]:
+    """Return the rows of a process with so many threads."""
+    done = subprocess.run(  # noqa: S603  (this very program)
+        [sys.executable, "-m", "peers.scaling", *arguments, "--process", str(threads)],
+        cwd=Path(__file__).parents[1],
+        env=os.environ | SETTINGS | dict.fromkeys(THREADS, str(threads)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.stderr.write(f"{threads} threads: exit status {done.returncode}\n")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def main() -> None:
+    """Measure with each number of threads, print the table, write the rows."""
+    most = lrncore.get_num_threads()
+    parser = argparse.ArgumentParser(prog="python -m peers.scaling", description=__doc__)
+    parser.add_argument("--threads", type=int, nargs="*", default=sorted({1, 2, 4, 8, most}), metavar="N")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each row (default: 0.3)")
+    parser.add_argument("--quick", action="store_true", help="one small image")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
+    parser.add_argument("--process", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.process:
+        shapes = [(1, *maps) for maps in ONE] + [(images, *ONE[0]) for images in MANY]
+        for row in measured([(1, 16, 7, 7)] if given.quick else shapes, given.process, given.seconds):
+            sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+        return
+    arguments = ["--seconds", str(given.seconds), *["--quick"] * given.quick]
+    rows = [row for threads in given.threads for row in collect(threads, arguments)]
+    found = versions(["onednn"] if os.environ.get("ONEDNN") else [])
+    data = {"processor": processor(), "isa": instruction_set(), "versions": found, "processors": most}
+    if given.json:
+        lines = ",\n".join(map(json.dumps, rows))
+        given.json.write_text(json.dumps(data)[:-1] + f', "rows": [\n{lines}\n]}}\n')
+    sys.stdout.write("\n".join(table({**data, "rows": rows})) + "\n")
+
+
+if __name__ == "__main__":
+    main()
