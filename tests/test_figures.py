@@ -64,6 +64,18 @@ def test_threads_are_measured(tmp_path):
     assert (tmp_path / "threads.svg").exists()
 
 
+def test_scaling_is_measured(tmp_path, monkeypatch):
+    scaling = importlib.import_module("scaling")
+    monkeypatch.setenv("ONEDNN", "")
+    data = scaling.measured([1, 2], ["--quick", "--seconds", "0.01"])
+    assert [row["threads"] for row in data["rows"]] == [1] * 6 + [2] * 6
+    lines = list(scaling.tables(data["rows"]))
+    assert lines[0] == "| 1 thread, copies | lrncore | oneDNN | oneDNN, blocked |"
+    assert len(lines) == 2 * (2 + 4 + 1)
+    scaling.draw(data)
+    assert (tmp_path / "scaling.svg").exists()
+
+
 def test_errors_at_large_means_are_measured(tmp_path):
     means = importlib.import_module("large_means")
     data = means.measured((2, 8, 4, 4))

@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -97,11 +98,14 @@ void add_moments(Call &call, int pass, bool given, const memory::desc &data, flo
     }
     call.add<Forward>(forward, with);
     if (pass != BOTH && pass != BACKWARD) return;
-    call.add<Backward>({cpu(), prop_kind::backward, data, data, data, more..., eps, flags, forward},
-                       {{DNNL_ARG_SRC, with[DNNL_ARG_SRC]}, {DNNL_ARG_DIFF_DST, at(data, arrays[G])},
-                        {DNNL_ARG_DIFF_SRC, at(data, arrays[DX])}, {DNNL_ARG_SCALE, with[DNNL_ARG_SCALE]},
-                        {DNNL_ARG_MEAN, with[DNNL_ARG_MEAN]}, {DNNL_ARG_VARIANCE, with[DNNL_ARG_VARIANCE]},
-                        {DNNL_ARG_DIFF_SCALE, own(weights)}, {DNNL_ARG_DIFF_SHIFT, own(weights)}});
+    with.erase(DNNL_ARG_DST);
+    // the one whose backward asks for it
+    if (!std::is_same<Forward, dnnl::layer_normalization_forward>::value) with.erase(DNNL_ARG_SHIFT);
+    with[DNNL_ARG_DIFF_DST] = at(data, arrays[G]);
+    with[DNNL_ARG_DIFF_SRC] = at(data, arrays[DX]);
+    with[DNNL_ARG_DIFF_SCALE] = own(weights);
+    with[DNNL_ARG_DIFF_SHIFT] = own(weights);
+    call.add<Backward>({cpu(), prop_kind::backward, data, data, data, more..., eps, flags, forward}, with);
     call.keep_backward(pass);
 }
 

@@ -57,6 +57,10 @@ def version():
     return library().version().decode()
 
 
+def has_group_norm():
+    return tuple(map(int, version().split("."))) >= (3, 3)
+
+
 def width():
     """Return how many channels it prefers side by side on this processor: a vector of them."""
     return 16 if lrncore.show_config(mode="dicts")["instruction_set"] == "avx512" else 8

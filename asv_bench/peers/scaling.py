@@ -41,32 +41,30 @@ def measured(shapes: list[tuple[int, ...]], threads: int, seconds: float) -> Ite
     for shape in shapes:
         for layout in ("planar", "packed"):
             for direction, calls in passes(shape, layout, threads).items():
-                if shape[0] > MANY[0] and direction != FORWARD:
-                    continue
                 found = turns(list(calls.values()), seconds)
                 times = {name: round(each, 9) for name, each in zip(calls, found, strict=True)}
                 yield {"shape": shape, "layout": layout, "pass": direction, "threads": threads, **times}
 
 
 def passes(shape: tuple[int, ...], layout: str, threads: int) -> Calls:
-    """Return the calls of each pass on arrays of a shape."""
+    """Return the calls of each pass on arrays of a shape, only forward for the largest ones."""
     images, channels, *area = shape
     packed = layout == "packed"
-    x, g, y, dx = (filled((images, *area, channels) if packed else shape, seed) for seed in range(4))
+    wanted = PASSES[:1] if images > MANY[0] else PASSES
+    stored = (images, *area, channels) if packed else shape
+    arrays = [filled(stored, seed) for seed in range(2 if len(wanted) == 1 else 4)]
+    y, x, dx, g = *arrays[:2], *arrays[-2:]
     axis = -1 if packed else 1
-    found: Calls = {direction: {"copy": partial(np.copyto, y, x)} for direction in PASSES}
+    found: Calls = {direction: {"copy": partial(np.copyto, y, x)} for direction in wanted}
     for name, number in {"lrncore": threads, "default": None}.items():
         forward = partial(lrncore.lrn, x, ALEXNET, axis, out=y, num_threads=number)
         backward = partial(lrncore.lrn_backward, g, x, ALEXNET, axis, out=dx, num_threads=number)
-        found[FORWARD][name], found[BACKWARD][name] = forward, backward
-        found[BOTH][name] = partial(in_turn, forward, backward)
+        own = {FORWARD: forward, BACKWARD: backward, BOTH: partial(in_turn, forward, backward)}
+        for direction in wanted:
+            found[direction][name] = own[direction]
     if os.environ.get("ONEDNN"):
         add_onednn(found, shape, packed, (x, g, y, dx))
     return found
-
-
-def instruction_set() -> str:
-    return str((lrncore.show_config(mode="dicts") or {})["instruction_set"])
 
 
 def in_turn(*calls: Callable[[], object]) -> None:
@@ -84,13 +82,14 @@ def add_onednn(found: Calls, shape: tuple[int, ...], packed: bool, arrays: tuple
     """Add oneDNN's passes; in blocks, the same memory stands for an array in that layout."""
     from . import onednn  # noqa: PLC0415  (optional)
 
+    which = {FORWARD: onednn.INFERENCE, BACKWARD: onednn.BACKWARD, BOTH: onednn.BOTH}
     layouts = {"onednn": onednn.PACKED if packed else onednn.PLANAR}
     block = onednn.width()
     if not packed and shape[1] % block == 0:
         layouts["onednn-blocked"] = block
     for name, layout in layouts.items():
-        for direction, which in zip(PASSES, (onednn.INFERENCE, onednn.BACKWARD, onednn.BOTH), strict=True):
-            found[direction][name] = onednn.lrn(which, ALEXNET, shape, layout, *arrays)
+        for direction, calls in found.items():
+            calls[name] = onednn.lrn(which[direction], ALEXNET, shape, layout, *arrays)
     for calls in found.values():
         calls["copy-parallel"] = partial(onednn.copy, arrays[2], arrays[0])
 
@@ -110,16 +109,30 @@ def turns(calls: list[Callable[[], Any]], seconds: float) -> list[float]:
     return [median(taken) for taken in times]
 
 
-def table(data: dict[str, Any]) -> Iterator[str]:
-    """Yield lines of text: milliseconds."""
+def machine() -> dict[str, Any]:
+    """Return what a measurement runs on."""
+    config = lrncore.show_config(mode="dicts") or {}
+    found = versions(["onednn"] if os.environ.get("ONEDNN") else [])
+    return {
+        "processor": processor(),
+        "processors": lrncore.get_num_threads(),
+        "isa": config["instruction_set"],
+        "versions": found,
+    }
+
+
+def head(data: dict[str, Any]) -> Iterator[str]:
+    """Yield what the rows were measured on, and their columns."""
     yield rule("LRN with many threads: milliseconds")
     yield f" {data['processor']}, {data['isa']}, {data['processors']} processors; {', '.join(data['versions'])}"
     yield f" {'':41}{'threads':>8}" + "".join(f"{name:>15}" for name in COLUMNS)
-    for row in data["rows"]:
-        label = f"{row['layout']} {'x'.join(map(str, row['shape']))}, {row['pass']}"
-        figures = "".join(f"{row[name] * 1e3:15.4f}" if name in row else f"{'':15}" for name in COLUMNS)
-        yield f" {label:41}{row['threads']:8}{figures}".rstrip()
-    yield rule()
+
+
+def line(row: dict[str, Any]) -> str:
+    """Return a row as text."""
+    label = f"{row['layout']} {'x'.join(map(str, row['shape']))}, {row['pass']}"
+    figures = "".join(f"{row[name] * 1e3:15.4f}" if name in row else f"{'':15}" for name in COLUMNS)
+    return f" {label:41}{row['threads']:8}{figures}".rstrip()
 
 
 def collect(threads: int, arguments: list[str]) -> list[dict[str, Any]]:
@@ -138,10 +151,12 @@ def collect(threads: int, arguments: list[str]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure with each number of threads, print the table, write the rows."""
-    most = lrncore.get_num_threads()
+    """Measure with each number of threads, print the rows as they come, and write them."""
+    data = machine()
     parser = argparse.ArgumentParser(prog="python -m peers.scaling", description=__doc__)
-    parser.add_argument("--threads", type=int, nargs="*", default=sorted({1, 2, 4, 8, most}), metavar="N")
+    parser.add_argument(
+        "--threads", type=int, nargs="*", default=sorted({1, 2, 4, 8, data["processors"]}), metavar="N"
+    )
     parser.add_argument("--seconds", type=float, default=0.3, help="of each row (default: 0.3)")
     parser.add_argument("--quick", action="store_true", help="one small image")
     parser.add_argument("--json", type=Path, help="where to write the rows")
@@ -153,14 +168,21 @@ def main() -> None:
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
         return
-    arguments = ["--seconds", str(given.seconds), *["--quick"] * given.quick]
-    rows = [row for threads in given.threads for row in collect(threads, arguments)]
-    found = versions(["onednn"] if os.environ.get("ONEDNN") else [])
-    data = {"processor": processor(), "isa": instruction_set(), "versions": found, "processors": most}
-    if given.json:
-        lines = ",\n".join(map(json.dumps, rows))
-        given.json.write_text(json.dumps(data)[:-1] + f', "rows": [\n{lines}\n]}}\n')
-    sys.stdout.write("\n".join(table({**data, "rows": rows})) + "\n")
+    say(*head(data))
+    rows: list[dict[str, Any]] = []
+    for threads in given.threads:
+        new = collect(threads, ["--seconds", str(given.seconds), *["--quick"] * given.quick])
+        say(*map(line, new))
+        rows += new
+        if given.json:
+            lines = ",\n".join(map(json.dumps, rows))
+            given.json.write_text(json.dumps(data)[:-1] + f', "rows": [\n{lines}\n]}}\n')
+    say(rule())
+
+
+def say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{each}\n" for each in lines))
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
