@@ -31,7 +31,8 @@ PASSES = (FORWARD, BACKWARD, BOTH)
 ONE = ((96, 55, 55), (256, 27, 27), (192, 56, 56), (96, 27, 27), (256, 13, 13))
 #: Images of 96 x 55 x 55; the largest forward only
 MANY = (32, 256)
-ROUNDS, FEW = 7, 3
+#: How often a call is timed, at least and at most
+FEW, MANY_TURNS = 3, 151
 COLUMNS = ("copy", "lrncore", "default", "onednn", "onednn-blocked", "copy-parallel")
 Calls = dict[str, dict[str, Callable[[], Any]]]
 
@@ -95,18 +96,21 @@ def add_onednn(found: Calls, shape: tuple[int, ...], packed: bool, arrays: tuple
 
 
 def turns(calls: list[Callable[[], Any]], seconds: float) -> list[float]:
-    """Return the median seconds of calls that take turns; three times will do for one that takes long."""
+    """Return the median seconds of calls that take turns until each has had its time, or many turns."""
     times: list[list[float]] = [[] for _ in calls]
-    end = perf_counter() + seconds
-    while len(times[0]) < ROUNDS or perf_counter() < end:
-        for call, taken in zip(calls, times, strict=True):
-            if len(taken) >= FEW and sum(taken) > seconds:
-                continue
+    while True:
+        some = [
+            (call, taken)
+            for call, taken in zip(calls, times, strict=True)
+            if len(taken) < FEW or (len(taken) < MANY_TURNS and sum(taken) < seconds)
+        ]
+        if not some:
+            return [median(taken) for taken in times]
+        for call, taken in some:
             call()
             start = perf_counter()
             call()
             taken.append(perf_counter() - start)
-    return [median(taken) for taken in times]
 
 
 def machine() -> dict[str, Any]:
@@ -135,19 +139,18 @@ def line(row: dict[str, Any]) -> str:
     return f" {label:41}{row['threads']:8}{figures}".rstrip()
 
 
-def collect(threads: int, arguments: list[str]) -> list[dict[str, Any]]:
-    """Return the rows of a process with so many threads."""
-    done = subprocess.run(  # noqa: S603  (this very program)
+def collect(threads: int, arguments: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a process with so many threads as they come."""
+    with subprocess.Popen(  # noqa: S603  (this very program)
         [sys.executable, "-m", "peers.scaling", *arguments, "--process", str(threads)],
         cwd=Path(__file__).parents[1],
         env=os.environ | SETTINGS | dict.fromkeys(THREADS, str(threads)),
         stdout=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.stderr.write(f"{threads} threads: exit status {done.returncode}\n")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    ) as process:
+        yield from map(json.loads, process.stdout or ())
+    if process.returncode:
+        sys.stderr.write(f"{threads} threads: exit status {process.returncode}\n")
 
 
 def main() -> None:
@@ -157,7 +160,7 @@ def main() -> None:
     parser.add_argument(
         "--threads", type=int, nargs="*", default=sorted({1, 2, 4, 8, data["processors"]}), metavar="N"
     )
-    parser.add_argument("--seconds", type=float, default=0.3, help="of each row (default: 0.3)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="of each call (default: 0.1)")
     parser.add_argument("--quick", action="store_true", help="one small image")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     parser.add_argument("--process", type=int, help=argparse.SUPPRESS)
@@ -171,12 +174,12 @@ def main() -> None:
     say(*head(data))
     rows: list[dict[str, Any]] = []
     for threads in given.threads:
-        new = collect(threads, ["--seconds", str(given.seconds), *["--quick"] * given.quick])
-        say(*map(line, new))
-        rows += new
-        if given.json:
-            lines = ",\n".join(map(json.dumps, rows))
-            given.json.write_text(json.dumps(data)[:-1] + f', "rows": [\n{lines}\n]}}\n')
+        for row in collect(threads, ["--seconds", str(given.seconds), *["--quick"] * given.quick]):
+            say(line(row))
+            rows.append(row)
+            if given.json:
+                lines = ",\n".join(map(json.dumps, rows))
+                given.json.write_text(json.dumps(data)[:-1] + f', "rows": [\n{lines}\n]}}\n')
     say(rule())
 
 

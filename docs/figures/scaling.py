@@ -10,7 +10,7 @@ from typing import Any
 
 from _style import FAINT, MUTED, OWN, blank, measured_on, note, plain_numbers, recorded, save
 from matplotlib.axes import Axes
-from peers.scaling import FORWARD, PASSES, collect, machine
+from peers.scaling import BOTH, FORWARD, collect, machine
 
 import lrncore
 
@@ -25,8 +25,8 @@ def main() -> None:
     """Print the tables and draw the picture."""
     most = lrncore.get_num_threads()
     threads = sorted({number for number in (1, 2, 4, 8, 12, most) if number <= most})
-    data = recorded("scaling", lambda: measured(threads, ["--seconds", "0.3"]))
-    sys.stdout.writelines(f"{line}\n" for line in tables(data["rows"]))
+    data = recorded("scaling", lambda: measured(threads, ["--seconds", "0.1"]))
+    sys.stdout.writelines(f"{line}\n" for line in tables(data))
     draw(data)
 
 
@@ -91,20 +91,33 @@ def show_many(axis: Axes, rows: Rows) -> None:
     axis.plot(threads, threads, color=MUTED, lw=0.8)
 
 
-def tables(rows: Rows) -> Iterator[str]:
-    """Yield the tables as Markdown: one thread in copies, and the most threads in milliseconds."""
+def tables(data: dict[str, Any]) -> Iterator[str]:
+    """Yield the tables as Markdown: one thread in copies, the most threads in ms, and what these gain."""
+    rows = [row for row in data["rows"] if row["pass"] != BOTH]
     most = max(row["threads"] for row in rows)
     columns = {"lrncore": "lrncore", "onednn": "oneDNN", "onednn-blocked": "oneDNN, blocked"}
     for threads, unit in ((1, "copies"), (most, "ms")):
-        yield f"| {threads} thread{'s' * (threads > 1)}, {unit} | {' | '.join(columns.values())} |"
+        yield f"| {data['processor']}, {unit}, threads: {threads} | {' | '.join(columns.values())} |"
         yield "|---|" + "---|" * len(columns)
         for row in rows:
-            if row["threads"] == threads and row["pass"] in PASSES[:2]:
+            if row["threads"] == threads:
                 scale = 1 / row["copy"] if unit == "copies" else 1e3
                 figures = [f"{row[name] * scale:.3g}" if name in row else "" for name in columns]
-                shape = "x".join(map(str, row["shape"]))
-                yield f"| {row['pass']}, {shape} {row['layout']} | {' | '.join(figures)} |"
+                yield f"| {label(row)} | {' | '.join(figures)} |"
         yield ""
+    numbers = sorted({row["threads"] for row in rows})
+    yield f"| {data['processor']}, times one thread | {' | '.join(map(str, numbers))} |"
+    yield "|---|" + "---|" * len(numbers)
+    for one in rows:
+        if one["threads"] == 1:
+            times = {row["threads"]: row["lrncore"] for row in rows if label(row) == label(one)}
+            gains = [f"{one['lrncore'] / times[each]:.3g}" for each in numbers]
+            yield f"| {label(one)} | {' | '.join(gains)} |"
+
+
+def label(row: dict[str, Any]) -> str:
+    """Return what distinguishes a row from others with as many threads."""
+    return f"{row['pass']}, {'x'.join(map(str, row['shape']))} {row['layout']}"
 
 
 if __name__ == "__main__":
