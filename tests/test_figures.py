@@ -70,8 +70,8 @@ def test_scaling_is_measured(tmp_path, monkeypatch):
     data = scaling.measured([1, 2], ["--quick", "--seconds", "0.01"])
     assert [row["threads"] for row in data["rows"]] == [1] * 6 + [2] * 6
     lines = list(scaling.tables(data))
-    assert lines[0].endswith(", copies, threads: 1 | lrncore | oneDNN | oneDNN, blocked |")
-    assert [line.count("|") for line in lines] == [*[5] * 6, 0] * 2 + [4] * 6
+    assert lines[0].endswith(" | 1 thread, copies | oneDNN | in blocks | 2 threads, ms | oneDNN | in blocks |")
+    assert [line.count("|") for line in lines] == [*[8] * 6, 0, *[4] * 4]
     scaling.draw(data)
     assert (tmp_path / "scaling.svg").exists()
 

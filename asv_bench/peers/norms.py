@@ -250,11 +250,13 @@ def main() -> None:
         command = [sys.executable, "-m", "peers.norms", *sys.argv[1:]]
         sys.exit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603  (this very program)
     try:
-        rows = list(measured(given.quick))
+        rows = []
+        for row in measured(given.quick):
+            rows.append(row)
+            if given.json:
+                given.json.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
     except ImportError as missing:
         sys.exit(f"the norms beside others: not measured, {missing}")
-    if given.json:
-        given.json.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
     sys.stdout.write(table(rows) + "\n")
 
 

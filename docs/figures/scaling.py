@@ -92,27 +92,32 @@ def show_many(axis: Axes, rows: Rows) -> None:
 
 
 def tables(data: dict[str, Any]) -> Iterator[str]:
-    """Yield the tables as Markdown: one thread in copies, the most threads in ms, and what these gain."""
+    """Yield two tables as Markdown: both libraries with one thread and with the most, and what threads gain."""
     rows = [row for row in data["rows"] if row["pass"] != BOTH]
-    most = max(row["threads"] for row in rows)
-    columns = {"lrncore": "lrncore", "onednn": "oneDNN", "onednn-blocked": "oneDNN, blocked"}
-    for threads, unit in ((1, "copies"), (most, "ms")):
-        yield f"| {data['processor']}, {unit}, threads: {threads} | {' | '.join(columns.values())} |"
-        yield "|---|" + "---|" * len(columns)
-        for row in rows:
-            if row["threads"] == threads:
-                scale = 1 / row["copy"] if unit == "copies" else 1e3
-                figures = [f"{row[name] * scale:.3g}" if name in row else "" for name in columns]
-                yield f"| {label(row)} | {' | '.join(figures)} |"
-        yield ""
+    by_place = {(label(row), row["threads"]): row for row in rows}
     numbers = sorted({row["threads"] for row in rows})
+    most = numbers[-1]
+    columns = ("1 thread, copies", "oneDNN", "in blocks", f"{most} threads, ms", "oneDNN", "in blocks")
+    yield f"| {data['processor']} | {' | '.join(columns)} |"
+    yield "|---|" + "---|" * len(columns)
+    for row in rows:
+        if row["threads"] == 1:
+            best = by_place[label(row), most]
+            figures = [*shown(row, 1 / row["copy"]), *shown(best, 1e3)]
+            yield f"| {label(row)} | {' | '.join(figures)} |"
+    yield ""
     yield f"| {data['processor']}, times one thread | {' | '.join(map(str, numbers))} |"
     yield "|---|" + "---|" * len(numbers)
-    for one in rows:
-        if one["threads"] == 1:
-            times = {row["threads"]: row["lrncore"] for row in rows if label(row) == label(one)}
-            gains = [f"{one['lrncore'] / times[each]:.3g}" for each in numbers]
-            yield f"| {label(one)} | {' | '.join(gains)} |"
+    for row in rows:
+        if row["threads"] == 1 and row["pass"] == FORWARD:
+            gains = [row["lrncore"] / by_place[label(row), each]["lrncore"] for each in numbers]
+            yield f"| {label(row)} | {' | '.join(f'{gain:.3g}' for gain in gains)} |"
+
+
+def shown(row: dict[str, Any], scale: float) -> list[str]:
+    """Return the figures of lrncore and of oneDNN, in the same layout and in blocks."""
+    names = ("lrncore", "onednn", "onednn-blocked")
+    return [f"{row[name] * scale:.3g}" if name in row else "" for name in names]
 
 
 def label(row: dict[str, Any]) -> str:
