@@ -5,7 +5,7 @@ measures that again before: asv_bench/peers/scaling.py, beside the oneDNN that t
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from _style import FAINT, MUTED, OWN, blank, measured_on, note, plain_numbers, recorded, save
@@ -37,25 +37,25 @@ def measured(threads: list[int], arguments: list[str]) -> dict[str, Any]:
 
 def draw(data: dict[str, Any]) -> None:
     """Draw a panel for one image of each layout, and one for many images."""
-    figure = blank(9.6)
+    figure = blank(10.6)
     axes = figure.subplots(3, 1)
     forward = [row for row in data["rows"] if row["pass"] == FORWARD]
     threads = sorted({row["threads"] for row in forward})
     for axis, layout in zip(axes, LAYOUTS, strict=False):
         show_one(axis, [row for row in forward if row["layout"] == layout])
-        axis.set_title(f"One image, {layout}, forward")
-        axis.set(yscale="log", ylabel="ms (log scale)")
-        plain_numbers(axis, "y")
+        axis.set_title(f"One image, {layout}, forward, by threads")
+        ticked(axis, (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1))
+        axis.set_ylabel("ms (log scale)")
     show_many(axes[2], forward)
-    axes[2].set_title("Many images of 96 x 55 x 55, forward")
-    axes[2].set(yscale="log", ylabel="times one thread (log scale)", xlabel="threads (log scale)")
-    plain_numbers(axes[2], "y")
+    axes[2].set_title("Many images of 96 x 55 x 55, forward, by threads")
+    ticked(axes[2], threads)
+    axes[2].set_ylabel("times one thread (log scale)")
     for axis in axes:
         axis.set(xscale="log", xticks=threads)
         plain_numbers(axis, "x")
         axis.grid(axis="y", color=FAINT, lw=0.7)
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(fontsize=9, ncols=2)
+            axis.legend(fontsize=8.5, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.1))
     note(
         figure,
         "float32, n = 5, beta 0.75. Medians of calls that take turns in one process, each after one that is not "
@@ -63,6 +63,14 @@ def draw(data: dict[str, Any]) -> None:
         measured_on(data),
     )
     save(figure, "scaling")
+
+
+def ticked(axis: Axes, ticks: Sequence[float]) -> None:
+    """Let a logarithmic axis show those of the ticks that it reaches."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    axis.set_yticks([tick for tick in ticks if low <= tick <= high])
+    plain_numbers(axis, "y")
 
 
 def show_one(axis: Axes, rows: Rows) -> None:
