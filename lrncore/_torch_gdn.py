@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from lrncore import _torch_gdn_operators as operators
 from lrncore._arrays import WANTED
 from lrncore._checks import check_axes, check_int, check_real
+from lrncore._gdn import PEDESTAL
 from lrncore._public import public
 from lrncore._torch import ELEMENTS
 from lrncore.divisive_spec import check_positive
-from lrncore.gdn import PEDESTAL
 
 
 @public("lrncore.torch")

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
 
+import interpreters
 import pytest
 
 import lrncore
@@ -73,3 +74,24 @@ def test_parent_that_takes_its_children_is_no_circle(tmp_path):
     ):
         (package / f"{name}.py").write_text(text)
     TopologicalSorter(imports(package)).prepare()
+
+
+def test_other_families_are_loaded_when_asked_for():
+    program = """
+import sys, lrncore
+loaded = lambda: {name for name in sys.modules if name.startswith(("lrncore.norms", "lrncore.div", "lrncore._gdn"))}
+assert not loaded(), loaded()
+assert set(lrncore.__all__) <= set(dir(lrncore)) and not loaded()
+import lrncore._gdn, lrncore.divisive
+assert callable(lrncore.gdn) and lrncore.DivisiveSpec is lrncore.divisive.DivisiveSpec
+assert not hasattr(lrncore, "standardize")
+"""
+    interpreters.run(program)
+
+
+@pytest.mark.parametrize("name", lrncore.__all__)
+def test_public_name_is_that_of_its_module(name):
+    found = getattr(lrncore, name)
+    assert found is getattr(lrncore, name)
+    assert found.__name__ == name
+    assert found.__module__.startswith("lrncore")
