@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from interpreters import clean_environment
 
+import _lrncore_command
 from lrncore import LRNSpec, __version__, lrn
 
 SPEC = LRNSpec.torch(5)
@@ -108,7 +109,7 @@ def test_interrupt_during_the_imports_leaves_no_traceback(folder):
 
 
 def test_command_on_the_path_runs():
-    words = [sys.executable, str(ROOT / "_lrncore_command.py"), "--version"]
+    words = [sys.executable, _lrncore_command.__file__, "--version"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=clean_environment())
     assert (done.returncode, done.stdout, done.stderr) == (0, f"lrncore {__version__}\n", "")
 

@@ -120,6 +120,10 @@ def refused(refusing_malloc, python):
 
 
 @needs_linux
+@pytest.mark.skipif(
+    sys.version_info[:3] == (3, 12, 1),
+    reason="CPython 3.12.1 crashes where the call of a Python function gets no memory",
+)
 @pytest.mark.parametrize("threads", ["1", "4"])
 @pytest.mark.parametrize("where", ["new", "out", "overlapping"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])

@@ -2,8 +2,8 @@
 
     python tests/wheel.py [--tests WORDS] [--wheel FILE] PYTHON...
 
-The wheel is built from the sdist, as installers would. Each Python gets a new environment, into which it is installed
-without a compiler, and finds lrncore there and nowhere else. The tests may compile their examples.
+The wheel is built from the sdist, as installers would. Each Python gets a new environment, into which it is put
+without a compiler, and finds lrncore there and nowhere else. Tests may compile their examples.
 """
 
 import argparse
@@ -72,14 +72,29 @@ def test(wheel, python, words):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     pip = [sys.executable, "-m", "pip", "--python", place / "bin" / "python"]
     run(*pip, "install", "--quiet", wheel, *group, env=environment | WITHOUT_COMPILER)
-    # conftest.py beside setup.py would have pytest put the sources on the path
-    options = ["--quiet", "--confcutdir=tests"]
-    run(place / "bin" / "python", "-P", "-m", "pytest", *options, *words, cwd=ROOT, env=environment)
+    # conftest.py beside setup.py would have pytest put the sources on the path, and so would this folder
+    options = [
+        "--quiet",
+        f"--rootdir={ROOT}",
+        f"--config-file={ROOT / 'pyproject.toml'}",
+        f"--confcutdir={ROOT / 'tests'}",
+    ]
+    words = [str(ROOT / word) if word.startswith("tests") else word for word in words]
+    run(
+        place / "bin" / "python",
+        "-P",
+        "-m",
+        "pytest",
+        *options,
+        *(words or [ROOT / "tests"]),
+        cwd=place,
+        env=environment,
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tests", default="", help="words for pytest")
+    parser.add_argument("--tests", default="", help="words for pytest, files in tests/ among them")
     parser.add_argument("--wheel", help="test this one, and build none")
     parser.add_argument("pythons", nargs="+", metavar="PYTHON")
     arguments = parser.parse_args()
