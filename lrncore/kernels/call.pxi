@@ -248,7 +248,8 @@ cdef Outcome keep_windows(Request* request, const Py_buffer* y) noexcept nogil:
     cdef int i, kept = 0
     for i in range(request.count):
         most = y.shape[request.axes[i]] - 1
-        if min(request.before, most) + min(request.after, most) >= <Py_ssize_t>LONGEST_WINDOW:
+        # of 64 bits where Py_ssize_t has 32
+        if <long long>min(request.before, most) + min(request.after, most) >= <long long>LONGEST_WINDOW:
             return TOO_LONG
         if most and request.before + request.after:
             request.axes[kept] = request.axes[i]

@@ -140,7 +140,7 @@ cdef Py_ssize_t rows_scratch(const Job* job) noexcept nogil:
 
 # The scratch of so many elements' offsets, in so many operands
 cdef inline Py_ssize_t offsets_of(Py_ssize_t length, Py_ssize_t operands) noexcept nogil:
-    return operands * row_pitch(length) * <Py_ssize_t>(sizeof(Py_ssize_t) // sizeof(real))
+    return operands * row_pitch(length) * <Py_ssize_t>sizeof(Py_ssize_t) // <Py_ssize_t>sizeof(real)
 
 
 # The rows that a walk remembers
