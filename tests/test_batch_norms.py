@@ -122,6 +122,25 @@ def test_bits_do_not_depend_on_strides_threads_and_place(name):
             assert np.array_equal(last, other)
 
 
+# results beyond the caches are written a cache line at a time, wherever the lines of y begin
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
+@pytest.mark.parametrize("channels", [48, 50, 96])
+def test_bits_do_not_depend_on_where_a_large_output_begins(channels, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((9_000_000 // dtype.itemsize // channels, channels)).astype(dtype)
+    weight, bias, mean, var = (rng.random((4, channels)) + 0.5).astype(dtype)
+    expected = lrncore.batch_norm(x, mean, var, weight, bias)
+    assert np.array_equal(expected[:50], lrncore.batch_norm(x[:50], mean, var, weight, bias))
+    dx = lrncore.batch_norm_train_backward(x[::-1].copy(), x, weight).dx
+    room = np.empty(x.size + 16, dtype)
+    for first in (1, 5, 15):
+        out = room[first:][: x.size].reshape(x.shape)
+        assert np.array_equal(lrncore.batch_norm(x, mean, var, weight, bias, out=out, num_threads=3), expected)
+        lrncore.batch_norm_train_backward(x[::-1].copy(), x, weight, out=out, num_threads=2)
+        assert np.array_equal(out, dx)
+
+
 @pytest.mark.parametrize("dtype", cases.HALVES, ids=str)
 @pytest.mark.parametrize("name", SHAPES)
 def test_halves_are_float32_rounded_once(name, dtype):

@@ -1,25 +1,32 @@
-# Sets side by side: the results.
+# Sets side by side: the results. Rows that follow each other without gaps begin where y is aligned, a few columns
+# later: columns from `first` to `end` - 1, in the table as in a row, may reach into the next row.
+
+# Is a single vector written past the caches? Only whole cache lines are.
+cdef inline bint one_far(const Job* job) noexcept nogil:
+    return job.far and LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
+
 
 # A vector of columns of y, where the parameters do not change by row
 cdef inline void normalize_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                                   Py_ssize_t column, Py_ssize_t part, bint of_g, bint tlu) noexcept nogil:
+                                   Py_ssize_t column, Py_ssize_t part, bint tlu) noexcept nogil:
     cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec gain = load(reals_of(table, GAIN) + column), addend = load(reals_of(table, ADDEND) + column)
     cdef vec v, tau = splat(0)
+    cdef bint far = one_far(job)
     cdef Py_ssize_t i
     if tlu:
         tau = parameter_at(job, job.params.tau, rows.param[0], 0, column, part)
     for i in range(count):
-        v = muladd(fetch((rows.g[i] if of_g else rows.x[i]) + column, part), by, high)
+        v = muladd(fetch(rows.x[i] + column, part), by, high)
         v = muladd(v, gain, addend)
         if tlu:
             v = replaced_below(v, v, tau, tau)
-        put(rows.y[i] + column, v, False, part)
+        put(rows.y[i] + column, v, far, part)
 
 
 # Two of them
-cdef inline void normalize_two(const Table* table, const RowTable* rows, Py_ssize_t count,
-                               Py_ssize_t column) noexcept nogil:
+cdef inline void normalize_two(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
+                               bint far) noexcept nogil:
     cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec gain = load(reals_of(table, GAIN) + column), addend = load(reals_of(table, ADDEND) + column)
     cdef vec by2 = load(reals_of(table, SCALE) + column + LANES)
@@ -30,8 +37,8 @@ cdef inline void normalize_two(const Table* table, const RowTable* rows, Py_ssiz
     for i in range(count):
         v = muladd(load(rows.x[i] + column), by, high)
         u = muladd(load(rows.x[i] + column + LANES), by2, high2)
-        store(rows.y[i] + column, muladd(v, gain, addend))
-        store(rows.y[i] + column + LANES, muladd(u, gain2, addend2))
+        put(rows.y[i] + column, muladd(v, gain, addend), far, 0)
+        put(rows.y[i] + column + LANES, muladd(u, gain2, addend2), far, 0)
 
 
 # A row of y, with the row's parameters
@@ -51,28 +58,53 @@ cdef inline void normalize_line(const Job* job, const Table* table, const RowTab
 
 
 # dx of a vector of columns, where the weight does not change by row
-cdef inline void differentiate_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                                       Py_ssize_t column, Py_ssize_t part, bint scaled, bint tlu) noexcept nogil:
+cdef inline void differentiate_columns(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
+                                       Py_ssize_t part, bint far) noexcept nogil:
+    cdef vec high = load(reals_of(table, HIGH) + column), h_high = splat(0) - load(reals_of(table, H_HIGH) + column)
+    cdef vec slope = load(reals_of(table, SLOPE) + column), term = load(reals_of(table, TERM) + column)
+    cdef vec factor = load(reals_of(table, FACTOR) + column), weight = load(reals_of(table, WEIGHTS) + column), d, h
+    cdef Py_ssize_t i
+    for i in range(count):
+        d = fetch(rows.x[i] + column, part) - high
+        h = muladd(fetch(rows.g[i] + column, part), weight, h_high)
+        put(rows.y[i] + column, (h + muladd(d, slope, term)) * factor, far, part)
+
+
+# Of two
+cdef inline void differentiate_two(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
+                                   bint far) noexcept nogil:
+    cdef const real* at = table.reals + column + LANES
+    cdef Py_ssize_t apart = table.apart, i
+    cdef vec high = load(reals_of(table, HIGH) + column), h_high = splat(0) - load(reals_of(table, H_HIGH) + column)
+    cdef vec slope = load(reals_of(table, SLOPE) + column), term = load(reals_of(table, TERM) + column)
+    cdef vec factor = load(reals_of(table, FACTOR) + column), weight = load(reals_of(table, WEIGHTS) + column)
+    cdef vec high2 = load(at + HIGH * apart), h_high2 = splat(0) - load(at + H_HIGH * apart)
+    cdef vec slope2 = load(at + SLOPE * apart), term2 = load(at + TERM * apart)
+    cdef vec factor2 = load(at + FACTOR * apart), weight2 = load(at + WEIGHTS * apart), d, e, h, k
+    for i in range(count):
+        d = load(rows.x[i] + column) - high
+        e = load(rows.x[i] + column + LANES) - high2
+        h = muladd(load(rows.g[i] + column), weight, h_high)
+        k = muladd(load(rows.g[i] + column + LANES), weight2, h_high2)
+        put(rows.y[i] + column, (h + muladd(d, slope, term)) * factor, far, 0)
+        put(rows.y[i] + column + LANES, (k + muladd(e, slope2, term2)) * factor2, far, 0)
+
+
+# The same of numbers times powers of two, and where there is a threshold
+cdef rare differentiate_any_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
+                                    Py_ssize_t column, Py_ssize_t part) noexcept nogil:
     cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec h_high = splat(0) - load(reals_of(table, H_HIGH) + column)
     cdef vec slope = load(reals_of(table, SLOPE) + column), term = load(reals_of(table, TERM) + column)
     cdef vec factor = load(reals_of(table, FACTOR) + column), lower = load(reals_of(table, LOWER) + column)
     cdef vec lower_too = load(reals_of(table, LOWER_TOO) + column)
-    cdef vec weight = parameter_at(job, job.params.weight, rows.param[0], 1, column, part), h, d, cut = splat(0)
+    cdef vec weight = load(reals_of(table, WEIGHTS) + column), h, d, cut = splat(0)
     cdef Py_ssize_t i
     for i in range(count):
         d = muladd(fetch(rows.x[i] + column, part), by, high)
-        h = column_g(job, table, rows, i, column, part, tlu, &cut) if scaled else fetch(rows.g[i] + column, part)
-        h = muladd(h, weight, h_high)
+        h = muladd(column_g(job, table, rows, i, column, part, job.params.tau != NULL, &cut), weight, h_high)
         h = (h + muladd(d, slope, term)) * factor
-        if scaled:
-            h = h * lower * lower_too
-        put(rows.y[i] + column, h, False, part)
-
-
-cdef rare differentiate_any_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                                    Py_ssize_t column, Py_ssize_t part) noexcept nogil:
-    differentiate_columns(job, table, rows, count, column, part, True, job.params.tau != NULL)
+        put(rows.y[i] + column, h * lower * lower_too, False, part)
 
 
 # A row of dx, and what it adds to the gradients of the row's parameters
@@ -117,67 +149,97 @@ cdef inline void differentiate_line(const Job* job, const Room* room, const RowT
         dbias[0] += total(of_g)
 
 
-cdef void normalize_block(const Job* job, const Room* room, const Set* set, const RowTable* rows,
-                          Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t column = 0, part, i
+cdef void normalize_block(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
+                          Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t column = first, i
     for i in range(count if job.within else 0):
-        normalize_line(job, &room.table, rows, i, set.length)
-    while column < set.length and not job.within:
-        part = part_of(set.length - column)
+        normalize_line(job, table, rows, i, end)
+    while column < end and not job.within:
         if UNLIKELY(job.params.tau != NULL):
-            normalize_columns(job, &room.table, rows, count, column, part, False, True)
-        elif column + 2 * LANES <= set.length:
-            normalize_two(&room.table, rows, count, column)
+            normalize_columns(job, table, rows, count, column, part_of(end - column), True)
+        elif column + 2 * LANES > end:
+            normalize_columns(job, table, rows, count, column, part_of(end - column), False)
+        elif job.far:
+            normalize_two(table, rows, count, column, True)
             column += LANES
         else:
-            normalize_columns(job, &room.table, rows, count, column, part, False, False)
+            normalize_two(table, rows, count, column, False)
+            column += LANES
         column += LANES
 
 
-cdef void scale_block(const Job* job, const Room* room, const Set* set, const RowTable* rows,
-                      Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t column = 0
-    while column < set.length:
-        normalize_columns(job, &room.table, rows, count, column, part_of(set.length - column), True, False)
-        column += LANES
+cdef inline bint some_scaled(const Table* table, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(first, end):
+        if is_scaled(table, i):
+            return True
+    return False
 
 
-cdef void differentiate_block(const Job* job, const Room* room, const Set* set, const RowTable* rows,
-                              Py_ssize_t count, bint scaled) noexcept nogil:
-    cdef Py_ssize_t column = 0, part, i
+cdef void differentiate_block(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
+                              Py_ssize_t first, Py_ssize_t end, bint scaled) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t column = first, part, i
     for i in range(count if job.within else 0):
         if UNLIKELY(scaled):
-            differentiate_line(job, room, rows, i, set.length, True)
+            differentiate_line(job, room, rows, i, end, True)
         else:
-            differentiate_line(job, room, rows, i, set.length, False)
-    while column < set.length and not job.within:
-        part = part_of(set.length - column)
-        if UNLIKELY(scaled or job.params.tau != NULL):
-            differentiate_any_columns(job, &room.table, rows, count, column, part)
+            differentiate_line(job, room, rows, i, end, False)
+    while column < end and not job.within:
+        part = part_of(end - column)
+        if UNLIKELY(job.params.tau != NULL or (scaled and some_scaled(table, column, min(column + LANES, end)))):
+            differentiate_any_columns(job, table, rows, count, column, part)
+        elif UNLIKELY(part != 0):
+            differentiate_columns(table, rows, count, column, part, False)
+        elif UNLIKELY(scaled) or column + 2 * LANES > end:
+            differentiate_columns(table, rows, count, column, 0, one_far(job))
+        elif job.far:
+            differentiate_two(table, rows, count, column, True)
+            column += LANES
         else:
-            differentiate_columns(job, &room.table, rows, count, column, part, False, False)
+            differentiate_two(table, rows, count, column, False)
+            column += LANES
         column += LANES
+
+
+cdef inline void apply_rows(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
+                            Py_ssize_t first, Py_ssize_t end, bint scaled) noexcept nogil:
+    if job.gradients and not job.given:
+        differentiate_block(job, room, rows, count, first, end, scaled)
+    else:
+        normalize_block(job, &room.table, rows, count, first, end)
+
+
+# Elements before the first cache line
+cdef inline Py_ssize_t columns_before_line(const real* y) noexcept nogil:
+    return (-<Py_ssize_t>y & (CACHE_LINE - 1)) // <Py_ssize_t>sizeof(real)
 
 
 # Phase 3 of some tiles of a block
 cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
                       Py_ssize_t end) noexcept nogil:
-    cdef Py_ssize_t index, i
-    cdef bint scaled = False
+    cdef bint scaled = some_scaled(&room.table, 0, set.length)
+    cdef Py_ssize_t index, lead = 0
     cdef Tile tile
     cdef RowTable rows
-    for i in range(set.length):
-        scaled = scaled or is_scaled(&room.table, i)
     for index in range(first, end):
         open_tile(job, set, index, &tile)
         bring(job, room, set, &tile, X)
         if job.gradients:
             bring(job, room, set, &tile, G)
         open_rows(job, room, set, &tile, &rows)
-        if not job.gradients:
-            normalize_block(job, room, set, &rows, tile.rows)
-        elif job.given:
-            scale_block(job, room, set, &rows, tile.rows)
+        if job.given and job.gradients:
+            memcpy(rows.x, rows.g, sizeof(rows.x))
+        if job.ahead:
+            touch_tile(job, &rows, &tile, job.gradients)
+        if job.rolled and index == first:
+            lead = columns_before_line(rows.y[0])
+            apply_rows(job, room, &rows, 1, 0, lead, scaled)
+        if job.rolled and index + 1 == end:
+            tile.rows -= 1
+            apply_rows(job, room, &rows, tile.rows, lead, lead + set.length, scaled)
+            rows.x[0], rows.g[0], rows.y[0] = rows.x[tile.rows], rows.g[tile.rows], rows.y[tile.rows]
+            apply_rows(job, room, &rows, 1, lead, set.length, scaled)
         else:
-            differentiate_block(job, room, set, &rows, tile.rows, scaled)
+            apply_rows(job, room, &rows, tile.rows, lead, lead + set.length, scaled)
         take_away(job, room, set, &tile)

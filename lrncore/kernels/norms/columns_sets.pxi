@@ -48,34 +48,48 @@ cdef void take_block(const Job* job, const Room* room, const Set* set, const dou
             merge_runs(job, doubles_of(table, PRODUCTS), set.length)
 
 
-# As take_shift in rows_sets.pxi. Columns that are one set have one shift, so that their sums can be added up.
+# All vectors of columns are summed where sums are exact.
+cdef void mark_all(Room* room, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t column = 0
+    room.marked = 0
+    while column < length:
+        room.mark[room.marked] = column
+        room.marked += 1
+        column += LANES
+
+
+# Copies a row of x.
+cdef void take_row(const Job* job, const Room* room, const Set* set, Py_ssize_t row, real* to) noexcept nogil:
+    cdef Tile tile
+    open_tile(job, set, row // job.tile_rows, &tile)
+    bring(job, room, set, &tile, X)
+    memcpy(to, row_of(job, room, set, &tile, X, row - tile.row), set.length * sizeof(real))
+
+
+# As take_shift in rows_sets.pxi, with whole rows. Columns that are one set have one shift, so that their sums can be
+# added up.
 cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept nogil:
     cdef double* shift = doubles_of(&room.table, SHIFT)
-    cdef Py_ssize_t i, column = 0, part
-    cdef vec a, b, c
-    cdef Tile tile
-    cdef RowTable rows
-    if job.given or not job.centred:
+    cdef Py_ssize_t i, column = 0, tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows)
+    cdef real* high = reals_of(&room.table, HIGH)
+    if job.given:
         return
-    open_tile(job, set, 0, &tile)
-    if sizeof(real) == sizeof(double):
-        memset(shift, 0, set.length * sizeof(double))
-        sum_block(job, room, set, 0, 1, False, True, room.chunk_sums)
+    if not job.centred:
+        memset(high, 0, set.length * sizeof(real))
+    elif sizeof(real) == sizeof(double):
+        sum_block(job, room, set, 0, tiles, False, True, room.chunk_sums)
         merge_runs(job, room.chunk_sums, set.length)
         for i in range(set.length):
-            shift[i] = room.chunk_sums[i] / <double>(tile.rows * job.run)
-        return
-    bring(job, room, set, &tile, X)
-    open_rows(job, room, set, &tile, &rows)
-    while column < set.length:
-        part = part_of(set.length - column)
-        a = fetch(rows.x[0] + column, part)
-        b = fetch(rows.x[tile.rows // 2] + column, part)
-        c = fetch(rows.x[tile.rows - 1] + column, part)
-        store_pair(shift + column, widened(middle_lanes(a, b, c)))
-        column += LANES
-    for i in range(set.length if job.run > 1 else 0):
-        shift[i] = shift[i - i % job.run]
+            high[i] = room.chunk_sums[i] / <double>(min(tiles * job.tile_rows, job.rows) * job.run)
+    else:
+        for i in range(3):
+            take_row(job, room, set, i * (job.rows - 1) // 2, line_of(room, <int>i))
+        while column < set.length:
+            store(high + column, middle_lanes(load(line_of(room, 0) + column), load(line_of(room, 1) + column),
+                                              load(line_of(room, 2) + column)))
+            column += LANES
+    for i in range(set.length):
+        shift[i] = high[i] = high[i - i % job.run]
 
 
 cdef void sum_block_chunks(const Job* job, const Room* room, const Set* set, bint gradients, bint exactly,
@@ -100,7 +114,15 @@ cdef void fold_parameters(const Job* job, const Room* room, const Set* set) noex
         b = parameter_at(job, job.params.bias, set.param, 0, column, part)
         store(reals_of(table, GAIN) + column, load(reals_of(table, INVERSE) + column) * w)
         store(reals_of(table, ADDEND) + column, muladd(load(reals_of(table, LOW_TERM) + column), w, b))
+        store(reals_of(table, WEIGHTS) + column, w)
         column += LANES
+
+
+# Rows that begin at a later column go on with their first ones.
+cdef void roll_columns(const Table* table, Py_ssize_t length) noexcept nogil:
+    cdef int which
+    for which in range(IN_REALS):
+        memcpy(reals_of(table, which) + length, reals_of(table, which), CACHE_LINE)
 
 
 # The statistics of x alone, by which it is known where y is below tau
@@ -119,41 +141,58 @@ cdef void sum_columns(const Job* job, const Room* room, const Set* set, bint exa
     sum_block_chunks(job, room, set, job.gradients, exactly, room.sums)
 
 
-# The largest magnitude in each column of an operand, or in the columns that are one set
+# The largest magnitude of an operand in each marked column, or in the columns that are one set
 cdef void largest_columns(const Job* job, const Room* room, const Set* set, int which, double* to) noexcept nogil:
-    cdef Py_ssize_t i, j, k
-    cdef real largest
-    cdef double most
+    cdef Py_ssize_t i, j, k, column
+    cdef real* most = line_of(room, LINE_X)
+    cdef double largest
     cdef const real* at
     cdef Tile tile
-    memset(to, 0, set.length * sizeof(double))
+    memset(most, 0, room.table.apart * sizeof(real))
     for i in range(job.tiles):
         open_tile(job, set, i, &tile)
         bring(job, room, set, &tile, which)
         for j in range(tile.rows):
             at = <const real*>row_of(job, room, set, &tile, which, j)
-            for k in range(set.length):
-                largest = real_of(at + k)
-                largest = -largest if largest < 0 else largest
-                to[k] = to[k] if largest <= to[k] or to[k] != to[k] else largest
+            for k in range(room.marked):
+                column = room.mark[k]
+                store(most + column, larger_magnitude(load(most + column),
+                                                      fetch(at + column, part_of(set.length - column))))
     i = 0
     while i < set.length:
-        most = to[i]
+        largest = most[i]
         for j in range(i, i + job.run):
-            most = most if to[j] <= most or most != most else to[j]
+            largest = largest if most[j] <= largest or largest != largest else most[j]
         for j in range(i, i + job.run):
-            to[j] = most
+            to[j] = largest
         i += job.run
 
 
-# A block with columns whose numbers leave the range, or whose shift is far from their mean, is measured again, in
-# doubles; but the others keep their sums.
-cdef rare measure_block_again(const Job* job, const Room* room, const Set* set) noexcept nogil:
+# Columns that are out of range. Those of x with a NaN are not: their results are NaN whatever the range.
+cdef bint mark_out(Room* room, Py_ssize_t length, bint gradients) noexcept nogil:
+    cdef double* out = doubles_of(&room.table, OUT)
+    cdef const double* squares = doubles_of(&room.table, SQUARES)
+    cdef const double* h = doubles_of(&room.table, H)
+    cdef Py_ssize_t i
+    room.marked = 0
+    for i in range(length):
+        if squares[i] != squares[i] and (not gradients or h[i] - h[i] == 0):
+            out[i] = 0
+        if out[i] != 0 and (room.marked == 0 or room.mark[room.marked - 1] + LANES <= i):
+            room.mark[room.marked] = i // LANES * LANES
+            room.marked += 1
+    return room.marked > 0
+
+
+# Columns whose numbers leave the range, or whose shift is far from their mean, are measured again, in doubles.
+cdef rare measure_block_again(const Job* job, Room* room, const Set* set) noexcept nogil:
     cdef const Table* table = &room.table
     cdef double* most = room.chunk_sums
     cdef double* g_most = room.chunk_sums + table.apart
     cdef double* out = room.kept_sums + job.sums
     cdef Py_ssize_t i, kind
+    if not mark_out(room, set.length, job.gradients):
+        return
     largest_columns(job, room, set, X, most)
     if job.gradients:
         largest_columns(job, room, set, G, g_most)
@@ -188,16 +227,18 @@ cdef void finish_columns(const Job* job, Room* room, const Set* set) noexcept no
         measure_block_again(job, room, set)
         finish_table(job, &room.table, set.length, job.gradients)
     tell_columns(job, room, set)
-    if job.given or not job.gradients:
-        fold_parameters(job, room, set)
+    fold_parameters(job, room, set)
     if job.given and job.gradients:     # dx = weight g r: as y, of g
         memset(reals_of(&room.table, HIGH), 0, room.table.apart * sizeof(real))
         memset(reals_of(&room.table, ADDEND), 0, room.table.apart * sizeof(real))
+    if job.rolled:
+        roll_columns(&room.table, set.length)
 
 
 # Phases 1 and 2 of a block
 cdef void measure_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
     open_table(job, &room.table, 0, set.length, set.index)
+    mark_all(room, set.length)
     take_shifts(job, room, set)
     if job.gradients or not job.given:
         sum_columns(job, room, set, False)

@@ -15,11 +15,18 @@ cdef inline Py_ssize_t row_pitch(const Job* job, const Tile* tile, int which) no
     return job.reduced[0].stride[which] if job.reduced_dims else 0
 
 
-# Of the next tile
-cdef inline void prefetch_row(const char* at, Py_ssize_t length) noexcept nogil:
+# Reads the rows of a tile one after the other, as memory is fastest.
+cdef inline void touch_rows(const real* const* rows, Py_ssize_t count, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(0, length * <Py_ssize_t>sizeof(real), 64):
-        prefetch(at + i)
+    for i in range(count):
+        touch(rows[i], length * <Py_ssize_t>sizeof(real))
+
+
+cdef inline void touch_tile(const Job* job, const RowTable* rows, const Tile* tile, bint gradients) noexcept nogil:
+    if not job.operand[X].staged:
+        touch_rows(rows.x, tile.rows, tile.length)
+    if gradients and not job.operand[G].staged:
+        touch_rows(rows.g, tile.rows, tile.length)
 
 
 cdef void open_rows(const Job* job, const Room* room, const Set* set, const Tile* tile, RowTable* rows) noexcept nogil:
@@ -39,10 +46,6 @@ cdef void open_rows(const Job* job, const Room* room, const Set* set, const Tile
         rows.g[i] = <const real*>g
         rows.y[i] = <real*>y
         rows.param[i] = param
-        if job.ahead and not job.operand[X].staged:
-            prefetch_row(x + tile.rows * x_pitch, tile.length)
-        if job.ahead and job.gradients and not job.operand[G].staged:
-            prefetch_row(g + tile.rows * g_pitch, tile.length)
         x += x_pitch
         g += g_pitch
         y += y_pitch
@@ -63,17 +66,36 @@ cdef inline void add_to(double* to, Pair sums) noexcept nogil:
     store_pair(to, plus(load_pair(to), sums))
 
 
-# ---- sums in `real` over a tile, which join those in doubles ------------------------------------------------------
+# ---- sums in `real` over some rows, before those in doubles take them --------------------------------------------
+
+# Arrays of a block's columns
+cdef enum:
+    LINE_X          # sums of d,
+    LINE_SQUARES    # of d^2,
+    LINE_H          # of h less its first,
+    LINE_PRODUCTS   # and of d times that
+    LINE_FIRST      # the first h
+    IN_LINES
+
+
+cdef inline real* line_of(const Room* room, int which) noexcept nogil:
+    return room.lines + which * room.table.apart
+
+
+cdef inline void add_line(const Room* room, int which, Py_ssize_t column, vec sums) noexcept nogil:
+    cdef real* to = line_of(room, which) + column
+    store(to, load(to) + sums)
+
 
 # The shift of a vector of columns, negative
-cdef inline vec minus_shift(const Table* table, Py_ssize_t column) noexcept nogil:
-    return splat(0) - narrowed(doubles_of(table, SHIFT) + column)
+cdef inline vec minus_shift(const Room* room, Py_ssize_t column) noexcept nogil:
+    return splat(0) - load(reals_of(&room.table, HIGH) + column)
 
 
 # Adds x in two vectors of columns.
-cdef inline void add_columns(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                             bint centred, double* to) noexcept nogil:
-    cdef vec less = minus_shift(table, column), less_too = minus_shift(table, column + LANES)
+cdef inline void add_columns(const Room* room, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
+                             bint centred) noexcept nogil:
+    cdef vec less = minus_shift(room, column), less_too = minus_shift(room, column + LANES)
     cdef vec a = splat(0), b = splat(0), c = splat(0), d = splat(0), p = splat(0), q = splat(0), r = splat(0)
     cdef vec s = splat(0), e, f, g, h
     cdef Py_ssize_t i = 0
@@ -99,35 +121,32 @@ cdef inline void add_columns(const Table* table, const RowTable* rows, Py_ssize_
         b = b + f
         p = muladd(e, e, p)
         q = muladd(f, f, q)
-    to += column
     if centred:
-        add_to(to, widened(a + c))
-        add_to(to + LANES, widened(b + d))
-    add_to(to + table.apart, widened(p + r))
-    add_to(to + table.apart + LANES, widened(q + s))
+        add_line(room, LINE_X, column, a + c)
+        add_line(room, LINE_X, column + LANES, b + d)
+    add_line(room, LINE_SQUARES, column, p + r)
+    add_line(room, LINE_SQUARES, column + LANES, q + s)
 
 
 # Adds x in one.
-cdef inline void add_column(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                            Py_ssize_t part, double* to) noexcept nogil:
-    cdef vec less = minus_shift(table, column), a = splat(0), p = splat(0), d
+cdef inline void add_column(const Room* room, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
+                            Py_ssize_t part) noexcept nogil:
+    cdef vec less = minus_shift(room, column), a = splat(0), p = splat(0), d
     cdef Py_ssize_t i
     for i in range(count):
         d = fetch(rows.x[i] + column, part) + less
         a = a + d
         p = muladd(d, d, p)
-    to += column
-    add_to(to, widened(a))
-    add_to(to + table.apart, widened(p))
+    add_line(room, LINE_X, column, a)
+    add_line(room, LINE_SQUARES, column, p)
 
 
-# Adds x and h in a vector of columns. The sums of h are about its first one in the tile.
-cdef inline void add_column_products(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                                     Py_ssize_t column, Py_ssize_t part, bint weighted, double* to) noexcept nogil:
-    cdef vec less = minus_shift(table, column), first = h_of_column(job, rows, 0, column, part, weighted)
+# Adds x and h in a vector of columns.
+cdef inline void add_column_products(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
+                                     Py_ssize_t column, Py_ssize_t part, bint weighted) noexcept nogil:
+    cdef vec less = minus_shift(room, column), h_less = splat(0) - load(line_of(room, LINE_FIRST) + column)
     cdef vec a = splat(0), b = splat(0), p = splat(0), q = splat(0), s = splat(0), t = splat(0), u = splat(0)
-    cdef vec v = splat(0), h_less = splat(0) - first, d, e, h, k
-    cdef Pair sum, h_shift
+    cdef vec v = splat(0), d, e, h, k
     cdef Py_ssize_t i = 0
     while i + 2 <= count:
         d = fetch(rows.x[i] + column, part) + less
@@ -150,13 +169,10 @@ cdef inline void add_column_products(const Job* job, const Table* table, const R
         p = muladd(d, d, p)
         s = s + h
         u = muladd(d, h, u)
-    to += column
-    sum = widened(a + b)
-    h_shift = widened(first)
-    add_to(to, sum)
-    add_to(to + table.apart, widened(p + q))
-    add_to(to + 2 * table.apart, times_plus(paired(<double>count), h_shift, widened(s + t)))
-    add_to(to + 3 * table.apart, times_plus(sum, h_shift, widened(u + v)))
+    add_line(room, LINE_X, column, a + b)
+    add_line(room, LINE_SQUARES, column, p + q)
+    add_line(room, LINE_H, column, s + t)
+    add_line(room, LINE_PRODUCTS, column, u + v)
 
 
 cdef inline vec h_of_column(const Job* job, const RowTable* rows, Py_ssize_t i, Py_ssize_t column, Py_ssize_t part,
@@ -164,6 +180,35 @@ cdef inline vec h_of_column(const Job* job, const RowTable* rows, Py_ssize_t i, 
     if not weighted:
         return fetch(rows.g[i] + column, part)
     return fetch(rows.g[i] + column, part) * parameter_at(job, job.params.weight, rows.param[i], 1, column, part)
+
+
+# New sums in `real`; those of h are about the first one.
+cdef void open_lines(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t length,
+                     bint gradients) noexcept nogil:
+    cdef bint weighted = job.within and job.params.weight != NULL
+    cdef Py_ssize_t column = 0
+    memset(room.lines, 0, LINE_FIRST * room.table.apart * sizeof(real))
+    while gradients and column < length:
+        store(line_of(room, LINE_FIRST) + column, h_of_column(job, rows, 0, column, part_of(length - column), weighted))
+        column += LANES
+
+
+# Sums in `real` over `count` rows join those in doubles.
+cdef void close_lines(const Room* room, Py_ssize_t count, Py_ssize_t length, bint gradients,
+                      double* to) noexcept nogil:
+    cdef Py_ssize_t apart = room.table.apart, column = 0
+    cdef Pair sum, first
+    while column < length:
+        sum = widened(load(line_of(room, LINE_X) + column))
+        add_to(to + column, sum)
+        add_to(to + apart + column, widened(load(line_of(room, LINE_SQUARES) + column)))
+        if gradients:
+            first = widened(load(line_of(room, LINE_FIRST) + column))
+            add_to(to + 2 * apart + column,
+                   times_plus(paired(<double>count), first, widened(load(line_of(room, LINE_H) + column))))
+            add_to(to + 3 * apart + column,
+                   times_plus(sum, first, widened(load(line_of(room, LINE_PRODUCTS) + column))))
+        column += LANES
 
 
 # ---- in doubles, of numbers times powers of two ------------------------------------------------------------------
@@ -215,35 +260,34 @@ cdef rare add_columns_exactly(const Job* job, const Table* table, const RowTable
         add_to(to + 4 * table.apart, c)
 
 
-cdef inline void add_tile(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                          Py_ssize_t length, bint gradients, double* to) noexcept nogil:
+cdef inline void add_tile(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
+                          Py_ssize_t length, bint gradients) noexcept nogil:
     cdef bint weighted = job.within and job.params.weight != NULL
     cdef Py_ssize_t column = 0, part
     while column < length:
         part = part_of(length - column)
         if gradients:
             if weighted:
-                add_column_products(job, table, rows, count, column, part, True, to)
+                add_column_products(job, room, rows, count, column, part, True)
             elif UNLIKELY(part != 0):
-                add_column_products(job, table, rows, count, column, part, False, to)
+                add_column_products(job, room, rows, count, column, part, False)
             else:
-                add_column_products(job, table, rows, count, column, 0, False, to)
+                add_column_products(job, room, rows, count, column, 0, False)
         elif column + 2 * LANES <= length:
             if job.centred:
-                add_columns(table, rows, count, column, True, to)
+                add_columns(room, rows, count, column, True)
             else:
-                add_columns(table, rows, count, column, False, to)
+                add_columns(room, rows, count, column, False)
             column += LANES
         else:
-            add_column(table, rows, count, column, part, to)
+            add_column(room, rows, count, column, part)
         column += LANES
 
 
-# Sums over some tiles of a block; `exactly`: in doubles
+# Sums over some tiles of a block; `exactly`: in doubles, of the vectors of columns that are marked
 cdef void sum_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end, bint gradients,
                     bint exactly, double* to) noexcept nogil:
-    cdef Py_ssize_t i, column
-    cdef const Table* table = &room.table
+    cdef Py_ssize_t i, k, count = 0
     cdef Tile tile
     cdef RowTable rows
     memset(to, 0, job.sums * sizeof(double))
@@ -254,9 +298,17 @@ cdef void sum_block(const Job* job, const Room* room, const Set* set, Py_ssize_t
         if gradients:
             bring(job, room, set, &tile, G)
         open_rows(job, room, set, &tile, &rows)
-        column = 0
-        while exactly and column < set.length:
-            add_columns_exactly(job, table, &rows, tile.rows, column, part_of(set.length - column), gradients, to)
-            column += LANES
-        if not exactly:
-            add_tile(job, table, &rows, tile.rows, set.length, gradients, to)
+        if job.ahead:
+            touch_tile(job, &rows, &tile, gradients)
+        for k in range(room.marked if exactly else 0):
+            add_columns_exactly(job, &room.table, &rows, tile.rows, room.mark[k],
+                                part_of(set.length - room.mark[k]), gradients, to)
+        if exactly:
+            continue
+        if count == 0:
+            open_lines(job, room, &rows, set.length, gradients)
+        add_tile(job, room, &rows, tile.rows, set.length, gradients)
+        count += tile.rows
+        if count >= BLOCK_ROWS or i + 1 == end:
+            close_lines(room, count, set.length, gradients, to)
+            count = 0

@@ -31,7 +31,8 @@ enum {
     TERM,       /* what the two lows add to h */
     GAIN,       /* columns: r weight, and bias - low r weight */
     ADDEND,
-    G_SCALE,     /* the power of two that g was multiplied by, */
+    WEIGHTS,    /* columns: those of h */
+    G_SCALE,    /* the power of two that g was multiplied by, */
     LOWER,      /* and two that take it, and that of x, out of dx */
     LOWER_TOO,
     IN_REALS

@@ -7,9 +7,13 @@ cdef enum:
     MOST_LANES = 16
     # vectors added up in `real` before doubles take them, in four registers
     RUN = 32
-    # columns: sets side by side, and the rows of a tile
-    BLOCK_BYTES = 1 << 9
+    # columns: of sets side by side, fewer where these are not split into chunks; of a tile; rows of a tile at most, and
+    # rows that are added up in `real`
+    BLOCK_BYTES = 1 << 12
+    NARROW_BYTES = 1 << 9
+    BLOCK_TILE_BYTES = 1 << 13
     BLOCK_ROWS = 64
+    CACHE_LINE = 64
     # groups of fewer adjacent channels, in sets of more rows, are columns that are merged
     LONG_RUN = 64
     FEW_ROWS = 8
@@ -24,6 +28,7 @@ cdef enum:
     FLUSH = 32
     # a set's sums are those of its chunks, which are as many tiles as this or more, and as many chunks or fewer
     CHUNK_TILES = 8
+    BLOCK_CHUNK_TILES = 32
     MOST_CHUNKS = 64
     # gradients of parameters: parts of a call whatever the number of threads, as long as their sums take no more
     MOST_PARTS = 16
@@ -63,8 +68,9 @@ cdef struct Job:
     bint measures               # there is no output
     bint columns
     bint far                    # rows are written past the caches
-    bint ahead                  # columns: the next tile is prefetched
-    bint streams                # tiles, or bundles, are: through scratch, since short rows share cache lines
+    bint ahead                  # columns: tiles are read once in the order of memory before they are used
+    bint rolled                 # columns: rows begin where y is aligned
+    bint streams                # bundles are: through scratch, since short rows share cache lines
     bint along                  # the weight changes along the inner axis
     bint within                 # it does within a set, or within a column of one
     bint split                  # into chunks of sets
@@ -93,6 +99,7 @@ cdef struct Job:
     Py_ssize_t tasks            # sets, or blocks of columns
     Py_ssize_t span             # rows: parameters of a set
     Py_ssize_t sums             # doubles: of a set, or of a block of columns
+    Py_ssize_t apart            # columns of the table, and of each kind of sums
 
 
 # Are sums in doubles all the way? Where they are returned, or taken about a given mean, or from threshold to threshold.
@@ -131,6 +138,9 @@ cdef struct Room:
     double* sums            # of a bundle of sets, or of a block of columns
     double* chunk_sums      # of a chunk of one
     double* kept_sums       # those of a block that is measured again, and which columns are out of range
+    real* lines             # columns: sums in `real`
+    Py_ssize_t* mark        # columns: the first of each vector that is summed in doubles
+    Py_ssize_t marked
     double* dweight         # gradients of the parameters: sums in doubles,
     double* dbias
     double* dtau
@@ -257,23 +267,7 @@ cdef inline void bring(const Job* job, const Room* room, const Set* set, const T
         carry(job, set, tile, which, row, room.staged[which] + row * tile.length, False)
 
 
-# Writes elements past the caches.
-cdef void stream(const real* source, real* to, Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i = 0, part = first_part(to, length, True)
-    if part != 0:
-        put(to, fetch(source, part), True, part)
-        i += part
-    while i + LANES <= length:
-        put(to + i, load(source + i), True, 0)
-        i += LANES
-    if i < length:
-        put(to + i, fetch(source + i, length - i), True, length - i)
-
-
 cdef inline void take_away(const Job* job, const Room* room, const Set* set, const Tile* tile) noexcept nogil:
     cdef Py_ssize_t row
-    if job.streams and job.columns:
-        stream(room.staged[Y], <real*>(set.at[Y] + tile.row * job.reduced[0].stride[Y]), tile.rows * tile.length)
-        return
     for row in range(tile.rows if job.operand[Y].staged else 0):
         carry(job, set, tile, Y, row, room.staged[Y] + row * tile.length, True)

@@ -83,8 +83,11 @@ cdef void set_rows(Job* job) noexcept:
 
 
 cdef void set_columns(Job* job) noexcept:
-    job.tile_length = min(job.inner.length, BLOCK_BYTES // <Py_ssize_t>sizeof(real) // job.run * job.run)
-    job.tile_rows = BLOCK_ROWS
+    cdef bint whole = job.gradients and (job.within or job.params.tau != NULL)  # sets are not split into chunks
+    cdef Py_ssize_t length = (NARROW_BYTES if whole else BLOCK_BYTES) // <Py_ssize_t>sizeof(real)
+    job.tile_length = min(job.inner.length, length // job.run * job.run)
+    job.tile_rows = BLOCK_TILE_BYTES // (job.tile_length * <Py_ssize_t>sizeof(real))
+    job.tile_rows = max(<Py_ssize_t>2, min(<Py_ssize_t>BLOCK_ROWS, job.tile_rows))
     job.blocks = (job.inner.length + job.tile_length - 1) // job.tile_length
     job.tiles = (job.rows + job.tile_rows - 1) // job.tile_rows
 
@@ -109,14 +112,16 @@ cdef void set_params(Job* job) noexcept:
 
 # How sets are divided so that there are tasks for all threads, and which sums are added up when
 cdef void set_chunks(Job* job) noexcept:
-    cdef Py_ssize_t most
+    cdef Py_ssize_t most, least = BLOCK_CHUNK_TILES if job.columns else CHUNK_TILES
     job.tasks = length_over(job.kept, job.kept_dims) * job.blocks
     if job.columns:
-        job.sums = (5 if job.gradients else 2) * round_up(job.tile_length, LANES)
+        job.apart = round_up(job.tile_length, LANES) + CACHE_LINE // <Py_ssize_t>sizeof(real)
+        job.sums = (5 if job.gradients else 2) * job.apart
     else:
+        job.apart = BUNDLE
         job.sums = round_up(4 + 3 * job.span, WIDE_LANES) if job.gradients else round_up(2, WIDE_LANES)
     most = max(<Py_ssize_t>1, min(<Py_ssize_t>MOST_CHUNKS, SUMS_BYTES // (job.sums * <Py_ssize_t>sizeof(double))))
-    job.chunk = max(<Py_ssize_t>CHUNK_TILES, (job.tiles + most - 1) // most)
+    job.chunk = max(least, (job.tiles + most - 1) // most)
     job.chunks = (job.tiles + job.chunk - 1) // job.chunk
     job.split = job.chunks > 1 and job.tasks < MOST_PARTS
     if job.gradients:
@@ -204,28 +209,39 @@ cdef void lay_out(Job* job, Py_buffer** views, const Request* request) noexcept:
         job.operand[which].staged = ((which != G or job.gradients) and (which != Y or not job.measures)
                                      and (passes_through(&job.operand[which]) or not job.folded[which]
                                           or job.inner.stride[which] != <Py_ssize_t>sizeof(real)))
+    set_params(job)
     if job.columns:
         set_columns(job)
     else:
         set_rows(job)
-    set_params(job)
     set_chunks(job)
     set_bundle(job)
+
+
+# Do a block's rows follow each other without gaps, and hold whole cache lines?
+cdef bint rolls(const Job* job) noexcept:
+    cdef Py_ssize_t bytes = job.inner.length * <Py_ssize_t>sizeof(real)
+    cdef int which
+    if (not job.columns or job.blocks > 1 or job.reduced_dims != 1 or bytes % CACHE_LINE != 0 or job.within
+            or job.params.tau != NULL):
+        return False
+    for which in range(OPERANDS):
+        if job.operand[which].staged or job.reduced[0].stride[which] != bytes:
+            return False
+    return True
 
 
 # Results beyond the caches are written past them.
 cdef void set_stores(Job* job, bint far) noexcept:
     cdef const Extent* axis = NULL
-    job.far = job.streams = False
-    job.ahead = far and job.reduced_dims == 1
-    if not far or job.measures or job.operand[Y].staged:
-        return
-    if job.columns and job.blocks == 1 and job.reduced_dims == 1:
-        axis = &job.reduced[0]
-    elif (job.bundle > 1 and job.inner.length < SHORT_ROW and job.kept_dims == 1
-          and not job.operand[X].staged and not job.operand[G].staged):
+    job.ahead = far
+    job.rolled = rolls(job)
+    job.streams = False
+    job.far = far and not job.measures and not job.operand[Y].staged
+    if job.columns:     # loops write two vectors at once
+        job.far = job.far and job.rolled and 2 * LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
+    if (not job.columns and job.far and job.bundle > 1 and job.inner.length < SHORT_ROW and job.kept_dims == 1
+            and not job.operand[X].staged and not job.operand[G].staged):
         axis = &job.kept[0]
-    job.streams = axis != NULL and axis.stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)
-    job.far = not job.streams and not job.columns
-    if job.streams and job.columns:
-        job.operand[Y].staged = True
+        job.streams = axis.stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)
+        job.far = not job.streams

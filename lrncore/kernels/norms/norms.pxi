@@ -39,11 +39,15 @@
 #     b) One pass over x, about a shift near the mean: the middle one of three elements, or in float64 the mean of the
 #        first tile. With the shift off by k deviations the variance has 1 + k^2 times the rounding errors that it has
 #        about the mean. Where k^2 > 9 (4 in float64) the set is measured again, in doubles and about the mean that was
-#        found. float32 is summed in float32 over a tile, at most 32 vectors in four registers, then in doubles; where
-#        sums are returned (`measures`), in doubles all the way.
+#        found. float32 is summed in float32 over a tile, at most 32 vectors in four registers (columns: over some 64
+#        rows), then in doubles; where sums are returned (`measures`), in doubles all the way.
 #     c) Gradients of parameters that do not change within a row (or column) follow from its sums in phase 1; others
 #        are added up in phase 3.
 #     d) Chunks depend on the shape alone and their sums are added in their order: the same bits for any threads.
+#     e) Columns are walked in tiles of whole rows that fit the first-level cache, two vectors of columns after the
+#        other, with what these take in registers. Memory and the third-level cache are fastest in the order of
+#        addresses, which this is not: beyond the caches a tile is touched in that order first. Where rows have no gaps
+#        they are taken from the first cache line of y on (`rolled`), so that lines are written whole, past the caches.
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport fabs, ilogb, ldexp, sqrt
@@ -66,7 +70,7 @@ cdef extern from "simd.h" nogil:
     vec load_part(const real* at, Py_ssize_t count) noexcept
     void store(real* at, vec v) noexcept
     void fence_stores() noexcept
-    void prefetch(const void* at) noexcept
+    void touch(const void* at, Py_ssize_t bytes) noexcept
     void store_part(real* at, vec v, Py_ssize_t count) noexcept
     vec splat(real a) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
@@ -102,6 +106,7 @@ cdef extern from "norms/finish.h" nogil:
         TERM
         GAIN
         ADDEND
+        WEIGHTS
         G_SCALE
         LOWER
         LOWER_TOO

@@ -65,6 +65,19 @@ cdef inline void open_short(const Job* job, const Room* room, const Bundle* bund
     row.dweights = row.dbiases = NULL
 
 
+# Writes elements past the caches.
+cdef void stream(const real* source, real* to, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t i = 0, part = first_part(to, length, True)
+    if part != 0:
+        put(to, fetch(source, part), True, part)
+        i += part
+    while i + LANES <= length:
+        put(to + i, load(source + i), True, 0)
+        i += LANES
+    if i < length:
+        put(to + i, fetch(source + i, length - i), True, length - i)
+
+
 # Results leave scratch, but for those of sets out of range, whose x may lie where they would go.
 cdef inline void close_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in) noexcept nogil:
     cdef Py_ssize_t length = job.inner.length, i

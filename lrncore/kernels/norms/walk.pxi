@@ -30,7 +30,7 @@ cdef char* reserve(char** memory, Py_ssize_t bytes) noexcept nogil:
 # Lays out a task's table and sums from `memory` on, and returns where they end.
 cdef char* furnish_table(const Job* job, Room* room, char* memory, Py_ssize_t sums) noexcept nogil:
     cdef Table* table = &room.table
-    table.apart = round_up(job.tile_length, LANES) if job.columns else BUNDLE
+    table.apart = job.apart
     table.doubles = <double*>reserve(&memory, IN_DOUBLES * table.apart * <Py_ssize_t>sizeof(double))
     table.reals = <real*>reserve(&memory, IN_REALS * table.apart * <Py_ssize_t>sizeof(real))
     room.sums = <double*>reserve(&memory, sums * job.sums * <Py_ssize_t>sizeof(double))
@@ -50,7 +50,9 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
     room.chunk_sums = <double*>reserve(&memory, job.sums * <Py_ssize_t>sizeof(double))
     room.kept_sums = NULL
     if job.columns:
-        room.kept_sums = <double*>reserve(&memory, (job.sums + room.table.apart) * <Py_ssize_t>sizeof(double))
+        room.kept_sums = <double*>reserve(&memory, (job.sums + job.apart) * <Py_ssize_t>sizeof(double))
+        room.lines = <real*>reserve(&memory, IN_LINES * job.apart * <Py_ssize_t>sizeof(real))
+        room.mark = <Py_ssize_t*>reserve(&memory, job.apart // LANES * <Py_ssize_t>sizeof(Py_ssize_t))
     room.recent[0] = room.recent[1] = NULL
     room.unflushed = 0
     room.dweight, room.dbias, room.dtau = job.params.dweight, job.params.dbias, job.params.dtau
@@ -150,6 +152,8 @@ cdef inline void take_up(const Call* call, Room* room, Set* set, Py_ssize_t task
     furnish(&call.job, room, scratch_of(call, part))
     furnish_table(&call.job, room, scratch_of(call, call.parts) + task * call.tables, call.job.chunks)
     open_set(&call.job, call.data, task, set)
+    if call.job.columns:
+        mark_all(room, set.length)
 
 
 cdef void begin_task(const Call* call, Py_ssize_t task) noexcept nogil:
