@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from lrncore import _divisive_wide as wide
 from lrncore import kernels
 from lrncore._call import exported, new_like, output, swapped_bits
 from lrncore._checks import Element
-from lrncore._divisive_job import Job, Pool, Sums, Window
+from lrncore._divisive_job import Job, Pool, Sums
+from lrncore._divisive_walk import Place, walk_of
 from lrncore._threads import run
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _dense(job: Job, y: Array, swapped: bool, sums: Sums | None) -> None:
     order = _order(x, (job.axis,))
     walked = _walked(x, g, y, order)
     gradients = (sums.dmatrix, sums.dsigma) if sums else (None, None)
-    arguments = (*walked, *parameters, *gradients, job.kept), (*job.formula, total), False
+    arguments = (*walked, *parameters, *gradients, job.kept), (*job.formula, total)
     kind = channels, job.axis == x.ndim - 1, sums is None
     compute = kernels_of(x).dense
     for positions in _groups(run(compute, arguments, _bits(job, swapped), kind, x.size, job.num_threads), channels):
@@ -162,7 +162,7 @@ def _groups(ranges: list[tuple[int, int]], channels: int) -> Iterator[Array]:
 
 
 def _dense_again(job: Job, y: Array, order: list[int], positions: Array, sums: Sums | None) -> None:
-    """Compute positions once more: in the kernels what is within their range, the rest in wider numbers."""
+    """Compute positions once more, apart from x and g; the NaNs that the kernels leave, in wider numbers."""
     # an array of one axis is one position
     walked = [each.transpose(order)[None] for each in job.arrays]
     index = np.unravel_index(positions, walked[0].shape[:-1])
@@ -170,11 +170,8 @@ def _dense_again(job: Job, y: Array, order: list[int], positions: Array, sums: S
     result = new_like(x)
     *parameters, total = _parameters(job.pool, x, 1)
     arrays = exported(x), exported(g[0]) if g else None, exported(result), *parameters, None, None, None
-    kernels_of(x).dense(arrays, (*job.formula, total), True, 1, 0)
-    # a NaN makes all of its position NaN, which the kernels did
-    if g or not np.isnan(x).any(axis=1).all():
-        result = _merged(result, _wider(native(job, taken, job.pool, 1), sums))
-    y.transpose(order)[None][index] = result
+    kernels_of(x).dense(arrays, (*job.formula, total), 1, 0)
+    y.transpose(order)[None][index] = _merged(result, _wider(native(job, taken, job.pool, 1), sums))
 
 
 def _merged(result: Array, wider: Array) -> Array:
@@ -199,139 +196,58 @@ def _wider(job: Job, sums: Sums | None = None) -> Array:
 # ---- windows
 
 
-@lru_cache(maxsize=256)
-def _taps(before: int, weights: tuple[float, ...]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Return the offsets and the weights that are not 0."""
-    taps = [(i - before, weight) for i, weight in enumerate(weights) if weight]
-    offsets, values = zip(*taps, strict=True) if taps else ((0,), (0.0,))
-    return offsets, values
-
-
-def _lane_axis(x: Array, windows: dict[int, Window]) -> int:
-    """Return the axis of vectors: the one that is adjacent in memory, if it is not short."""
-    nearest = min(range(x.ndim), key=lambda i: (x.shape[i] == 1, abs(x.strides[i]), -i))
-    if x.shape[nearest] >= 16 or not windows:
-        return nearest
-    return max(range(x.ndim), key=lambda i: (x.shape[i] >= 4 * x.shape[nearest], i == nearest, x.shape[i]))
-
-
-def _run_on(job: Job, y: Array) -> tuple[Job, Array]:
-    """Return the same with the nearest axes as one, where they have no windows and go on in all arrays."""
-    x, windows = job.arrays[-1], job.pool.windows
-    if x.ndim - 1 in windows:  # of most arrays the nearest
-        return job, y
-    apart = {*windows, job.axis} if job.pool.sigma.size > 1 else windows.keys()
-    arrays = (*job.arrays, y)
-    run_on: list[int] = []
-    for i in reversed(_order(x, ())):
-        if i in apart or any(
-            each.strides[i] != (each.shape[run_on[0]] * each.strides[run_on[0]] if run_on else each.itemsize)
-            for each in arrays
-        ):
-            break
-        run_on.insert(0, i)
-    if len(run_on) < 2:
-        return job, y
-    order = [i for i in range(x.ndim) if i not in run_on]
-    shape = *(x.shape[i] for i in order), -1
-    *taken, y = (each.transpose(*order, *run_on).reshape(shape) for each in arrays)
-    moved = {order.index(i): window for i, window in windows.items()}
-    axis = order.index(job.axis) if job.axis in order else len(order)
-    return job._replace(arrays=tuple(taken), pool=job.pool._replace(windows=moved), axis=axis), y
-
-
-def _windows(job: Job, y: Array, swapped: bool, blank: bool = False) -> None:
-    if not blank:
-        job, y = _run_on(job, y)
+def _windows(job: Job, y: Array, swapped: bool) -> None:
     *g, x = job.arrays
-    found, pool, real = kernels_of(x), job.pool, real_of(x)
-    lane = _lane_axis(x, pool.windows) if job.lane is None else job.lane
-    sided = [i for i in _order(x, ()) if i in pool.windows and i != lane]
-    order = _order(x, (*sided, lane))
-    sides, masses = _sides(pool, (*sided, lane), job.axis)
-    walked = _walked(x, g, y, order)
-    with np.errstate(over="ignore"):
-        sigma: Array = np.ascontiguousarray(pool.sigma, dtype=real)
-        mass = np.concatenate(masses).astype(real) if masses else sigma
-    sigma_at = order.index(job.axis) if sigma.size > 1 else -1
-    total = 1.0
-    for window in pool.windows.values():
-        total *= sum(map(abs, window.weights))
-    arguments = *walked, sigma, mass, sides, sigma_at, (*job.formula, total), blank
-    kind = tuple(len(each[0]) for each in sides)
-    left = run(found.windows, arguments, _bits(job, swapped), kind, x.size, job.num_threads)
-    if not left or blank:
+    found, real = kernels_of(x), real_of(x)
+    walk = walk_of(job, y, real)
+    seen = walk.seen(exported(x)), walk.seen(exported(g[0])) if g else None, walk.seen(exported(y))
+    arguments = *seen, walk.sigma, walk.mass, walk.sides, walk.sigma_at, (*job.formula, walk.total)
+    left = run(found.windows, arguments, _bits(job, swapped), walk.kind, x.size, job.num_threads)
+    if not left:
         return
-    outer = x.ndim - len(sides)
-    job = job._replace(lane=lane)
-    for place in _places(left, [x.shape[i] for i in order], outer) if len(left) < 64 else [_everything(x, order)]:
-        _windows_again(job, y, order, place)
+    arrays = tuple(map(walk.seen, job.arrays))
+    walked, target = job._replace(arrays=arrays, pool=walk.pool, axis=walk.axis), walk.seen(y)
+    places = walk.places(left) if len(left) < 64 else [tuple((0, length) for length in target.shape)]
+    for place in places:
+        _windows_again(walked, target, place)
 
 
-def _sides(pool: Pool, axes: tuple[int, ...], channel: int) -> tuple[tuple[Any, ...], list[Array]]:
-    """Return the windows along `axes` as the kernels take them, and their masses.
-
-    Sums are along the channels first and then along space in the order of its axes, whatever the layout.
-    """
-    ranks = sorted(axes, key=lambda axis: (axis != channel, axis))
-    sides: list[tuple[Any, ...]] = []
-    masses: list[Array] = []
-    at = 0
-    for axis in axes:
-        window = pool.windows.get(axis)
-        if window is None:
-            sides.append(((), (), -1, ranks.index(axis)))
-            continue
-        first = -1
-        if window.mass is not None:
-            first, at = at, at + len(window.mass)
-            masses.append(window.mass)
-        sides.append((*_taps(window.before, window.weights), first, ranks.index(axis)))
-    return tuple(sides), masses
+def _windows_again(job: Job, y: Array, place: Place) -> None:
+    """Take the NaNs of a block, which the kernels left, from a computation in wider numbers."""
+    block = y[tuple(slice(*span) for span in place)]
+    nan = np.isnan(block)
+    if not nan.any():
+        return
+    box = [_span(nan.any(axis=tuple(k for k in range(nan.ndim) if k != i))) for i in range(nan.ndim)]
+    parts = [slice(low + part.start, low + part.stop) for (low, _), part in zip(place, box, strict=True)]
+    around, inside, pool = _cut(job, parts)
+    taken = tuple(np.array(each[around], dtype=each.dtype.type) for each in job.arrays)
+    target = block[tuple(box)]
+    target[...] = _merged(target, _wider(native(job, taken, pool, job.axis))[inside])
 
 
-Place = tuple[tuple[int, int], ...]
+def _span(some: np.bool | Array) -> slice:
+    """Return the slice from the first to the last that is true."""
+    found = np.flatnonzero(some)
+    return slice(int(found[0]), int(found[-1]) + 1)
 
 
-def _places(left: list[Any], shape: list[int], outer: int) -> Iterator[Place]:
-    """Return the range of each axis, in the kernels' order, for each block."""
-    for number, spans in left:
-        index = np.unravel_index(number, shape[:outer]) if outer else ()
-        yield *((int(i), int(i) + 1) for i in index), *spans
-
-
-def _everything(x: Array, order: list[int]) -> Place:
-    return tuple((0, x.shape[i]) for i in order)
-
-
-def _windows_again(job: Job, y: Array, order: list[int], place: Place) -> None:
-    """Compute a block once more, as `_dense_again` does, from as much around it as its windows reach."""
-    cut, inner, windows = [], [], {}
-    x, pool = job.arrays[-1], job.pool
-    times = len(job.arrays)  # the gradients' windows are windows of windows
-    for i, (low, high) in zip(order, place, strict=True):
+def _cut(job: Job, parts: list[slice]) -> tuple[tuple[slice, ...], tuple[slice, ...], Pool]:
+    """Return what a part of an array needs around it, where the part is in that, and the pool of it."""
+    around: list[slice] = []
+    inside: list[slice] = []
+    windows, pool = {}, job.pool
+    for i, (part, length) in enumerate(zip(parts, job.arrays[-1].shape, strict=True)):
         window = pool.windows.get(i)
         back = ahead = 0
         if window is not None:
             back, ahead = window.before, len(window.weights) - 1 - window.before
-            if times > 1:
+            if len(job.arrays) > 1:  # the gradients' windows are windows of windows
                 back = ahead = back + ahead
-        first, last = max(0, low - back), min(x.shape[i], high + ahead)
-        cut.append((i, slice(first, last)))
-        inner.append((i, slice(low - first, high - first)))
+        first, last = max(0, part.start - back), min(length, part.stop + ahead)
+        around.append(slice(first, last))
+        inside.append(slice(part.start - first, part.stop - first))
         if window is not None:
-            mass = window.mass
-            windows[i] = window._replace(mass=None if mass is None else mass[first:last])
-    outside, inside = _slices(cut), _slices(inner)
-    sigma = pool.sigma[outside[job.axis]] if pool.sigma.size > 1 else pool.sigma
-    taken = tuple(np.array(each[outside], dtype=each.dtype.type) for each in job.arrays)
-    again = native(job, taken, Pool(sigma, None, windows), job.axis)
-    result = new_like(taken[-1])
-    _windows(again._replace(lane=job.lane), result, False, blank=True)
-    wider = result if np.isnan(taken[-1]).all() else _wider(again)
-    target = _slices([(i, slice(*span)) for i, span in zip(order, place, strict=True)])
-    y[target] = _merged(result[inside], wider[inside])
-
-
-def _slices(pairs: list[tuple[int, slice]]) -> tuple[slice, ...]:
-    return tuple(each for _, each in sorted(pairs, key=lambda pair: pair[0]))
+            windows[i] = window._replace(mass=None if window.mass is None else window.mass[first:last])
+    sigma = pool.sigma[around[job.axis]] if pool.sigma.size > 1 else pool.sigma
+    return tuple(around), tuple(inside), Pool(sigma, None, {i: windows[i] for i in pool.windows})

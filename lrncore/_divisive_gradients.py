@@ -53,7 +53,7 @@ def _add(totals: Totals, g: Array, x: Array, spec: DivisiveSpec, place: Place) -
     axis, others = place.axis, tuple(i for i in range(x.ndim) if i != place.axis)
     size = np.abs(x)
     powers = size**spec.p
-    windows = space_windows(x, spec, place)
+    windows = space_windows(x.shape, spec, place)
     over_space, over_channels = _sums_over(windows, axis), _over_channels(x, spec, axis)
     places = over_space(powers)
     pools = over_channels(places)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from lrncore._arrays import Array
     from lrncore._checks import Element
+    from lrncore._divisive_walk import Walk
 
 
 class Formula(NamedTuple):
@@ -36,7 +37,10 @@ class Pool(NamedTuple):
 
     sigma: Array
     matrix: Array | None = None
+    #: In the order of their sums, on which bits depend: the same for every layout
     windows: dict[int, Window] = {}  # noqa: RUF012  (never changed)
+    #: Of the arrays so far, by their shapes and strides, where the pool is used again
+    walks: dict[Any, Walk] | None = None
 
 
 class Job(NamedTuple):
@@ -50,8 +54,6 @@ class Job(NamedTuple):
     num_threads: int | None
     #: The pools, from the forward to the backward of the same x
     kept: Array | None = None
-    #: The axis of vectors, where it is chosen
-    lane: int | None = None
 
 
 class Sums:

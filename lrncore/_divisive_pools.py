@@ -28,15 +28,43 @@ class Place(NamedTuple):
     composed: bool
 
 
-def place_of(x: Array, axis: object, space_axes: object, spec: DivisiveSpec) -> Place:
+class Prepared(NamedTuple):
+    """What a call computes: its pool, and the exponents. There is no pool where it is a matrix and windows both."""
+
+    place: Place
+    pool: Pool | None
+    formula: Formula
+
+
+def prepare(shape: tuple[int, ...], spec: DivisiveSpec, axis: object, space_axes: object) -> Prepared:
+    """Check the axes of a call on an array of a shape, and return what it computes."""
+    matrix = spec.channels is not None and spec.channels.ndim == 2
+    plain = space_axes is None or (type(space_axes) is tuple and all(type(i) is int for i in space_axes))
+    if matrix or type(axis) is not int or not plain:  # 1.0 == 1: a cache would take one for the other
+        return _prepare(shape, spec, axis, space_axes)
+    return _prepared(shape, spec, axis, space_axes)
+
+
+def _prepare(shape: tuple[int, ...], spec: DivisiveSpec, axis: object, space_axes: object) -> Prepared:
+    place = place_of(shape, axis, space_axes, spec)
+    pool = None if place.composed else pool_of(shape, spec, place)
+    return Prepared(place, pool, formula_of(spec))
+
+
+# a program calls with the same specs and shapes again and again, which take longer to check than a small array
+_prepared = lru_cache(maxsize=64)(_prepare)
+
+
+def place_of(shape: tuple[int, ...], axis: object, space_axes: object, spec: DivisiveSpec) -> Place:
     """Return the checked axes, and check that the shapes of the spec fit them."""
-    channel = check_axis(axis, x.ndim)
-    space = space_of(x, channel, space_axes) if spec.space is not None else ()
+    ndim = len(shape)
+    channel = check_axis(axis, ndim)
+    space = space_of(ndim, channel, space_axes) if spec.space is not None else ()
     if isinstance(spec.space, tuple) and len(spec.space) != len(space):
         raise ValueError(f"space must have weights for {len(space)} axes, got {len(spec.space)}")
     if channel in space:
         raise ValueError(f"space_axes must not hold the channel axis, {channel}, got {space}")
-    channels, count = spec.channels, x.shape[channel]
+    channels, count = spec.channels, shape[channel]
     matrix = channels is not None and channels.ndim == 2
     if matrix and len(channels) != count:
         raise ValueError(f"channels must have the shape {(count, count)}, got {channels.shape}")
@@ -45,11 +73,11 @@ def place_of(x: Array, axis: object, space_axes: object, spec: DivisiveSpec) -> 
     return Place(channel, space, matrix and bool(space))
 
 
-def space_of(x: Array, channel: int, space_axes: object) -> tuple[int, ...]:
+def space_of(ndim: int, channel: int, space_axes: object) -> tuple[int, ...]:
     """Return the axes of space: by default all but the first and that of the channels."""
     if space_axes is None:
-        return tuple(i for i in range(1, x.ndim) if i != channel)
-    return check_axes(space_axes, x.ndim, "space_axes")
+        return tuple(i for i in range(1, ndim) if i != channel)
+    return check_axes(space_axes, ndim, "space_axes")
 
 
 def window_of(weights: Array, length: int, border: str) -> Window:
@@ -77,22 +105,22 @@ def _mass(weights: Array, length: int) -> Array:
     return mass
 
 
-def space_windows(x: Array, spec: DivisiveSpec, place: Place) -> dict[int, Window]:
+def space_windows(shape: tuple[int, ...], spec: DivisiveSpec, place: Place) -> dict[int, Window]:
     """Return the windows over space."""
     weights = spec.space if isinstance(spec.space, tuple) else (spec.space,) * len(place.space)
     pairs = zip(place.space, weights, strict=True)
-    return {i: window_of(each, x.shape[i], spec.border) for i, each in pairs}
+    return {i: window_of(each, shape[i], spec.border) for i, each in pairs}
 
 
-def pool_of(x: Array, spec: DivisiveSpec, place: Place) -> Pool:
+def pool_of(shape: tuple[int, ...], spec: DivisiveSpec, place: Place) -> Pool:
     """Return the pool of a spec that has no matrix, or no weights over space."""
     sigma = np.asarray(spec.sigma)
     if spec.channels is not None and spec.channels.ndim == 2:
         return Pool(sigma, spec.channels)
-    windows = space_windows(x, spec, place)
+    windows = {}
     if spec.channels is not None:
-        windows[place.axis] = window_of(spec.channels, x.shape[place.axis], spec.border)
-    return Pool(sigma, None, windows)
+        windows[place.axis] = window_of(spec.channels, shape[place.axis], spec.border)
+    return Pool(sigma, None, windows | space_windows(shape, spec, place), {})
 
 
 def formula_of(spec: DivisiveSpec) -> Formula:
@@ -138,7 +166,7 @@ def compute_both(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place, ou
 
 def _steps(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place) -> Array:
     x, axis = arrays[-1], place.axis
-    of_space = Pool(ZERO, None, space_windows(x, spec, place))
+    of_space = Pool(ZERO, None, space_windows(x.shape, spec, place))
 
     def over(powers: Array) -> Array:
         return _sums(_sums(powers, of_space, axis), Pool(ZERO, spec.channels), axis)
@@ -146,7 +174,8 @@ def _steps(arrays: tuple[Array, ...], spec: DivisiveSpec, place: Place) -> Array
     def transposed(t: Array) -> Array:
         return _sums(_sums(t, Pool(ZERO, spec.channels.T), axis), of_space, axis, transpose=True)
 
-    return evaluated(arrays, formula_of(spec), along(np.asarray(spec.sigma), axis, x.ndim), over, transposed)[0]
+    sigma = along(np.asarray(spec.sigma), axis, x.ndim)
+    return evaluated(arrays, formula_of(spec), sigma, over, transposed)[0]
 
 
 def _sums(values: Array, pool: Pool, axis: int, transpose: bool = False) -> Array:

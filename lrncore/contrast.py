@@ -85,7 +85,7 @@ def local_contrast_norm(
     """
     x, _ = check_array(x, "x")
     channel = check_axis(axis, x.ndim)
-    space = space_of(x, channel, space_axes)
+    space = space_of(x.ndim, channel, space_axes)
     if channel in space:
         raise ValueError(f"space_axes must not hold the channel axis, {channel}, got {space}")
     windows = _windows(x, kernel, space)

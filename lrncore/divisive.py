@@ -10,7 +10,7 @@ from lrncore import _divisive_gradients as gradients
 from lrncore._checks import check_array, check_pair
 from lrncore._divisive_call import compute
 from lrncore._divisive_job import Job
-from lrncore._divisive_pools import Place, compute_both, formula_of, place_of, pool_of
+from lrncore._divisive_pools import compute_both, place_of, prepare
 from lrncore.divisive_spec import DivisiveSpec, check_divisive
 
 if TYPE_CHECKING:
@@ -118,10 +118,10 @@ def divisive_norm(
     array([[0.2       , 0.18181818, 0.6       ]])
     """
     x, element = check_array(x, "x")
-    place = place_of(x, axis, space_axes, check_divisive(spec))
-    if place.composed:
+    place, pool, formula = prepare(x.shape, check_divisive(spec), axis, space_axes)
+    if pool is None:
         return compute_both((x,), spec, place, out)
-    return compute(Job((x,), (element,), pool_of(x, spec, place), formula_of(spec), place.axis, num_threads), out)
+    return compute(Job((x,), (element,), pool, formula, place.axis, num_threads), out)
 
 
 def divisive_norm_backward(
@@ -183,11 +183,10 @@ def divisive_norm_backward(
     array([[ 1.  , -0.12]])
     """
     g, x, elements = check_pair(g, x)
-    place = place_of(x, axis, space_axes, check_divisive(spec))
-    if place.composed:
+    place, pool, formula = prepare(x.shape, check_divisive(spec), axis, space_axes)
+    if pool is None:
         return compute_both((g, x), spec, place, out)
-    job = Job((g, x), elements, pool_of(x, spec, place), formula_of(spec), place.axis, num_threads)
-    return compute(job, out)
+    return compute(Job((g, x), elements, pool, formula, place.axis, num_threads), out)
 
 
 def divisive_norm_param_grads(
@@ -247,7 +246,7 @@ def divisive_norm_param_grads(
            [-0.08, -0.32]])
     """
     g, x, _ = check_pair(g, x)
-    place: Place = place_of(x, axis, space_axes, check_divisive(spec))
+    place = place_of(x.shape, axis, space_axes, check_divisive(spec))
     found = gradients.total(g, x, spec, place)
     sigma = float(found.sigma.sum()) if isinstance(spec.sigma, float) else found.sigma
     space: Any = tuple(found.space) if spec.space is not None else None

@@ -93,6 +93,8 @@ class DivisiveSpec:
                 check_positive(getattr(self, name), name)
         if self.border not in ("clip", "mass"):
             raise ValueError(f"border must be 'clip' or 'mass', got {self.border!r}")
+        # every call asks for it
+        put(self, "_hash", hash(self._key()))
 
     def __repr__(self) -> str:
         return f"DivisiveSpec({', '.join(f'{name}={_shown(getattr(self, name))}' for name in FIELDS)})"
@@ -101,7 +103,11 @@ class DivisiveSpec:
         return isinstance(other, DivisiveSpec) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash(self._key())
+        found: int = self.__dict__["_hash"]
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, name) for name in FIELDS)  # hashes differ from process to process
 
     def _key(self) -> tuple[Any, ...]:
         return tuple(_hashable(getattr(self, name)) for name in FIELDS)

@@ -79,7 +79,8 @@ class DivisiveKernels(Protocol):
     """What every extension module of divisive normalization has.
 
     The arrays come first, in an order of their axes that `divisive/calls.pxi` says; what follows them is there too.
-    Where numbers leave the range of the kernels the results are not written, and their places are returned.
+    Where finite numbers leave the range of the kernels the results are NaN, or not written where they would replace
+    inputs, and their places are returned.
     """
 
     lanes: int
@@ -118,9 +119,13 @@ class Modules(Mapping[str, Loaded]):
         (row,) = (each for each in builds.FAMILIES if each.name == family)
         names = {each.name: builds.module(isa, row, each.real) for each in builds.ELEMENTS}
         self.names = {name: f"{__name__}.{module}" for name, module in names.items()}
+        self.loaded: dict[str, Loaded] = {}
 
     def __getitem__(self, name: str) -> Loaded:
-        return cast("Loaded", import_module(self.names[name]))
+        found = self.loaded.get(name)  # `import_module` takes microseconds
+        if found is None:
+            found = self.loaded[name] = cast("Loaded", import_module(self.names[name]))
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

@@ -214,15 +214,18 @@ cdef list call_dense(Dense* job, Views views, int threads):
 
 
 # `arrays`: x, g, y, weights, transposed, sigma, dweights, dsigma, kept; `swapped` has bits for the first three.
-def dense(tuple arrays, tuple formula, bint blank, int threads, int swapped):
-    """Write y, or with g dx, and return the ranges of positions whose results are left to the caller."""
+def dense(tuple arrays, tuple formula, int threads, int swapped):
+    """Write y, or with g dx, and return the ranges of positions with NaNs that are left to the caller.
+
+    Where y is x or g, nothing is written there.
+    """
     cdef Dense job
     cdef Views views = Views(arrays, 0b111000100)
     memset(&job, 0, sizeof(job))
     set_operands(job.operand, job.at, views, swapped)
     p, q, n, total = formula
-    job.gradients, job.blank = arrays[G] is not None, blank
-    job.apart = not blank and job.at[X] != job.at[Y]
+    job.gradients = arrays[G] is not None
+    job.apart = job.at[X] != job.at[Y] and job.at[G] != job.at[Y]
     if arrays[8] is not None:
         job.kept = <real*>views.view[8].buf
     set_formula(&job.formula, p, q, n, total, job.gradients)
@@ -258,6 +261,7 @@ cdef Tap* lay_out_windows(Windows* job, Views views, tuple sides, int sigma_at, 
         kept[i] = i >= outer or i == sigma_at
     job.dims = fold(views.view, 0, outer, kept, job.axes, place)
     job.sigma_axis = place[sigma_at] if 0 <= sigma_at < outer else -1
+    job.sigma_side = sigma_at - outer if sigma_at >= outer else -1
     fold(views.view, outer, views.view[X].ndim, kept, axes, place)
     for i in range(job.dims):
         blocks *= job.axes[i].length
@@ -270,7 +274,6 @@ cdef Tap* lay_out_windows(Windows* job, Views views, tuple sides, int sigma_at, 
         offsets, weights, mass, place_in_order = sides[i]
         job.order[<int>place_in_order] = i
         side.axis = axes[i]
-        side.of_sigma = outer + i == sigma_at
         side.tap, side.taps = tap, len(offsets)
         for t in range(side.taps):
             tap[t].offset, tap[t].weight = offsets[t], <real><double>weights[t]
@@ -299,8 +302,8 @@ cdef tuple places_of(const Windows* job, Py_ssize_t block):
     return block, tuple(reversed(spans))
 
 
-def windows(x, g, y, sigma, mass, tuple sides, int sigma_at, tuple formula, bint blank, int threads, int swapped):
-    """Write y, or with g dx, and return the places of the blocks whose results are left to the caller."""
+def windows(x, g, y, sigma, mass, tuple sides, int sigma_at, tuple formula, int threads, int swapped):
+    """Write y, or with g dx, and return the places of the blocks with NaNs that are left to the caller."""
     cdef Windows job
     cdef Views views = Views((x, g, y, sigma, mass), 0b100)
     cdef void* scratch = NULL
@@ -313,7 +316,7 @@ def windows(x, g, y, sigma, mass, tuple sides, int sigma_at, tuple formula, bint
     memset(&job, 0, sizeof(job))
     set_operands(job.operand, job.at, views, swapped)
     p, q, n, total = formula
-    job.gradients, job.blank = g is not None, blank
+    job.gradients = g is not None
     set_formula(&job.formula, p, q, n, total, job.gradients)
     job.sigma = <const real*>numbers(views.view[3], views.view[X].shape[sigma_at] if sigma_at >= 0 else 1,
                                      sizeof(real))

@@ -18,8 +18,8 @@ cdef struct Dense:
     Axis axes[MAX_DIMS]         # of positions, the last the nearest
     Axis channel
     int dims
-    bint packed, gradients, blank
-    bint apart                  # y from x: it may be written before all pools of a block are known to be in range
+    bint packed, gradients
+    bint apart                  # y from x and g: it may be written before all pools of a block are known to be in range
     Py_ssize_t channels
     Py_ssize_t positions, block, blocks
     Py_ssize_t lines, pitch     # room of a block
@@ -46,6 +46,7 @@ cdef struct Bench:
     Py_ssize_t first[OPERANDS]
     double* dweights
     double* dsigma
+    Trial trial
 
 
 cdef char* reserve(char** memory, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
@@ -135,10 +136,14 @@ cdef inline const real* get_line(const Dense* job, const Bench* bench, int which
 cdef void enter_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length, vec* seen) noexcept nogil:
     cdef const Formula* f = &job.formula
     cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS), number, i
+    cdef const real* x
     cdef real* powers
     for number in range(lines):
         powers = bench.powers + number * job.pitch
-        enter_line(f, get_line(job, bench, X, number, length, bench.line[0]), powers, length, seen, job.blank)
+        x = get_line(job, bench, X, number, length, bench.line[0])
+        enter_line(f, x, powers, length, 0, seen)
+        if bench.trial.again:
+            enter_again(f, x, powers, length, &bench.trial)
         i = round_up(length, LANES)
         if i < tiled:
             memset(powers + i, 0, (tiled - i) * sizeof(real))
@@ -157,26 +162,37 @@ cdef void multiply_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ss
         multiply(a, bench.powers, job.pitch, job.channels, job.tiled, tiled, job.sigma, NULL, bench.pools, job.pitch)
 
 
-# The pools of a block, and its powers if they are needed. False if something left the range, unless that is made NaN.
+# The pools of a block, and its powers if they are needed. False if something left the range.
 cdef bint pool_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
     cdef const Formula* f = &job.formula
     cdef Inside inside = nothing_outside()
     cdef vec seen = splat(0)
     cdef Py_ssize_t number
-    if bench.kept and job.gradients:
+    if bench.kept and job.gradients and not bench.trial.again:
         memcpy(bench.pools, bench.kept, lines * job.pitch * sizeof(real))
         if bench.dweights:
             enter_block(job, bench, lines, length, &seen)
     else:
         enter_block(job, bench, lines, length, &seen)
         multiply_block(job, bench, lines, length)
+    if bench.trial.again:
+        for number in range(lines):
+            pools_again(f, bench.pools + number * job.pitch, length, &bench.trial)
+        return True
     if not job.gradients and job.apart and not any_nan(seen):
         return True     # the results tell
     for number in range(lines):
         inside = check_line(inside, bench.pools + number * job.pitch, length, f.inside)
-        if job.blank:
-            blank_line(bench.pools + number * job.pitch, length, f.inside)
-    return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
+    return f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
+
+
+# The numerators of a line, in `line[1]`
+cdef const real* numerators_of(const Dense* job, Bench* bench, const real* x, Py_ssize_t length,
+                               vec* seen) noexcept nogil:
+    numerators(&job.formula, x, bench.line[1], length, seen)
+    if bench.trial.again:
+        numerators_again(&job.formula, x, bench.line[1], length, False, &bench.trial)
+    return bench.line[1]
 
 
 # False if the results have numbers out of range: where y is x nothing is written then.
@@ -185,53 +201,68 @@ cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_s
     cdef Py_ssize_t number
     cdef const Py_ssize_t* offset
     cdef const real* x
+    cdef const real* d
     cdef real* y
     cdef char* at
     cdef vec seen = splat(0)
     cdef Inside inside = nothing_outside()
     if not pool_block(job, bench, lines, length):
         return False
-    if f.signed_power and not job.blank and not job.apart:
+    if f.signed_power and not job.apart:
         for number in range(lines):
-            x = get_line(job, bench, X, number, length, bench.line[0])
-            numerators(f, x, bench.line[1], length, &seen, False)
-        if any_nan(seen):
+            numerators_of(job, bench, get_line(job, bench, X, number, length, bench.line[0]), length, &seen)
+        if any_nan(seen) and not bench.trial.again:
             return False
+    if bench.trial.left and not job.apart:
+        return False
     for number in range(lines):
+        d = bench.pools + number * job.pitch
         x = get_line(job, bench, X, number, length, bench.line[0])
         if f.signed_power:
-            numerators(f, x, bench.line[1], length, &seen, job.blank)
-            x = bench.line[1]
+            x = numerators_of(job, bench, x, length, &seen)
         at = line_at(job, bench, Y, number, &offset)
         y = line_to(&job.operand[Y], at, offset, bench.line[2])
-        inside = leave_line(f, 0, x, bench.pools + number * job.pitch, y, length, inside)
+        if not job.apart and bench.trial.again:
+            memcpy(bench.line[3], x, length * sizeof(real))
+            x = bench.line[3]
+        inside = leave_line(f, 0, x, d, y, length, inside)
+        if bench.trial.again:
+            leave_again(f, x, d, y, length)
         write_line(&job.operand[Y], at, offset, y, length)
-    return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
+    return f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
 
 
-# gp and t of a block
-cdef bint weigh_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+# gp and t of a line, t in the place of D
+cdef void weigh_elements_of(const Dense* job, Bench* bench, Py_ssize_t number, Py_ssize_t length,
+                            vec* seen) noexcept nogil:
     cdef const Formula* f = &job.formula
+    cdef bint again = bench.trial.again
+    cdef real* gp = bench.passed + number * job.pitch
+    cdef real* t = bench.pools + number * job.pitch
+    cdef const real* x = get_line(job, bench, X, number, length, bench.line[0])
+    cdef const real* g = get_line(job, bench, G, number, length, bench.line[2])
+    cdef const real* numerator = numerators_of(job, bench, x, length, seen) if f.signed_power else x
+    if again:
+        memcpy(bench.line[3], t, length * sizeof(real))
+    weigh_line(f, g, numerator, t, gp, length, seen)
+    if again:
+        weigh_again(f, g, numerator, bench.line[3], t, gp, length, &bench.trial)
+    if f.signed_power:
+        numerator_slopes(f, x, bench.line[1], length)
+        if again:
+            numerators_again(f, x, bench.line[1], length, True, &bench.trial)
+        times_line(bench.line[1], gp, length)
+
+
+# The same of a block
+cdef bint weigh_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t number, i, whole = round_up(length, LANES), tiled = round_up(length, PRODUCT_COLUMNS)
-    cdef const real* x
-    cdef const real* g
-    cdef real* gp
-    cdef real* t
     cdef vec seen = splat(0)
     for number in range(lines):
-        gp, t = bench.passed + number * job.pitch, bench.pools + number * job.pitch
-        x = get_line(job, bench, X, number, length, bench.line[0])
-        g = get_line(job, bench, G, number, length, bench.line[1])
-        if f.signed_power:
-            numerators(f, x, bench.line[2], length, &seen, job.blank)
-            weigh_line(f, g, bench.line[2], t, gp, length, &seen, job.blank)
-            numerator_slopes(f, x, bench.line[2], length, job.blank)
-            times_line(bench.line[2], gp, length)
-        else:
-            weigh_line(f, g, x, t, gp, length, &seen, job.blank)
+        weigh_elements_of(job, bench, number, length, &seen)
         for i in range(whole, tiled):
-            t[i] = 0
-    return job.blank or not any_nan(seen)
+            bench.pools[number * job.pitch + i] = 0
+    return not any_nan(seen)
 
 
 cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
@@ -239,10 +270,15 @@ cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, 
     cdef Py_ssize_t tiled = round_up(length, PRODUCT_COLUMNS), number
     cdef const Py_ssize_t* offset
     cdef const real* x
+    cdef const real* sums
+    cdef const real* gp
     cdef real* dx
     cdef char* at
     cdef Factor a
     if not pool_block(job, bench, lines, length) or not weigh_block(job, bench, lines, length):
+        if not bench.trial.again:
+            return False
+    if bench.trial.left and not job.apart:
         return False
     if job.packed:
         a.at, a.row, a.term = bench.pools, job.pitch, 1
@@ -255,7 +291,13 @@ cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, 
         x = get_line(job, bench, X, number, length, bench.line[0])
         at = line_at(job, bench, Y, number, &offset)
         dx = line_to(&job.operand[Y], at, offset, bench.line[2])
-        gradient_line(f, x, bench.sums + number * job.pitch, bench.passed + number * job.pitch, dx, length)
+        sums, gp = bench.sums + number * job.pitch, bench.passed + number * job.pitch
+        if bench.trial.again and dx == x:
+            memcpy(bench.line[3], x, length * sizeof(real))
+            x = bench.line[3]
+        gradient_line(f, x, sums, gp, dx, length)
+        if bench.trial.again:
+            gradient_again(f, x, sums, gp, dx, length)
         write_line(&job.operand[Y], at, offset, dx, length)
     return True
 
@@ -277,6 +319,12 @@ cdef void sum_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t
         bench.dsigma[number] += sum_line(bench.pools + number * job.pitch, length)
 
 
+cdef bint compute_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
+    if job.gradients:
+        return differentiate_block(job, bench, lines, length)
+    return normalize_block(job, bench, lines, length)
+
+
 # Blocks first to last - 1
 cdef void walk_dense(const Dense* job, Bench* bench, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t block, count, lines, length
@@ -289,10 +337,10 @@ cdef void walk_dense(const Dense* job, Bench* bench, Py_ssize_t first, Py_ssize_
             if not job.gradients:
                 bench.pools = bench.kept
         find_positions(job, bench, block * job.block, count)
-        if not job.gradients:
-            job.bad[block] = not normalize_block(job, bench, lines, length)
-        elif differentiate_block(job, bench, lines, length):
-            if bench.dweights:
-                sum_block(job, bench, lines, length)
-        else:
-            job.bad[block] = True
+        try_first(&bench.trial)
+        if not compute_block(job, bench, lines, length):
+            try_again(&bench.trial)
+            compute_block(job, bench, lines, length)
+            job.bad[block] = bench.trial.left
+        if bench.dweights and not bench.trial.left:
+            sum_block(job, bench, lines, length)

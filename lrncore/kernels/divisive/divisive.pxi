@@ -19,12 +19,14 @@
 #
 #     arrays    where elements lie; lines of them, read in place or through scratch
 #     lines     the formula, line by line: powers of x, D^-q, t and dx, and which numbers they hold for
+#     again     the same for what is infinite, NaN or out of range
 #     calls     the calls, and the one parallel loop
 #
 # Phases of a block, which fits the second-level cache: the powers of x, line by line; the pools; if all of them are
-# within the range of the fast powers, the results, line by line, from x as it lies. A block whose pools are not within
-# it is left unwritten and reported. The face computes it once more in wider numbers, and once more here with the
-# numbers out of range made NaN (`blank`): where that is NaN it takes the wider result, and the other bits are the same.
+# within the range of the fast powers, the results, line by line, from x as it lies. A block in which something is not
+# within it is computed a second time: infinities and NaNs as the formula has them, finite numbers out of range as NaN,
+# the others with the same bits. If there were such finite numbers the block is reported, and the face takes their
+# results from a computation in wider numbers.
 #
 # Glossary, beyond kernel.pxi's
 #     position  an element's place along all axes but the channels'
@@ -34,7 +36,7 @@
 
 from cython.parallel cimport prange
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.math cimport NAN, ceil, fabs, fmax, fmin, ldexp, log2
+from libc.math cimport INFINITY, NAN, ceil, copysign, fabs, fmax, fmin, isfinite, isinf, isnan, ldexp, log2, pow
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -136,6 +138,7 @@ include "../operands.pxi"
 include "../buffers.pxi"
 include "arrays.pxi"
 include "lines.pxi"
+include "again.pxi"
 include "dense.pxi"
 include "regions.pxi"
 include "windows.pxi"

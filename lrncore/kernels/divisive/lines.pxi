@@ -23,7 +23,7 @@ cdef struct Formula:
     Entering entering
     Leaving leaving
     bint signed_power   # n is not 1
-    double q
+    double p, q
     real slope          # p q, lowered by what t is raised
     real n
     Raising of_x        # |x|^p
@@ -32,6 +32,7 @@ cdef struct Formula:
     Raising of_n_less   # |x|^(n - 1)
     Exponent of_pool    # D^-q
     Range inside        # D for which all of it holds
+    double total        # of the magnitudes of a pool's weights
 
 
 # What a pool of such weights, whose magnitudes sum up to `total`, may be. Powers of x that underflow are then below its
@@ -67,29 +68,23 @@ cdef void set_formula(Formula* f, double p, double q, double n, double total, bi
     f.entering = AS_IS if p == 0 else MAGNITUDES if p == 1 else SQUARES if p == 2 else POWERS
     f.leaving = POOL if p == 0 else leaving_of(q)
     f.signed_power = n != 1
-    f.q, f.n = q, <real>n
+    f.p, f.q, f.n = p, q, <real>n
     f.slope = <real>ldexp(p * q, -RAISED)
-    f.of_x = raising_to(p if f.entering == POWERS else 1)
-    f.of_x_less = raising_to(p - 1 if f.entering == POWERS else 1)
-    f.of_n = raising_to(n)
-    f.of_n_less = raising_to(n - 1 if f.signed_power else 1)
+    f.total = total
     f.inside = pools(q, f.leaving, total, backward)
+    # tables of powers take as long to make as some hundred elements
+    if f.entering == POWERS:
+        f.of_x, f.of_x_less = raising_to(p), raising_to(p - 1)
+    if f.signed_power:
+        f.of_n, f.of_n_less = raising_to(n), raising_to(n - 1)
     if f.leaving == ANY:
         f.of_pool = exponent_of(q, -EXPONENT_BIAS, EXPONENT_BIAS)
 
 
 # ---- what enters ----------------------------------------------------------------------------------------------------
 
-# NaN where a power of x overflows, or x is NaN
-cdef void blank_powers(const real* x, real ceiling, real* to, Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(length):
-        if not fabs(x[i]) * ceiling <= LARGEST:
-            to[i] = NAN
-
-
-cdef inline vec enter_loop(const Formula* f, Entering entering, const real* x, real* to,
-                           Py_ssize_t length) noexcept nogil:
+cdef inline vec enter_loop(const Formula* f, Entering entering, const real* x, real* to, Py_ssize_t length,
+                           Py_ssize_t lead) noexcept nogil:
     cdef Py_ssize_t i = 0, part
     cdef vec v, seen = splat(0)
     while i < length:
@@ -103,29 +98,27 @@ cdef inline vec enter_loop(const Formula* f, Entering entering, const real* x, r
             seen = seen_beyond(seen, v, f.of_x.ceiling)
             v = raised_magnitude(v, &f.of_x)
         store(to + i, v)    # `to` has room for whole vectors
-        i += LANES
+        i += LANES if i else LANES - lead
     return seen
 
 
-# Writes what a line of x adds to pools, with zeros to the end of its last vector. `seen` becomes NaN in a lane in which
-# a power overflows, whose result has no meaning then; with `blank` it is NaN.
-cdef void enter_line(const Formula* f, const real* x, real* to, Py_ssize_t length, vec* seen,
-                     bint blank) noexcept nogil:
+# Writes what a line of x adds to pools, with zeros to the end of its last vector. `to` is `lead` elements behind the
+# begin of a vector: all stores but the first are aligned to vectors. `seen` becomes NaN in a lane in which a power
+# overflows, whose result has no meaning then.
+cdef void enter_line(const Formula* f, const real* x, real* to, Py_ssize_t length, Py_ssize_t lead,
+                     vec* seen) noexcept nogil:
     if f.entering == AS_IS:
-        enter_loop(f, AS_IS, x, to, length)
+        enter_loop(f, AS_IS, x, to, length, lead)
     elif f.entering == MAGNITUDES:
-        enter_loop(f, MAGNITUDES, x, to, length)
+        enter_loop(f, MAGNITUDES, x, to, length, lead)
     elif f.entering == SQUARES:
-        enter_loop(f, SQUARES, x, to, length)
+        enter_loop(f, SQUARES, x, to, length, lead)
     else:
-        seen[0] = seen[0] + enter_loop(f, POWERS, x, to, length)
-        if blank:
-            blank_powers(x, f.of_x.ceiling, to, length)
+        seen[0] = seen[0] + enter_loop(f, POWERS, x, to, length, lead)
 
 
 # sign(x) |x|^n; n |x|^(n - 1), which overflows where that does
-cdef void numerators(const Formula* f, const real* x, real* to, Py_ssize_t length, vec* seen,
-                     bint blank) noexcept nogil:
+cdef void numerators(const Formula* f, const real* x, real* to, Py_ssize_t length, vec* seen) noexcept nogil:
     cdef Py_ssize_t i = 0
     cdef vec v
     while i < length:
@@ -133,17 +126,13 @@ cdef void numerators(const Formula* f, const real* x, real* to, Py_ssize_t lengt
         seen[0] = seen_beyond(seen[0], v, f.of_n.ceiling)
         store(to + i, with_sign(raised_magnitude(v, &f.of_n), v))
         i += LANES
-    if blank:
-        blank_powers(x, f.of_n.ceiling, to, length)
 
 
-cdef void numerator_slopes(const Formula* f, const real* x, real* to, Py_ssize_t length, bint blank) noexcept nogil:
+cdef void numerator_slopes(const Formula* f, const real* x, real* to, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i = 0
     while i < length:
         store(to + i, splat(f.n) * raised_magnitude(fetch(x + i, part_of(length - i)), &f.of_n_less))
         i += LANES
-    if blank:
-        blank_powers(x, f.of_n.ceiling, to, length)
 
 
 # ---- what leaves ----------------------------------------------------------------------------------------------------
@@ -158,13 +147,6 @@ cdef inline Inside check_line(Inside inside, const real* d, Py_ssize_t length, R
             inside = still_inside(inside, load(d + i), domain)
         i += LANES
     return inside
-
-
-cdef void blank_line(real* d, Py_ssize_t length, Range domain) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(length):
-        if not lane_within(d[i], domain):
-            d[i] = NAN
 
 
 cdef inline vec leave(const Formula* f, Leaving leaving, bint foreseen, vec x, vec d, Power power) noexcept nogil:
@@ -244,13 +226,17 @@ cdef inline vec weigh_loop(const Formula* f, Leaving leaving, bint foreseen, con
     return seen
 
 
+# t times it is infinite where t is so large that its sums might overflow.
+cdef inline real ceiling_of_t() noexcept nogil:
+    return <real>ldexp(1, EXPONENT_BIAS // 3)
+
+
 # gp = g D^-q, and t = gp N(x) / D, raised, in the place of D. `seen` becomes NaN in a lane where t is so large that its
-# sums might overflow; with `blank` it is NaN. Whole vectors are written.
-cdef void weigh_line(const Formula* f, const real* g, const real* x, real* d, real* gp, Py_ssize_t length, vec* seen,
-                     bint blank) noexcept nogil:
-    cdef Py_ssize_t i
+# sums might overflow. Whole vectors are written.
+cdef void weigh_line(const Formula* f, const real* g, const real* x, real* d, real* gp, Py_ssize_t length,
+                     vec* seen) noexcept nogil:
     cdef vec beyond
-    cdef real ceiling = <real>ldexp(1, EXPONENT_BIAS // 3)
+    cdef real ceiling = ceiling_of_t()
     if f.leaving == HALF:
         beyond = weigh_loop(f, HALF, False, g, x, d, gp, length, ceiling)
     elif f.leaving == THREE_QUARTERS:
@@ -266,10 +252,6 @@ cdef void weigh_line(const Formula* f, const real* g, const real* x, real* d, re
     else:
         beyond = weigh_loop(f, ANY, False, g, x, d, gp, length, ceiling)
     seen[0] = seen[0] + beyond
-    if blank:
-        for i in range(length):
-            if not fabs(d[i]) * ceiling <= LARGEST:
-                d[i] = NAN
 
 
 cdef inline vec slope_of(const Formula* f, Entering entering, vec x) noexcept nogil:

@@ -14,7 +14,6 @@ cdef struct Side:
     int taps
     const Tap* tap              # offsets in elements of the axis: -before to after
     const real* mass            # 1 / the mass inside, for each place; or NULL
-    bint of_sigma               # sigma varies along it
 
 
 cdef struct Windows:
@@ -23,11 +22,11 @@ cdef struct Windows:
     char* at[OPERANDS]
     Axis axes[MAX_DIMS]         # outer ones
     int dims
-    int sigma_axis              # the outer axis along which sigma varies, or -1
     Side side[MAX_SIDES]
     int sides
+    int sigma_axis, sigma_side  # the outer axis, or the side, along which sigma varies; or -1
     int order[MAX_SIDES]        # of the sums: the same for every layout, as bits depend on it
-    bint gradients, blank
+    bint gradients
     Py_ssize_t blocks
     Py_ssize_t pitch, room
     const real* sigma
@@ -47,6 +46,7 @@ cdef struct Space:
     Tap* moved                  # taps of a pass, with offsets in a buffer
     char* at[OPERANDS]          # of the block's first place, were all its sides' indices 0
     Py_ssize_t sigma
+    Trial trial
 
 
 cdef char* furnish_windows(const Windows* job, Space* space, char* memory) noexcept nogil:
@@ -88,15 +88,23 @@ cdef struct Line:
     Py_ssize_t place[MAX_SIDES]
     Py_ssize_t first, count     # of the elements inside
     Py_ssize_t length           # as many, or 0 where all of the line is outside
+    bint beyond                 # is it outside along another side than the nearest?
     char* at[OPERANDS]          # of the first element inside
 
 
 cdef inline void see_line(const Windows* job, Line* line) noexcept nogil:
-    cdef int i
+    cdef int nearest = job.sides - 2
     line.length = line.count
-    for i in range(job.sides - 1):
-        if line.place[i] < 0 or line.place[i] >= job.side[i].axis.length:
-            line.length = 0
+    if line.beyond or (nearest >= 0 and not 0 <= line.place[nearest] < job.side[nearest].axis.length):
+        line.length = 0
+
+
+cdef void see_others(const Windows* job, Line* line) noexcept nogil:
+    cdef int i
+    line.beyond = False
+    for i in range(job.sides - 2):
+        if not 0 <= line.place[i] < job.side[i].axis.length:
+            line.beyond = True
 
 
 cdef void first_line(const Windows* job, const Space* space, const Region* region, Line* line) noexcept nogil:
@@ -110,22 +118,34 @@ cdef void first_line(const Windows* job, const Space* space, const Region* regio
         line.at[which] = space.at[which]
         for i in range(job.sides):
             line.at[which] += line.place[i] * job.side[i].axis.stride[which]
+    see_others(job, line)
     see_line(job, line)
 
 
+# Goes `steps` places on along a side.
+cdef inline void move_line(const Windows* job, Line* line, int side, Py_ssize_t steps) noexcept nogil:
+    line.place[side] += steps
+    line.at[X] += steps * job.side[side].axis.stride[X]
+    line.at[G] += steps * job.side[side].axis.stride[G]
+    line.at[Y] += steps * job.side[side].axis.stride[Y]
+
+
+cdef void next_row(const Windows* job, const Region* region, Line* line) noexcept nogil:
+    cdef int i = job.sides - 2
+    while i > 0 and line.place[i] == region.high[i]:
+        move_line(job, line, i, region.low[i] - region.high[i])
+        i -= 1
+        move_line(job, line, i, 1)
+    see_others(job, line)
+
+
 cdef inline void next_line(const Windows* job, const Region* region, Line* line) noexcept nogil:
-    cdef Py_ssize_t span
-    cdef int i, which
-    for i in range(job.sides - 2, -1, -1):
-        line.place[i] += 1
-        for which in range(OPERANDS):
-            line.at[which] += job.side[i].axis.stride[which]
-        if line.place[i] < region.high[i]:
-            break
-        span = region.high[i] - region.low[i]
-        line.place[i] -= span
-        for which in range(OPERANDS):
-            line.at[which] -= span * job.side[i].axis.stride[which]
+    cdef int nearest = job.sides - 2
+    if nearest < 0:
+        return
+    move_line(job, line, nearest, 1)
+    if line.place[nearest] == region.high[nearest]:
+        next_row(job, region, line)
     see_line(job, line)
 
 

@@ -5,13 +5,13 @@
 # The gradients' windows are the reflected ones: a block has x around it as far as both reach, then pools, gp and t as
 # far as the reflected ones do, then dx.
 
-# Zeros in the vectors of a line that hold elements before or behind those inside
+# Zeros in the vectors of a line before, and behind, those that have elements inside
 cdef inline void clear_ends(const Windows* job, const Line* line, real* to) noexcept nogil:
     cdef Py_ssize_t i = 0
     while i < line.first:
         store(to + i, splat(0))
         i += LANES
-    i = (line.first + line.length) // LANES * LANES if line.length else 0
+    i = round_up(line.first + line.length, LANES) if line.length else 0
     while i < job.pitch:
         store(to + i, splat(0))
         i += LANES
@@ -20,13 +20,16 @@ cdef inline void clear_ends(const Windows* job, const Line* line, real* to) noex
 # The powers of x in a region
 cdef void enter_region(const Windows* job, Space* space, const Region* region, real* to, vec* seen) noexcept nogil:
     cdef Py_ssize_t number
+    cdef const real* x
     cdef Line line
     first_line(job, space, region, &line)
     for number in range(lines_of(job, region)):
         clear_ends(job, &line, to)
         if line.length:
-            enter_line(&job.formula, get_elements(job, X, &line, space.line[0]), to + line.first, line.length, seen,
-                       job.blank)
+            x = get_elements(job, X, &line, space.line[0])
+            enter_line(&job.formula, x, to + line.first, line.length, line.first % LANES, seen)
+            if space.trial.again:
+                enter_again(&job.formula, x, to + line.first, line.length, &space.trial)
         to += job.pitch
         next_line(job, region, &line)
 
@@ -69,12 +72,8 @@ cdef int sum_region(const Windows* job, Space* space, const Region* region, bint
 
 
 cdef inline real sigma_of(const Windows* job, const Space* space, const Line* line) noexcept nogil:
-    cdef Py_ssize_t sigma = space.sigma
-    cdef int i
-    for i in range(job.sides - 1):
-        if job.side[i].of_sigma:
-            sigma += line.place[i]
-    return job.sigma[sigma]
+    cdef int of = job.sigma_side
+    return job.sigma[space.sigma if of < 0 or of == job.sides - 1 else line.place[of]]
 
 
 # The sums of a line, from its first element inside on, divided by the masses of their windows, and sigma added
@@ -92,7 +91,7 @@ cdef void complete_line(const Windows* job, const Space* space, const Line* line
             at = line.place[i]
             scale_line(d, mass + at if i == last else NULL, mass[at], line.length)
     if with_sigma:
-        mass = job.sigma + line.place[last] if job.side[last].of_sigma else NULL
+        mass = job.sigma + line.place[last] if job.sigma_side == last else NULL
         add_line(d, mass, sigma_of(job, space, line), line.length)
 
 
@@ -117,7 +116,8 @@ cdef bint normalize_region(const Windows* job, Space* space, const Region* regio
     cdef Py_ssize_t number
     cdef Inside inside = nothing_outside()
     cdef vec seen = splat(0)
-    cdef bint complete = job.blank or f.leaving == ANY or has_masses(job) or job.side[job.sides - 1].of_sigma
+    cdef bint again = space.trial.again
+    cdef bint complete = again or f.leaving == ANY or has_masses(job) or job.sigma_side == job.sides - 1
     cdef real* d = space.buffer[pool_region(job, space, region, &seen)]
     cdef const real* x
     cdef real* y
@@ -126,28 +126,56 @@ cdef bint normalize_region(const Windows* job, Space* space, const Region* regio
     for number in range(lines_of(job, region)):
         x = get_elements(job, X, &line, space.line[0])
         if f.signed_power:
-            numerators(f, x, space.line[1], line.length, &seen, job.blank)
+            numerators(f, x, space.line[1], line.length, &seen)
+            if again:
+                numerators_again(f, x, space.line[1], line.length, False, &space.trial)
             x = space.line[1]
         if complete:
             complete_line(job, space, &line, d, True)
-        if job.blank:
-            blank_line(d, line.length, f.inside)
+        if again:
+            pools_again(f, d, line.length, &space.trial)
         y = line_to(&job.operand[Y], line.at[Y], NULL, space.line[2])
         inside = leave_line(f, 0 if complete else sigma_of(job, space, &line), x, d, y, line.length, inside)
+        if again:
+            leave_again(f, x, d, y, line.length)
         write_line(&job.operand[Y], line.at[Y], NULL, y, line.length)
         d += job.pitch
         next_line(job, region, &line)
-    return job.blank or f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
+    return f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
 
 
-# gp and t around a block, t in the place of the pools
+# gp and t of the part of a line that is inside, t in the place of D
+cdef void weigh_elements(const Windows* job, Space* space, const Line* line, real* t, real* gp,
+                         vec* seen) noexcept nogil:
+    cdef const Formula* f = &job.formula
+    cdef bint again = space.trial.again
+    cdef const real* x = get_elements(job, X, line, space.line[0])
+    cdef const real* g = get_elements(job, G, line, space.line[1])
+    cdef const real* numerator = x
+    if f.signed_power:
+        numerator = space.line[2]
+        numerators(f, x, space.line[2], line.length, seen)
+        if again:
+            numerators_again(f, x, space.line[2], line.length, False, &space.trial)
+    if again:
+        pools_again(f, t, line.length, &space.trial)
+        memcpy(space.line[3], t, line.length * sizeof(real))
+    weigh_line(f, g, numerator, t, gp, line.length, seen)
+    if again:
+        weigh_again(f, g, numerator, space.line[3], t, gp, line.length, &space.trial)
+    if f.signed_power:
+        numerator_slopes(f, x, space.line[2], line.length)
+        if again:
+            numerators_again(f, x, space.line[2], line.length, True, &space.trial)
+        times_line(space.line[2], gp, line.length)
+
+
+# The same around a block
 cdef bint weigh_region(const Windows* job, Space* space, const Region* region, real* t, vec seen) noexcept nogil:
     cdef const Formula* f = &job.formula
     cdef Py_ssize_t number, behind
     cdef Inside inside = nothing_outside()
     cdef bint masses = has_masses(job)
-    cdef const real* x
-    cdef const real* g
     cdef real* gp = space.passed
     cdef Line line
     first_line(job, space, region, &line)
@@ -158,24 +186,14 @@ cdef bint weigh_region(const Windows* job, Space* space, const Region* region, r
             behind = line.first + line.length
             complete_line(job, space, &line, t + line.first, True)
             inside = check_line(inside, t + line.first, line.length, f.inside)
-            if job.blank:
-                blank_line(t + line.first, line.length, f.inside)
-            x = get_elements(job, X, &line, space.line[0])
-            g = get_elements(job, G, &line, space.line[1])
-            if f.signed_power:
-                numerators(f, x, space.line[2], line.length, &seen, job.blank)
-                weigh_line(f, g, space.line[2], t + line.first, gp + line.first, line.length, &seen, job.blank)
-                numerator_slopes(f, x, space.line[2], line.length, job.blank)
-                times_line(space.line[2], gp + line.first, line.length)
-            else:
-                weigh_line(f, g, x, t + line.first, gp + line.first, line.length, &seen, job.blank)
+            weigh_elements(job, space, &line, t + line.first, gp + line.first, &seen)
             if masses:
                 complete_line(job, space, &line, t + line.first, False)
         memset(t + behind, 0, (job.pitch - behind) * sizeof(real))
         t += job.pitch
         gp += job.pitch
         next_line(job, region, &line)
-    return job.blank or (all_inside(inside, f.inside) and not any_nan(seen))
+    return all_inside(inside, f.inside) and not any_nan(seen)
 
 
 cdef bint differentiate_region(const Windows* job, Space* space, const Region* region) noexcept nogil:
@@ -187,9 +205,10 @@ cdef bint differentiate_region(const Windows* job, Space* space, const Region* r
     cdef int which = pool_region(job, space, &wider, &seen)
     cdef const real* x
     cdef const real* sums
+    cdef const real* gp
     cdef real* dx
     cdef Line line
-    if not weigh_region(job, space, &wider, space.buffer[which], seen):
+    if not weigh_region(job, space, &wider, space.buffer[which], seen) and not space.trial.again:
         return False
     sums = space.buffer[sum_region(job, space, region, True, which)]
     first_line(job, space, region, &line)
@@ -199,18 +218,27 @@ cdef bint differentiate_region(const Windows* job, Space* space, const Region* r
             outer = outer * (wider.high[i] - wider.low[i]) + line.place[i] - wider.low[i]
         x = get_elements(job, X, &line, space.line[0])
         dx = line_to(&job.operand[Y], line.at[Y], NULL, space.line[2])
-        gradient_line(f, x, sums, space.passed + outer * job.pitch + lane.after, dx, line.length)
+        gp = space.passed + outer * job.pitch + lane.after
+        gradient_line(f, x, sums, gp, dx, line.length)
+        if space.trial.again:
+            gradient_again(f, x, sums, gp, dx, line.length)
         write_line(&job.operand[Y], line.at[Y], NULL, dx, line.length)
         sums += job.pitch
         next_line(job, region, &line)
     return True
 
 
+# False if numbers left the range, and all or some results have no meaning
+cdef bint compute_region(const Windows* job, Space* space, const Region* region) noexcept nogil:
+    if job.gradients:
+        return differentiate_region(job, space, region)
+    return normalize_region(job, space, region)
+
+
 # Blocks first to last - 1. The last side's tiles follow each other, the outer axes are the slowest.
 cdef void walk_windows(const Windows* job, Space* space, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
     cdef Py_ssize_t block, rest, index
     cdef Region region
-    cdef bint written
     cdef int i, which
     for block in range(first, last):
         rest = block
@@ -228,11 +256,11 @@ cdef void walk_windows(const Windows* job, Space* space, Py_ssize_t first, Py_ss
                 space.sigma = index
             for which in range(OPERANDS):
                 space.at[which] += index * job.axes[i].stride[which]
-        if job.gradients:
-            written = differentiate_region(job, space, &region)
-        else:
-            written = normalize_region(job, space, &region)
-        job.bad[block] = not written
+        try_first(&space.trial)
+        if not compute_region(job, space, &region):
+            try_again(&space.trial)
+            compute_region(job, space, &region)
+            job.bad[block] = space.trial.left
 
 
 # Tiles of the sides: as large as a block may be, and so many that each thread has one
@@ -250,7 +278,8 @@ cdef void tile_sides(Windows* job, Py_ssize_t outer, int threads) noexcept:
             wide = reaches * (side.before + side.after)
             numbers *= side.tile + wide
             blocks *= side.tiles
-            least = max(<Py_ssize_t>(SHORTEST_LANE if i == job.sides - 1 else 8), 2 * wide)
+            least = SHORTEST_LANE if i == job.sides - 1 else 8 if side.taps else 1
+            least = max(least, 2 * wide)
             # first those without windows, whose tiles have nothing around them
             if side.tile > least and (side.tile if wide else 64 * side.tile) > longest:
                 best, longest = i, side.tile if wide else 64 * side.tile
