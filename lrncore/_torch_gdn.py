@@ -130,8 +130,8 @@ class GDN(nn.Module):
     Notes
     -----
     `beta` and `gamma` are stored as codecs store them, with CompressAI's names and bounds (`lrncore.nonnegative`):
-    ``load_state_dict(layer.state_dict(), strict=False)`` keeps its layer's weights, and leaves its buffers out,
-    which are constants.
+    ``load_state_dict(layer.state_dict())`` takes its layer's weights, and leaves its buffers out, which are
+    constants. So do the checkpoints of a model that has this layer in the place of CompressAI's.
 
     Examples
     --------
@@ -158,6 +158,13 @@ class GDN(nn.Module):
         self.alpha, self.epsilon, self.dim = check_real(alpha, "alpha"), check_real(epsilon, "epsilon"), dim
         self.beta = nn.Parameter(torch.sqrt(torch.ones(channels) + PEDESTAL))
         self.gamma = nn.Parameter(torch.sqrt(check_real(gamma_init, "gamma_init") * torch.eye(channels) + PEDESTAL))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in [
+            key for key in state_dict if key.startswith((f"{prefix}beta_reparam.", f"{prefix}gamma_reparam."))
+        ]:
+            del state_dict[name]  # from a copy of the caller's
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Normalize a tensor."""

@@ -119,8 +119,10 @@ def test_a_layer_takes_the_weights_of_compressai(inverse):
         theirs.gamma += 0.3 * torch.rand(6, 6)
         theirs.beta -= torch.linspace(0, 2, 6)
     ours = lrncore.torch.GDN(6, inverse)
-    missing = ours.load_state_dict(theirs.state_dict(), strict=False)
-    assert not missing.missing_keys
+    model = nn.ModuleList([ours])
+    model.load_state_dict(nn.ModuleList([theirs]).state_dict())  # its buffers are constants
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        model.load_state_dict(model.state_dict() | {"0.bias": torch.ones(6)})
     x = torch.randn(2, 6, 4, 5)
     torch.testing.assert_close(ours(x), theirs(x), rtol=1e-6, atol=1e-6)
 
