@@ -26,8 +26,12 @@ EMULATOR = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
 FILES = [
     "test_accuracy.py",
     "test_backward.py",
+    "test_divisive.py",
     "test_forward.py",
+    "test_gdn.py",
+    "test_group_norms.py",
     "test_halves.py",
+    "test_norms.py",
     "test_range.py",
     "test_special_values.py",
     "test_threads.py",
