@@ -80,16 +80,10 @@ def test(wheel, python, words):
         f"--confcutdir={ROOT / 'tests'}",
     ]
     words = [str(ROOT / word) if word.startswith("tests") else word for word in words]
-    run(
-        place / "bin" / "python",
-        "-P",
-        "-m",
-        "pytest",
-        *options,
-        *(words or [ROOT / "tests"]),
-        cwd=place,
-        env=environment,
-    )
+    if not any(word.startswith(str(ROOT)) for word in words):
+        words.append(str(ROOT / "tests"))
+    command = [place / "bin" / "python", "-P", "-m", "pytest", *options, *words]
+    run(*command, cwd=place, env=environment)
 
 
 def main():
