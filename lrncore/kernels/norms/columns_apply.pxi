@@ -219,10 +219,14 @@ cdef inline Py_ssize_t columns_before_line(const real* y) noexcept nogil:
 cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
                       Py_ssize_t end) noexcept nogil:
     cdef bint scaled = some_scaled(&room.table, 0, set.length)
-    cdef Py_ssize_t index, lead = 0
+    cdef Py_ssize_t step, index, lead = 0
     cdef Tile tile
     cdef RowTable rows
-    for index in range(first, end):
+    if job.rolled:
+        open_tile(job, set, first, &tile)
+        lead = columns_before_line(<real*>row_of(job, room, set, &tile, Y, 0))
+    for step in range(first, end):
+        index = first + end - 1 - step if job.backwards else step
         open_tile(job, set, index, &tile)
         bring(job, room, set, &tile, X)
         if job.gradients:
@@ -230,10 +234,9 @@ cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize
         open_rows(job, room, set, &tile, &rows)
         if job.given and job.gradients:
             memcpy(rows.x, rows.g, sizeof(rows.x))
-        if job.ahead:
+        if job.ahead and not job.backwards:
             touch_tile(job, &rows, &tile, job.gradients)
         if job.rolled and index == first:
-            lead = columns_before_line(rows.y[0])
             apply_rows(job, room, &rows, 1, 0, lead, scaled)
         if job.rolled and index + 1 == end:
             tile.rows -= 1

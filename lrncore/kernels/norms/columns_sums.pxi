@@ -29,27 +29,25 @@ cdef inline void touch_tile(const Job* job, const RowTable* rows, const Tile* ti
         touch_rows(rows.g, tile.rows, tile.length)
 
 
+cdef inline void place_rows(const char** at, const char* first, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        at[i] = first + i * pitch
+
+
 cdef void open_rows(const Job* job, const Room* room, const Set* set, const Tile* tile, RowTable* rows) noexcept nogil:
-    cdef const char* x = row_of(job, room, set, tile, X, 0)
-    cdef const char* g = row_of(job, room, set, tile, G, 0)
-    cdef char* y = row_of(job, room, set, tile, Y, 0)
-    cdef Py_ssize_t x_pitch = row_pitch(job, tile, X), g_pitch = row_pitch(job, tile, G)
-    cdef Py_ssize_t y_pitch = row_pitch(job, tile, Y), param = param_of(job, set, tile, 0), i
-    cdef Py_ssize_t param_pitch = job.reduced[0].param if job.reduced_dims else 0
-    for i in range(tile.rows):
-        if job.reduced_dims > 1:
-            x = row_of(job, room, set, tile, X, i)
-            g = row_of(job, room, set, tile, G, i)
-            y = row_of(job, room, set, tile, Y, i)
-            param = param_of(job, set, tile, i)
-        rows.x[i] = <const real*>x
-        rows.g[i] = <const real*>g
-        rows.y[i] = <real*>y
-        rows.param[i] = param
-        x += x_pitch
-        g += g_pitch
-        y += y_pitch
-        param += param_pitch
+    cdef Py_ssize_t i
+    if job.reduced_dims <= 1:
+        place_rows(<const char**>rows.x, row_of(job, room, set, tile, X, 0), row_pitch(job, tile, X), tile.rows)
+        place_rows(<const char**>rows.y, row_of(job, room, set, tile, Y, 0), row_pitch(job, tile, Y), tile.rows)
+        if job.gradients:
+            place_rows(<const char**>rows.g, row_of(job, room, set, tile, G, 0), row_pitch(job, tile, G), tile.rows)
+    for i in range(tile.rows if job.reduced_dims > 1 else 0):
+        rows.x[i] = <const real*>row_of(job, room, set, tile, X, i)
+        rows.g[i] = <const real*>row_of(job, room, set, tile, G, i)
+        rows.y[i] = <real*>row_of(job, room, set, tile, Y, i)
+    for i in range(tile.rows if job.within else 1):
+        rows.param[i] = param_of(job, set, tile, i)
 
 
 # A parameter of some columns in a row
@@ -226,7 +224,7 @@ cdef inline vec column_g(const Job* job, const Table* table, const RowTable* row
     cdef vec v = fetch(rows.g[i] + column, part) * load(reals_of(table, G_SCALE) + column), y, tau
     if not tlu:
         return v
-    tau = parameter_at(job, job.params.tau, rows.param[i], 0, column, part)
+    tau = parameter_at(job, job.params.tau, rows.param[0], 0, column, part)
     y = column_normalized(table, rows.x[i] + column, column, part)
     cut[0] = replaced_below(splat(0), y, tau, v)
     return replaced_below(v, y, tau, splat(0))

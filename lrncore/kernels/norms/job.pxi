@@ -69,6 +69,7 @@ cdef struct Job:
     bint columns
     bint far                    # rows are written past the caches
     bint ahead                  # columns: tiles are read once in the order of memory before they are used
+    bint backwards              # columns: results from the last tile, which is still in the cache, to the first
     bint rolled                 # columns: rows begin where y is aligned
     bint streams                # bundles are: through scratch, since short rows share cache lines
     bint along                  # the weight changes along the inner axis

@@ -236,6 +236,8 @@ cdef void set_stores(Job* job, bint far) noexcept:
     cdef const Extent* axis = NULL
     job.ahead = far
     job.rolled = rolls(job)
+    job.backwards = (not job.given and job.rows * job.tile_length * <Py_ssize_t>sizeof(real) * (2 if job.gradients else 1)
+                     < FAR_BYTES)
     job.streams = False
     job.far = far and not job.measures and not job.operand[Y].staged
     if job.columns:     # loops write two vectors at once
