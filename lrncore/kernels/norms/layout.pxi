@@ -233,17 +233,15 @@ cdef bint rolls(const Job* job) noexcept:
 
 # Results beyond the caches are written past them.
 cdef void set_stores(Job* job, bint far) noexcept:
-    cdef const Extent* axis = NULL
+    cdef Py_ssize_t block = job.rows * job.tile_length * <Py_ssize_t>sizeof(real) * (2 if job.gradients else 1)
     job.ahead = far
+    job.backwards = not job.given and block < FAR_BYTES
     job.rolled = rolls(job)
-    job.backwards = (not job.given and job.rows * job.tile_length * <Py_ssize_t>sizeof(real) * (2 if job.gradients else 1)
-                     < FAR_BYTES)
-    job.streams = False
     job.far = far and not job.measures and not job.operand[Y].staged
+    job.streams = False
     if job.columns:     # loops write two vectors at once
         job.far = job.far and job.rolled and 2 * LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
-    if (not job.columns and job.far and job.bundle > 1 and job.inner.length < SHORT_ROW and job.kept_dims == 1
-            and not job.operand[X].staged and not job.operand[G].staged):
-        axis = &job.kept[0]
-        job.streams = axis.stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)
+    elif (job.far and job.bundle > 1 and job.inner.length < SHORT_ROW and job.kept_dims == 1
+          and not job.operand[X].staged and not job.operand[G].staged):
+        job.streams = job.kept[0].stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)
         job.far = not job.streams

@@ -48,6 +48,7 @@
 #        other, with what these take in registers. Memory and the third-level cache are fastest in the order of
 #        addresses, which this is not: beyond the caches a tile is touched in that order first. Where rows have no gaps
 #        they are taken from the first cache line of y on (`rolled`), so that lines are written whole, past the caches.
+#        Results of blocks within the caches come from the last tile on, which phase 1 read last.
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport fabs, ilogb, ldexp, sqrt
