@@ -27,10 +27,13 @@ CHANNELS: int = _Unsaid(1)
 
 
 class Element(NamedTuple):
-    """What computes arrays of a dtype, and whether their bytes are swapped."""
+    """What computes arrays of a dtype, and how these hold their elements."""
 
     kernels: kernels.Kernels
+    #: Whether their bytes are swapped
     swapped: bool
+    #: Whether the kernels read them as they are: nothing is swapped, and buffers know the dtype
+    plain: bool = False
 
 
 KERNELS = kernels.load(kernels.isa)
@@ -43,7 +46,8 @@ def element_of(dtype: np.dtype[Any]) -> Element | None:
     found = ELEMENTS.get(dtype)
     # bfloat16 too: whoever has such an array has imported ml_dtypes, which lrncore need not
     if found is None and dtype.name in KERNELS:
-        found = ELEMENTS[dtype] = Element(KERNELS[dtype.name], swapped=not dtype.isnative)
+        swapped = not dtype.isnative
+        found = ELEMENTS[dtype] = Element(KERNELS[dtype.name], swapped, plain=dtype.kind == "f" and not swapped)
     return found
 
 
@@ -93,7 +97,7 @@ def check_real(value: object, name: str) -> float:
 def check_array(x: ArrayLike, name: str) -> tuple[Array, Element]:
     """Return `x` as a base-class array, and how it holds its elements."""
     array: Array = x if type(x) is np.ndarray else as_array(x, name)
-    element = element_of(array.dtype)
+    element = ELEMENTS.get(array.dtype) or element_of(array.dtype)
     if element is None:
         what = advice(array.dtype, name, f"{name}.astype(np.float32)")
         raise TypeError(f"{name} must be {WANTED}, got {array.dtype}; {what}")
@@ -116,15 +120,16 @@ def call_axes(axis: object, x: Array, frames: int = 4) -> tuple[int, ...]:
     Frameworks read three dimensions as (N, C, L), and so does the default; many who have one image, (C, H, W) or
     (H, W, C), would not notice. The warning is the caller's, so many frames up.
     """
+    ndim = x.ndim
     if axis is not CHANNELS:
-        return check_axes(axis, x.ndim)
-    if x.ndim == 3 and x.size > x.shape[1]:
+        return check_axes(axis, ndim)
+    if ndim == 3 and x.size > x.shape[1]:
         warnings.warn(
             f"x has 3 dimensions, {x.shape}, and axis is not given: axis 1 is taken, as in (N, C, L); "
             "give axis=0 for (C, H, W), axis=-1 for (H, W, C), or axis=1 to say that this is meant",
             stacklevel=frames,
         )
-    return check_axes(1, x.ndim)
+    return check_axes(1, ndim)
 
 
 def check_axes(axis: object, ndim: int, name: str = "axis") -> tuple[int, ...]:

@@ -154,6 +154,11 @@ def worth_a_team(threads: int, elements: int) -> bool:
     return elements * (threads - 1) >= (TEAM_COST + MEMBER_COST * threads) * threads > 0
 
 
+def takes_one(num_threads: object, elements: int) -> bool:
+    """Return whether `run` would give a call on so many elements one thread, whatever is set or busy."""
+    return elements < TEAM_COST if num_threads is None else type(num_threads) is int and num_threads == 1
+
+
 def resolve(num_threads: int | None, elements: int) -> int:
     """Return the threads for a call on so many elements, unless `run` makes it serial."""
     if num_threads is not None:

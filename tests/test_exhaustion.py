@@ -65,7 +65,8 @@ direction, where, threads, layouts = sys.argv[1:]
 granted = ctypes.c_long.in_dll(ctypes.CDLL(None), "granted")
 spec = lrncore.LRNSpec.torch(5, 1.0)
 gc.disable()
-for shape, axis in json.loads(layouts):
+layouts = json.loads(layouts)
+for shape, axis in layouts[:1] + layouts:  # once more, since Python and NumPy keep memory of their first calls
     memory = np.random.default_rng(0).standard_normal(2 * int(np.prod(shape)) + 5).astype(np.float32)
     size = memory.size // 2 - 2
     x, g = memory[:size].reshape(shape), memory[size : 2 * size].reshape(shape)
@@ -79,7 +80,7 @@ for shape, axis in json.loads(layouts):
     arrays = [memory] if out is None else [memory, out]
     expected = call(out=None)  # and OpenMP has its threads
     before = [array.copy() for array in arrays]
-    errors, untouched, count = [], [], 0
+    errors, untouched, count, refused = [], [], 0, False
     while True:
         try:
             granted.value = count
@@ -114,7 +115,7 @@ def refused(refusing_malloc, python):
             # so that the interpreter's own small objects are refused too; one without a global lock has no choice
             PYTHONMALLOC="" if sysconfig.get_config_var("Py_GIL_DISABLED") else "malloc",
         )
-        return [json.loads(line) for line in printed.splitlines()]
+        return [json.loads(line) for line in printed.splitlines()[1:]]
 
     return run
 

@@ -4,14 +4,13 @@ cdef enum:
     MOST_SHARES = 256       # that are told of
 
 
-cdef int check_buffers(const Operator* op, Py_buffer** views, Request* request) except -1:
+cdef int check_buffers(Py_buffer** views, Request* request) except -1:
     cdef bint same = True
     cdef int which, i, form = form_of(views[X], request.swapped & 1)
     for which in range(OPERANDS):
-        if which == G and not op.reads_g or which == Y and not op.writes:
-            continue    # x stands in for it
-        check_form(views[which], request.swapped >> which & 1, form)
-        same = same and of_one_shape(views[which], views[X])
+        if which == X or views[which] != views[X]:
+            check_form(views[which], request.swapped >> which & 1, form)
+            same = same and of_one_shape(views[which], views[X])
     for i in range(request.count):
         same = same and (request.axes[i - 1] if i else -1) < request.axes[i] < views[X].ndim
     if not same:
@@ -22,27 +21,27 @@ cdef int check_buffers(const Operator* op, Py_buffer** views, Request* request) 
 
 # Returns False, with nothing done, if `y` overlaps an input so that it cannot be written in place.
 cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) except -1:
-    cdef Py_buffer x_view, g_view, y_view
+    cdef Py_buffer buffers[OPERANDS]
     cdef Py_buffer* views[OPERANDS]
     cdef Shortage shortage
     cdef Outcome outcome
-    views[X], views[G], views[Y] = &x_view, &g_view, &y_view
-    cdef int wanted = PyBUF_STRIDES | PyBUF_FORMAT
-    PyObject_GetBuffer(x, &x_view, wanted)
+    cdef int which, wanted = PyBUF_STRIDES | PyBUF_FORMAT
+    memset(buffers, 0, sizeof(buffers))     # releasing one that was not taken does nothing
+    views[X] = &buffers[X]                  # and stands in for what the operator does not have
+    views[G] = &buffers[G] if op.reads_g else views[X]
+    views[Y] = &buffers[Y] if op.writes else views[X]
     try:
-        PyObject_GetBuffer(g, &g_view, wanted)
-        try:
-            PyObject_GetBuffer(y, &y_view, wanted | PyBUF_WRITABLE if op.writes else wanted)
-            try:
-                check_buffers(op, views, &request)
-                with nogil:
-                    outcome = dispatch(op, views, request, totals, &shortage)
-            finally:
-                PyBuffer_Release(&y_view)
-        finally:
-            PyBuffer_Release(&g_view)
+        PyObject_GetBuffer(x, &buffers[X], wanted)
+        if op.reads_g:
+            PyObject_GetBuffer(g, &buffers[G], wanted)
+        if op.writes:
+            PyObject_GetBuffer(y, &buffers[Y], wanted | PyBUF_WRITABLE)
+        check_buffers(views, &request)
+        with nogil:
+            outcome = dispatch(op, views, request, totals, &shortage)
     finally:
-        PyBuffer_Release(&x_view)
+        for which in range(OPERANDS):
+            PyBuffer_Release(&buffers[which])
     if outcome == NO_MEMORY:
         raise MemoryError(f"{shortage.parts} times {shortage.bytes} bytes of scratch")
     if outcome == TOO_LONG:
@@ -50,7 +49,7 @@ cdef bint apply(const Operator* op, x, g, y, Request request, Totals* totals) ex
     return outcome == DONE
 
 
-cdef Request request_of(tuple axes, tuple spec, threads, swapped) except *:
+cdef Request request_of(tuple axes, tuple spec, int threads, int swapped) except *:
     cdef Request request
     request.count = 0
     for axis in axes[:MAX_DIMS]:
@@ -66,29 +65,29 @@ cdef Request request_of(tuple axes, tuple spec, threads, swapped) except *:
 # `spec` is (before, after, scale, beta, k). Bits 0, 1 and 2 of `swapped` say that the bytes of x, of the other input
 # and of the output are.
 
-def forward(x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
+def forward(x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Write ``x * (k + scale * sum x^2)^-beta`` into `y`; False if the two overlap, with nothing written."""
-    return apply(&FORWARD, x, x, y, request_of(axes, spec, threads, swapped), NULL)
+    return apply(&FORWARD, x, None, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def backward(g, x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
+def backward(g, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Write the gradient with respect to `x` into `y`; False if `y` overlaps `g` or `x`, with nothing written."""
     return apply(&BACKWARD, x, g, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def tangent(dx, x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
+def tangent(dx, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Write the forward's derivative along `dx` into `y`; False if `y` overlaps `dx` or `x`, with nothing written."""
     return apply(&TANGENT, x, dx, y, request_of(axes, spec, threads, swapped), NULL)
 
 
-def parameters(g, x, tuple axes not None, tuple spec not None, threads, swapped, /):
+def parameters(g, x, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Return the derivatives of ``sum(g * y)`` with respect to scale, beta and k."""
     cdef Totals totals[PARTIAL_TOTALS]
     cdef Totals whole
     cdef int i
     memset(totals, 0, sizeof(totals))
     memset(&whole, 0, sizeof(whole))
-    apply(&PARAMETERS, x, g, x, request_of(axes, spec, threads, swapped), totals)
+    apply(&PARAMETERS, x, g, None, request_of(axes, spec, threads, swapped), totals)
     for i in range(PARTIAL_TOTALS):
         add_total(&whole.scale, &totals[i].scale)
         add_total(&whole.beta, &totals[i].beta)
@@ -96,7 +95,7 @@ def parameters(g, x, tuple axes not None, tuple spec not None, threads, swapped,
     return whole.scale.sum + whole.scale.rest, whole.beta.sum + whole.beta.rest, whole.k.sum + whole.k.rest
 
 
-def shares(name, x, y, tuple axes not None, tuple spec not None, threads, swapped, /):
+def shares(name, x, y, tuple axes not None, tuple spec not None, int threads, int swapped, /):
     """Return how many results each thread of a call of `name` with such arrays would have; nothing is computed."""
     cdef const Operator* op = &BACKWARD if name == "backward" else &TANGENT if name == "tangent" else &FORWARD
     cdef Request request = request_of(axes, spec, threads, swapped)
