@@ -8,7 +8,7 @@ from lrncore._also import also
 from lrncore._arrays import wrapped
 from lrncore._call import apply
 from lrncore._checks import CHANNELS, check_array, check_pair
-from lrncore.spec import LRNSpec, torch_spec
+from lrncore.spec import LRNSpec, spec_of, torch_spec
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -248,4 +248,4 @@ def local_response_normalization(
     >>> lrncore.local_response_normalization(x, 1, bias=0.0, alpha=1.0, beta=1.0)[0, 0, 0]
     array([0.25      , 0.16666667, 0.25      ], dtype=float32)
     """
-    return lrn(input, LRNSpec.tensorflow(depth_radius, bias, alpha, beta), axis, out)
+    return lrn(input, spec_of("tensorflow", depth_radius, alpha, beta, bias), axis, out)

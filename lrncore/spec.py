@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MethodType
 from typing import Any, Self
 
@@ -178,7 +178,20 @@ class LRNSpec(FurtherConstructors):
 
 def torch_spec(size: int, alpha: float, beta: float, k: float, axis: object, name: str = "axis") -> LRNSpec:
     """Return `LRNSpec.torch` for windows along `axis`: alpha is divided by the number of elements in a full one."""
-    return LRNSpec._of("torch", size, alpha, beta, k, len(given_axes(axis, name)))
+    return spec_of("torch", size, alpha, beta, k, 1 if type(axis) is int else len(given_axes(axis, name)))
+
+
+def spec_of(convention: str, size: int, alpha: float, beta: float, k: float, axes: int = 1) -> LRNSpec:
+    """Return the spec of a convention's arguments, the same one again for the numbers that a network repeats.
+
+    Arrays may have changed since, equal numbers of other types may be refused, and zeros have two signs.
+    """
+    plain = type(size) is int and type(alpha) in NUMBERS and type(beta) in NUMBERS and type(k) in NUMBERS
+    return (_kept if plain and alpha and beta and k else LRNSpec._of)(convention, size, alpha, beta, k, axes)
+
+
+NUMBERS = frozenset({int, float})
+_kept = lru_cache(maxsize=64)(LRNSpec._of)
 
 
 def check_spec(spec: object) -> None:
