@@ -30,10 +30,11 @@ cdef enum:
     BUFFERS
 
 
-cdef int parts_of(const Job* job, int threads) noexcept:
+# Those with sums of their own depend on the shape alone: the same bits for any threads.
+cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept:
     cdef Py_ssize_t parts = threads
     if job.gradients:
-        parts = min(<Py_ssize_t>MOST_PARTS, SUMS_BYTES // (24 * job.params.count))
+        parts = min(<Py_ssize_t>MOST_PARTS, SUMS_BYTES // (24 * job.params.count), elements // ELEMENTS_PER_THREAD)
         if job.within and not job.columns:      # a part has its own sums to clear and to add up
             parts = min(parts, job.tasks // FLUSH)
         parts = max(<Py_ssize_t>1, parts)
@@ -68,7 +69,7 @@ cdef bint dispatch(Job* job, Py_buffer** views, const Request* request) except -
     set_stores(job, elements * views[X].itemsize >= FAR_BYTES and aligned(views[Y]))
     call.job = job[0]
     chunks = job.split and threads > 1
-    call.parts = threads if chunks else 1 if job.split else parts_of(job, threads)
+    call.parts = threads if chunks else 1 if job.split else parts_of(job, elements, threads)
     call.scratch = furnish(job, &room, NULL) - <char*>NULL
     call.tables = furnish_table(job, &room, NULL, job.chunks) - <char*>NULL
     if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // 2 // call.parts:
