@@ -71,6 +71,12 @@ def native(array: Array) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def returned(y: Array, out: Array | None, *given: Any) -> Array:
+    """Return `out`, which holds the result already, or the new array `y` in the class of the first of `given`."""
+    result: Array = wrapped(y, *given) if out is None else y
+    return result
+
+
 def wrapped(y: Array, *given: Any) -> Any:
     """Return a new array in the class of the first of `given` that has one of its own, as NumPy's ufuncs do."""
     for x in given:

@@ -75,14 +75,16 @@ def check_int(value: object, name: str, lowest: int) -> int:
 
 def check_flag(value: object, name: str) -> bool:
     """Return `value` as a bool."""
-    if not isinstance(value, bool | np.bool_):
+    if type(value) is not bool and not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a bool, got {value!r} ({type(value).__name__})")
     return bool(value)
 
 
 def check_real(value: object, name: str) -> float:
     """Return `value`, or the element of an array of one, as a finite float."""
-    found = value if type(value) is float else single(value)
+    if type(value) is float and math.isfinite(value):  # most calls, in a tenth of the time
+        return value
+    found = single(value)
     if isinstance(found, bool | np.bool_) or not isinstance(found, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {_shown(value)}")
     try:
@@ -129,7 +131,7 @@ def call_axes(axis: object, x: Array, frames: int = 4) -> tuple[int, ...]:
             "give axis=0 for (C, H, W), axis=-1 for (H, W, C), or axis=1 to say that this is meant",
             stacklevel=frames,
         )
-    return check_axes(1, ndim)
+    return (1,) if ndim > 1 else check_axes(1, ndim)
 
 
 def check_axes(axis: object, ndim: int, name: str = "axis") -> tuple[int, ...]:
@@ -150,6 +152,8 @@ def check_axes(axis: object, ndim: int, name: str = "axis") -> tuple[int, ...]:
 
 def check_axis(axis: object, ndim: int, name: str = "axis") -> int:
     """Return one axis as an index from 0 to ndim - 1."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis % ndim
     if isinstance(axis, tuple):
         raise TypeError(f"{name} must be an int, got {axis!r} (tuple)")
     return check_axes(axis, ndim, name)[0]

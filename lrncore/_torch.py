@@ -20,7 +20,7 @@ from lrncore.spec import LRNSpec, torch_spec
 
 Arguments = tuple[int, int, float, float, float, Sequence[int]]
 
-ELEMENTS = {getattr(torch, name): Element(KERNELS[name], swapped=False) for name in KERNELS}
+ELEMENTS = {getattr(torch, name): Element(KERNELS[name], swapped=False, plain=True) for name in KERNELS}
 
 
 @torch.library.custom_op("lrncore::lrn", mutates_args=(), device_types="cpu")
@@ -75,7 +75,7 @@ def _param_grads(g: Tensor, x: Tensor, spec: LRNSpec, axes: tuple[int, ...]) -> 
     """Return what `lrncore.lrn_param_grads` does."""
     compute = ELEMENTS[x.dtype].kernels.parameters
     arguments = array_of(g), array_of(x), axes, spec._arguments
-    return run(compute, arguments, 0, work_of(spec, axes, x.dtype), x.numel(), None, torch.get_num_threads())
+    return run(compute, arguments, 0, (x.dtype, work_of(spec, axes)), x.numel(), None, torch.get_num_threads())
 
 
 def array_of(tensor: Tensor) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import torch
 from torch import Tensor, nn
@@ -10,19 +10,14 @@ from torch.autograd import Function
 from torch.func import vjp
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from lrncore._norm_call import (
-    Norm,
-    Parameters,
-    Sets,
-    Statistics,
-    blank_statistics,
-    differentiate,
-    normalize,
-)
+from lrncore._norm_call import Statistics, blank_statistics, check_parameters, differentiate, normalize, real_of
 from lrncore._torch import ELEMENTS, array_of
-from lrncore.norms._batch import channel_sets
-from lrncore.norms._group import Groups
-from lrncore.norms._layer import layer_sets
+from lrncore.norms._batch import by_channel
+from lrncore.norms._group import by_group
+from lrncore.norms._layer import over_axes
+
+if TYPE_CHECKING:
+    from lrncore._norm_layout import Layout
 
 #: PyTorch reads the operators' signatures, and its schemas know no other spelling
 Given = Optional[Tensor]  # noqa: UP045
@@ -35,11 +30,10 @@ def norm(
     x: Tensor, weight: Given, bias: Given, mean: Given, var: Given, kind: str, number: int, eps: float
 ) -> Tensor:
     """Return what the norm of that kind does: `number` is that of its groups, or of the axes normalized over."""
-    y = torch.empty_like(x)
-    view, sets = _walk(array := array_of(x), kind, number, eps, mean is not None)
-    given = _given(mean, var, x)
-    of = Norm(sets, _parameters(viewed := view(array), sets, x, weight, bias), given)
-    normalize(viewed, ELEMENTS[x.dtype], of, view(array_of(y)), None, torch.get_num_threads())
+    y, array = torch.empty_like(x), array_of(x)
+    layout, given = _layout(array, kind, number, eps, mean is not None), _given(mean, var, x)
+    of = layout, check_parameters(array, layout, _real(weight, x), _real(bias, x)), given
+    normalize(array, ELEMENTS[x.dtype], of, array_of(y), (None, torch.get_num_threads()))
     return y
 
 
@@ -48,31 +42,24 @@ def norm_backward(
     g: Tensor, x: Tensor, weight: Given, mean: Given, var: Given, kind: str, number: int, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of x, and of the weight and the bias in what x is computed in."""
-    dx = torch.empty_like(x)
-    view, sets = _walk(array := array_of(x), kind, number, eps, mean is not None)
-    given = _given(mean, var, x)
-    arrays = view(array_of(g)), view(array)
-    of = Norm(sets, _parameters(arrays[1], sets, x, _weight(weight, x, kind, number), None), given)
-    elements = (ELEMENTS[x.dtype],) * 2
-    _, dweight, dbias, *_ = differentiate(*arrays, elements, of, view(array_of(dx)), None, torch.get_num_threads())
-    shape = _shape(x, kind, number)
-    return dx, torch.from_numpy(dweight).reshape(shape), torch.from_numpy(dbias).reshape(shape)
+    dx, array = torch.empty_like(x), array_of(x)
+    layout, given = _layout(array, kind, number, eps, mean is not None), _given(mean, var, x)
+    of = layout, check_parameters(array, layout, found := _real(weight, x)), given
+    dtype = real_of(array if found is None else found)
+    elements, threads = (ELEMENTS[x.dtype],) * 2, (None, torch.get_num_threads())
+    _, dweight, dbias, _ = differentiate(array_of(g), array, elements, of, dtype, array_of(dx), threads)
+    return dx, torch.from_numpy(dweight), torch.from_numpy(dbias)
 
 
 @torch.library.custom_op("lrncore::batch_norm_train", mutates_args=(), device_types="cpu")
 def batch_norm_train(x: Tensor, weight: Given, bias: Given, eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return what `lrncore.batch_norm_train` does, the mean and the variance in float64."""
-    y = torch.empty_like(x)
-    _, sets = _walk(array := array_of(x), "batch", 0, eps, False)
-    measured = blank_statistics(array, sets)
-    of = Norm(sets, _parameters(array, sets, x, weight, bias), measured)
-    normalize(array, ELEMENTS[x.dtype], of, array_of(y), None, torch.get_num_threads())
+    y, array = torch.empty_like(x), array_of(x)
+    layout = by_channel(array, 1, eps, False)
+    measured = blank_statistics(layout)
+    of = layout, check_parameters(array, layout, _real(weight, x), _real(bias, x)), measured
+    normalize(array, ELEMENTS[x.dtype], of, array_of(y), (None, torch.get_num_threads()))
     return y, torch.from_numpy(measured.mean), torch.from_numpy(measured.var)
-
-
-def _same(array: Any) -> Any:
-    """View an array that is walked as it is."""
-    return array
 
 
 def _given(mean: Given, var: Given, x: Tensor) -> Statistics | None:
@@ -80,33 +67,20 @@ def _given(mean: Given, var: Given, x: Tensor) -> Statistics | None:
     return None if mean is None or var is None else Statistics(_real(mean, x), _real(var, x))
 
 
-def _walk(array: Any, kind: str, number: int, eps: float, given: bool) -> tuple[Any, Sets]:
-    """Return how arrays of a shape are viewed, and the sets of the view."""
+def _layout(array: Any, kind: str, number: int, eps: float, given: bool) -> Layout:
+    """Return how the norm of a kind walks an array."""
     if kind == "group":
-        groups = Groups(array, number, 1, interleaved=False)
-        return groups.view, groups.sets(eps)
+        return by_group(array, number, 1, False, eps)
     if kind == "batch":
-        return _same, channel_sets(array, 1, eps, given)[0]
-    axes = tuple(range(-number, 0))
-    return _same, layer_sets(array, axes, eps, False, centred=kind == "layer")[0]
+        return by_channel(array, 1, eps, given)
+    return over_axes(array, tuple(range(-number, 0)), eps, False, kind == "layer")
 
 
-def _parameters(viewed: Any, sets: Sets, x: Tensor, weight: Given, bias: Given) -> Parameters:
-    """Return the parameters in what x is computed in, as the sets of a view of x have them."""
-    lengths = [viewed.shape[axis] for axis in sets.weighted]
-    arrays = (None if each is None else _real(each, x).reshape(lengths) for each in (weight, bias))
-    return Parameters(*arrays)
-
-
-def _weight(weight: Given, x: Tensor, kind: str, number: int) -> Tensor:
-    """Return the weight, which decides the dtype of the gradients, as it is meant where there is none."""
-    return torch.ones(_shape(x, kind, number), dtype=_computed_in(x)) if weight is None else weight
-
-
-def _real(tensor: Tensor, x: Tensor) -> Any:
-    """Return a small tensor in what x is computed in, or wider."""
-    wide = tensor if tensor.dtype == torch.float64 else tensor.to(_computed_in(x))
-    return array_of(wide)
+def _real(tensor: Given, x: Tensor) -> Any:
+    """Return a small tensor, if it is one, in what x is computed in, or wider."""
+    if tensor is None:
+        return None
+    return array_of(tensor if tensor.dtype is torch.float64 else tensor.to(_computed_in(x)))
 
 
 def _computed_in(x: Tensor) -> torch.dtype:

@@ -160,6 +160,5 @@ def lrn_param_grads(
     check_spec(spec)
     axes = call_axes(axis, x, frames=3)
     swapped = swapped_bits(elements)
-    arguments = exported(g), exported(x), axes, spec._arguments
-    compute = elements[1].kernels.parameters
-    return ParamGrads(*run(compute, arguments, swapped, work_of(spec, axes, x.dtype.char), x.size, num_threads))
+    arguments, work = (exported(g), exported(x), axes, spec._arguments), (x.dtype.char, work_of(spec, axes))
+    return ParamGrads(*run(elements[1].kernels.parameters, arguments, swapped, work, x.size, num_threads))

@@ -94,6 +94,10 @@ class LRNSpec(FurtherConstructors):
         """The parameters as the kernels take them."""
         return min(self.before, sys.maxsize), min(self.after, sys.maxsize), self.scale, self.beta, self.k
 
+    @cached_property
+    def _window(self) -> tuple[int, int]:
+        return self.before, self.after
+
     @property
     def size(self) -> int:
         """Number of channels in a full window, or of elements along each axis of a box.

@@ -263,7 +263,7 @@ ERRORS = {
         TypeError,
         "mean must hold real numbers, got complex128",
     ),
-    "none": (lambda: lrncore.batch_norm(X, None, [1] * 3), TypeError, "mean must hold real numbers, got object"),
+    "none": (lambda: lrncore.batch_norm(X, None, [1] * 3), TypeError, "mean must be an array, got None"),
     "axis": (
         lambda: lrncore.batch_norm_train(X, axis=3),
         np.exceptions.AxisError,

@@ -248,7 +248,7 @@ def test_the_twins_and_the_layer_take_axes():
 
 
 def test_calls_of_boxes_are_another_kind_than_those_of_windows():
-    assert _call.work_of(SPECS[0], (2, 3), "f") != _call.work_of(SPECS[0], (1,), "f")
+    assert _call.work_of(SPECS[0], (2, 3)) != _call.work_of(SPECS[0], (1,))
 
 
 @pytest.mark.parametrize("shape", [(2,) * 60, (2**30, 2**30)], ids=["axes", "places"])

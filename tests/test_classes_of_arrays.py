@@ -95,6 +95,20 @@ CALLS = {
     "as_tensorflow": lambda x: lrncore.local_response_normalization(x, 2, axis=1),
     "layer": lrncore.LocalResponseNorm(4, 1.0),
     "layer_backward": lambda x: lrncore.LocalResponseNorm(4, 1.0).backward(x, x),
+    "batch_norm": lambda x: lrncore.batch_norm(x, [0.5] * 20, [2.0] * 20),
+    "batch_norm_backward": lambda x: lrncore.batch_norm_backward(x, x, [0.5] * 20, [2.0] * 20).dx,
+    "batch_norm_train": lambda x: lrncore.batch_norm_train(x)[0],
+    "batch_norm_train_backward": lambda x: lrncore.batch_norm_train_backward(x, x).dx,
+    "group_norm": lambda x: lrncore.group_norm(x, 5),
+    "group_norm_backward": lambda x: lrncore.group_norm_backward(x, x, 5).dx,
+    "instance_norm": lambda x: lrncore.instance_norm(x, axis=0),
+    "instance_norm_backward": lambda x: lrncore.instance_norm_backward(x, x, axis=0).dx,
+    "layer_norm": lrncore.layer_norm,
+    "layer_norm_backward": lambda x: lrncore.layer_norm_backward(x, x).dx,
+    "rms_norm": lrncore.rms_norm,
+    "rms_norm_backward": lambda x: lrncore.rms_norm_backward(x, x).dx,
+    "filter_response_norm": lambda x: lrncore.filter_response_norm(x, axis=0),
+    "filter_response_norm_backward": lambda x: lrncore.filter_response_norm_backward(x, x, axis=0).dx,
 }
 KEPT = {
     "matrix": (lambda: X.view(np.matrix), np.matrix),
@@ -140,7 +154,23 @@ def test_class_of_x_comes_before_that_of_g():
     assert type(lrn_jvp(X.view(Plain), X, SPEC)) is Plain
 
 
+def test_parameters_and_moments_are_arrays():
+    x, weight = X.view(np.matrix), np.ones(20).view(Plain)
+    grads = lrncore.batch_norm_train_backward(x, x, weight)
+    _, moments = lrncore.batch_norm_train(x, weight)
+    assert {type(each) for each in (grads.dweight, grads.dbias, moments.mean, moments.var)} == {np.ndarray}
+
+
+def test_parameters_with_masked_elements():
+    weight = np.ma.masked_array(np.ones(20), mask=np.arange(20) == 3)
+    with pytest.raises(TypeError, match="weight must not be masked, got MaskedArray with masked elements"):
+        lrncore.batch_norm_train(X, weight)
+    weight.mask = False
+    assert np.array_equal(lrncore.layer_norm(X, -1, weight), lrncore.layer_norm(X))
+
+
 def test_out_is_returned_as_it_is():
+    assert lrncore.layer_norm(X.view(np.matrix), out=(given := np.empty_like(X))) is given
     out = np.empty_like(X)
     assert lrn(X.view(np.matrix), SPEC, out=out) is out
     kept = np.ma.masked_array(np.empty_like(X))

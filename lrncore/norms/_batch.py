@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lrncore._arrays import returned
 from lrncore._checks import check_array, check_axis, check_pair
 from lrncore._norm_call import (
-    Norm,
-    Sets,
     Statistics,
     blank_statistics,
     check_eps,
     check_numbers,
     check_parameters,
+    check_weight,
     differentiate,
     normalize,
 )
+from lrncore._norm_layout import Layout, Sets, lay_out
 from lrncore.norms._grads import NormGrads
 from lrncore.norms._moments import Moments, check_moments
 
@@ -90,11 +91,12 @@ def batch_norm(
     array([[ 0.,  2.],
            [ 1., -2.]])
     """
-    x, element = check_array(x, "x")
-    sets, shape = channel_sets(x, axis, eps, given=True)
-    statistics = _given(mean, var, shape)
-    parameters = check_parameters(shape, weight, bias)
-    return normalize(x, element, Norm(sets, parameters, statistics), out, num_threads)
+    array, element = check_array(x, "x")
+    layout = by_channel(array, axis, eps, True)
+    statistics = _given(mean, var, layout.shape)
+    norm = layout, check_parameters(array, layout, weight, bias), statistics
+    y = normalize(array, element, norm, out, (num_threads, None))
+    return returned(y, out, x)
 
 
 def batch_norm_backward(
@@ -162,11 +164,14 @@ def batch_norm_backward(
     >>> grads.dx.ravel(), grads.dweight, grads.dbias
     (array([ 5., 10.]), array([4.]), array([3.]))
     """
-    g, x, elements = check_pair(g, x)
-    sets, shape = channel_sets(x, axis, eps, given=True)
-    statistics = _given(mean, var, shape)
-    parameters = check_parameters(shape, weight)
-    return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters, statistics), out, num_threads)[:3])
+    along, at, elements = check_pair(g, x)
+    layout = by_channel(at, axis, eps, True)
+    statistics = _given(mean, var, layout.shape)
+    parameters, dtype = check_weight(at, layout, weight)
+    dx, dweight, dbias, _ = differentiate(
+        along, at, elements, (layout, parameters, statistics), dtype, out, (num_threads, None)
+    )
+    return NormGrads(returned(dx, out, x, g), dweight, dbias)
 
 
 def batch_norm_train(
@@ -231,12 +236,12 @@ def batch_norm_train(
     >>> moments
     Moments(count=2, mean=array([ 2., 20.]), var=array([  1., 100.]))
     """
-    x, element = check_array(x, "x")
-    sets, shape = channel_sets(x, axis, eps)
-    parameters = check_parameters(shape, weight, bias)
-    measured = blank_statistics(x, sets)
-    y = normalize(x, element, Norm(sets, parameters, measured), out, num_threads)
-    return y, Moments(_count(x, shape), *measured)
+    array, element = check_array(x, "x")
+    layout = by_channel(array, axis, eps, False)
+    norm = layout, check_parameters(array, layout, weight, bias), (measured := blank_statistics(layout))
+    y = normalize(array, element, norm, out, (num_threads, None))
+    moments = Moments(_count(array, layout), *measured)
+    return returned(y, out, x), moments
 
 
 def batch_norm_train_backward(
@@ -296,27 +301,32 @@ def batch_norm_train_backward(
     >>> lrncore.batch_norm_train_backward(g, x, eps=0).dx.ravel().round(3)
     array([ 0.204, -0.408,  0.204])
     """
-    g, x, elements = check_pair(g, x)
-    sets, shape = channel_sets(x, axis, eps)
-    parameters = check_parameters(shape, weight)
+    along, at, elements = check_pair(g, x)
+    layout = by_channel(at, axis, eps, False)
+    parameters, dtype = check_weight(at, layout, weight)
     if moments is not None:
-        check_moments(moments, "moments", shape)
-        if moments.count != (count := _count(x, shape)):
+        check_moments(moments, "moments", layout.shape)
+        if moments.count != (count := _count(at, layout)):
             raise ValueError(f"moments must be of the {count} elements of a channel, got {moments.count}")
-    return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:3])
+    dx, dweight, dbias, _ = differentiate(
+        along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
+    )
+    return NormGrads(returned(dx, out, x, g), dweight, dbias)
 
 
-def channel_sets(x: Array, axis: object, eps: object, given: bool = False) -> tuple[Sets, tuple[int, ...]]:
-    """Return the sets of a norm by channel, and its parameters' shape."""
-    channel = check_axis(axis, x.ndim)
-    sets = Sets(frozenset({channel}), (channel,), centred=True, eps=check_eps(eps), given=given)
-    return sets, (x.shape[channel],)
+def by_channel(x: Array, axis: object, eps: object, given: bool) -> Layout:
+    """Return the layout of a norm by channel."""
+    return lay_out(x.shape, x.strides, _channels, check_axis(axis, x.ndim), check_eps(eps), given)
+
+
+def _channels(_ndim: int, channel: int, eps: float, given: bool) -> Sets:
+    return Sets(frozenset({channel}), (channel,), centred=True, eps=eps, given=given)
 
 
 def _given(mean: ArrayLike, var: ArrayLike, shape: tuple[int, ...]) -> Statistics:
     return Statistics(check_numbers(mean, "mean", shape), check_numbers(var, "var", shape))
 
 
-def _count(x: Array, shape: tuple[int, ...]) -> int:
+def _count(x: Array, layout: Layout) -> int:
     """Return the elements of a channel."""
-    return x.size // shape[0] if shape[0] else 0
+    return x.size // layout.size if layout.size else 0

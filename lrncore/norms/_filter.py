@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrncore._arrays import returned
 from lrncore._checks import check_array, check_axis, check_pair
 from lrncore._norm_call import (
-    Norm,
-    Sets,
     check_eps,
     check_numbers,
     check_parameters,
+    check_weight,
     differentiate,
     normalize,
 )
+from lrncore._norm_layout import Layout, lay_out
 from lrncore.norms._grads import FilterGrads
+from lrncore.norms._group import places
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -90,10 +92,10 @@ def filter_response_norm(
     array([[[ 0.2  , -1.   ],
             [ 1.   ,  1.131]]])
     """
-    x, element = check_array(x, "x")
-    sets, shape = _places(x, axis, eps)
-    parameters = check_parameters(shape, weight, bias, tau)
-    return normalize(x, element, Norm(sets, parameters), out, num_threads)
+    array, element = check_array(x, "x")
+    layout = _layout(array, axis, eps)
+    norm = layout, check_parameters(array, layout, weight, bias, tau), None
+    return returned(normalize(array, element, norm, out, (num_threads, None)), out, x)
 
 
 def filter_response_norm_backward(
@@ -162,25 +164,22 @@ def filter_response_norm_backward(
     >>> grads.dx, grads.dtau, round(grads.deps, 3)
     (array([[[0.196, 0.028]]]), array([10.]), -0.004)
     """
-    g, x, elements = check_pair(g, x)
-    sets, shape = _places(x, axis, eps)
-    parameters = check_parameters(shape, weight, bias, tau)
-    dx, dweight, dbias, dtau, deps = differentiate(
-        g, x, elements, Norm(sets, parameters, learns_eps=True), out, num_threads
-    )
-    if np.ndim(eps) == 0:
-        return FilterGrads(dx, dweight, dbias, dtau, float(deps.sum()))
-    return FilterGrads(dx, dweight, dbias, dtau, deps.reshape(-1, *shape).sum(0))
+    along, at, elements = check_pair(g, x)
+    layout = _layout(at, axis, eps)
+    _, dtype = check_weight(at, layout, weight)
+    norm, deps = (layout, check_parameters(at, layout, weight, bias, tau), None), layout.blank()
+    dx, dweight, dbias, dtau = differentiate(along, at, elements, norm, dtype, out, (num_threads, None), deps)
+    of_eps = float(deps.sum()) if np.ndim(eps) == 0 else deps.reshape(-1, *layout.shape).sum(0)
+    return FilterGrads(returned(dx, out, x, g), dweight, dbias, dtau, of_eps)
 
 
-def _places(x: Array, axis: object, eps: ArrayLike) -> tuple[Sets, tuple[int, ...]]:
-    """Return the sets of a norm over places that is not centred, and its parameters' shape."""
+def _layout(x: Array, axis: object, eps: ArrayLike) -> Layout:
+    """Return the layout of a norm over places that is not centred."""
     channel = check_axis(axis, x.ndim)
-    kept, shape = frozenset({0, channel}), (x.shape[channel],)
     if np.ndim(eps) == 0:
-        return Sets(kept, (channel,), centred=False, eps=check_eps(eps)), shape
-    each = check_numbers(eps, "eps", shape).astype(np.float64)
+        return lay_out(x.shape, x.strides, places, channel, check_eps(eps), False)
+    layout = lay_out(x.shape, x.strides, places, channel, 0.0, False)
+    each = check_numbers(eps, "eps", layout.shape).astype(np.float64)
     if not (each >= 0).all():
         raise ValueError(f"eps must be >= 0, got {each.min()}")
-    of_sets = np.broadcast_to(each, [x.shape[axis] for axis in sorted(kept)])
-    return Sets(kept, (channel,), centred=False, eps=of_sets), shape
+    return layout.with_eps(np.broadcast_to(each, layout.set_lengths))

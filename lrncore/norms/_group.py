@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrncore._call import output
+from lrncore._arrays import returned
 from lrncore._checks import check_array, check_axis, check_flag, check_int, check_pair
-from lrncore._norm_call import (
-    Norm,
-    Parameters,
-    Sets,
-    check_eps,
-    check_parameters,
-    differentiate,
-    normalize,
-)
+from lrncore._norm_call import check_eps, check_parameters, check_weight, differentiate, normalize
+from lrncore._norm_layout import Layout, Sets, lay_out
 from lrncore.norms._grads import NormGrads
 
 if TYPE_CHECKING:
@@ -90,12 +83,10 @@ def group_norm(
     >>> lrncore.group_norm(np.array([[1.0, 3.0, 10.0, 30.0]]), 2, eps=0)
     array([[-1.,  1., -1.,  1.]])
     """
-    x, element = check_array(x, "x")
-    split = Groups(x, num_groups, axis, interleaved)
-    parameters = split.parameters(weight, bias)
-    y, _ = output(x, out)
-    normalize(split.view(x), element, Norm(split.sets(check_eps(eps)), parameters), split.view(y), num_threads)
-    return y
+    array, element = check_array(x, "x")
+    layout = by_group(array, num_groups, axis, interleaved, eps, weight, bias)
+    norm = layout, check_parameters(array, layout, weight, bias), None
+    return returned(normalize(array, element, norm, out, (num_threads, None)), out, x)
 
 
 def group_norm_backward(
@@ -157,13 +148,13 @@ def group_norm_backward(
     >>> lrncore.group_norm_backward(g, x, 4).dbias
     array([1., 0., 0., 0.])
     """
-    g, x, elements = check_pair(g, x)
-    split = Groups(x, num_groups, axis, interleaved)
-    parameters = split.parameters(weight, None)
-    norm = Norm(split.sets(check_eps(eps)), parameters)
-    dx, _ = output(x, out)
-    grads = differentiate(split.view(g), split.view(x), elements, norm, split.view(dx), num_threads)
-    return NormGrads(dx, grads[1].reshape(-1), grads[2].reshape(-1))
+    along, at, elements = check_pair(g, x)
+    layout = by_group(at, num_groups, axis, interleaved, eps, weight)
+    parameters, dtype = check_weight(at, layout, weight)
+    dx, dweight, dbias, _ = differentiate(
+        along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
+    )
+    return NormGrads(returned(dx, out, x, g), dweight, dbias)
 
 
 def instance_norm(
@@ -224,10 +215,10 @@ def instance_norm(
     array([[[-1.,  1.],
             [-1.,  1.]]])
     """
-    x, element = check_array(x, "x")
-    sets, shape = instance_sets(x, axis, check_eps(eps))
-    parameters = check_parameters(shape, weight, bias)
-    return normalize(x, element, Norm(sets, parameters), out, num_threads)
+    array, element = check_array(x, "x")
+    layout = by_place(array, axis, eps)
+    norm = layout, check_parameters(array, layout, weight, bias), None
+    return returned(normalize(array, element, norm, out, (num_threads, None)), out, x)
 
 
 def instance_norm_backward(
@@ -282,50 +273,54 @@ def instance_norm_backward(
     >>> lrncore.instance_norm_backward(np.array([[[1.0, 2.0]]]), np.array([[[3.0, 5.0]]]), eps=0).dweight
     array([1.])
     """
-    g, x, elements = check_pair(g, x)
-    sets, shape = instance_sets(x, axis, check_eps(eps))
-    parameters = check_parameters(shape, weight)
-    return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:3])
+    along, at, elements = check_pair(g, x)
+    layout = by_place(at, axis, eps)
+    parameters, dtype = check_weight(at, layout, weight)
+    dx, dweight, dbias, _ = differentiate(
+        along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
+    )
+    return NormGrads(returned(dx, out, x, g), dweight, dbias)
 
 
-def instance_sets(x: Array, axis: object, eps: float) -> tuple[Sets, tuple[int, ...]]:
-    """Return the sets of a norm over places, and its parameters' shape."""
+def by_place(x: Array, axis: object, eps: object) -> Layout:
+    """Return the layout of a norm over the places of each channel of each image."""
+    return lay_out(x.shape, x.strides, places, check_axis(axis, x.ndim), check_eps(eps), True)
+
+
+def places(_ndim: int, channel: int, eps: float, centred: bool) -> Sets:
+    """Return the sets of a norm over the places of each channel of each image."""
+    return Sets(frozenset({0, channel}), (channel,), centred, eps)
+
+
+def by_group(
+    x: Array, num_groups: object, axis: object, interleaved: object, eps: object, *parameters: ArrayLike | None
+) -> Layout:
+    """Return the layout of a norm over groups, with parameters for each channel, or all of them for each group."""
     channel = check_axis(axis, x.ndim)
-    return Sets(frozenset({0, channel}), (channel,), centred=True, eps=eps), (x.shape[channel],)
+    channels = x.shape[channel]
+    groups = check_int(num_groups, "num_groups", 1)
+    if channels % groups:
+        raise ValueError(f"num_groups must divide the number of channels, {channels}, got {groups}")
+    apart = check_flag(interleaved, "interleaved")
+    shapes = {np.shape(each) for each in parameters if each is not None}
+    return lay_out(
+        x.shape,
+        x.strides,
+        _groups,
+        channel,
+        (groups, channels // groups),
+        apart,
+        shapes == {(groups,)},
+        check_eps(eps),
+    )
 
 
-class Groups:
-    """An array whose channel axis is two: groups and the channels of each, or interleaved the other way round."""
-
-    def __init__(self, x: Array, num_groups: object, axis: object, interleaved: object) -> None:
-        self.axis = check_axis(axis, x.ndim)
-        self.channels = x.shape[self.axis]
-        self.groups = check_int(num_groups, "num_groups", 1)
-        if self.channels % self.groups:
-            raise ValueError(f"num_groups must divide the number of channels, {self.channels}, got {self.groups}")
-        self.split: tuple[int, ...] = (self.groups, self.channels // self.groups)
-        self.kept = self.axis
-        if check_flag(interleaved, "interleaved"):
-            self.split = self.split[::-1]
-            self.kept += 1
-        self.weighted: tuple[int, ...] = (self.axis, self.axis + 1)
-
-    def view(self, array: Array) -> Array:
-        """Return a view of an array of x's shape; an axis can be split whatever its stride."""
-        return array.reshape(array.shape[: self.axis] + self.split + array.shape[self.axis + 1 :])
-
-    def parameters(self, weight: ArrayLike | None, bias: ArrayLike | None) -> Parameters:
-        """Return the parameters likewise: one number for each channel, or all of them one for each group."""
-        given = [each for each in (weight, bias) if each is not None]
-        shape: tuple[int, ...] = (self.channels,)
-        lengths = self.split
-        if given and all(np.shape(each) == (self.groups,) for each in given):
-            self.weighted = (self.kept,)
-            shape = lengths = (self.groups,)
-        arrays = check_parameters(shape, weight, bias)
-        return Parameters(*(None if each is None else each.reshape(lengths) for each in arrays))
-
-    def sets(self, eps: float) -> Sets:
-        """Return which elements are normalized together."""
-        images = {0} if self.axis else set()
-        return Sets(frozenset(images | {self.kept}), self.weighted, centred=True, eps=eps)
+def _groups(
+    _ndim: int, channel: int, lengths: tuple[int, int], interleaved: bool, of_groups: bool, eps: float
+) -> Sets:
+    """Return the sets where the channel axis is two: groups and the channels of each, or the other way round."""
+    group = channel + interleaved
+    images = {0} if channel else set()
+    weighted = (group,) if of_groups else (channel, channel + 1)
+    split = channel, lengths[::-1] if interleaved else lengths
+    return Sets(frozenset(images | {group}), weighted, centred=True, eps=eps, split=split)

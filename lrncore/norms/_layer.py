@@ -6,23 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrncore._arrays import returned
 from lrncore._checks import check_array, check_axes, check_flag, check_pair
-from lrncore._norm_call import (
-    Norm,
-    Sets,
-    check_eps,
-    check_parameters,
-    differentiate,
-    kept_axes,
-    normalize,
-    real_of,
-)
+from lrncore._norm_call import check_eps, check_parameters, check_weight, differentiate, normalize
+from lrncore._norm_layout import Layout, Sets, lay_out
 from lrncore.norms._grads import NormGrads, ScaleGrads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from lrncore._arrays import Array
+
+EPS_OF_FLOAT, EPS_OF_DOUBLE = (float(np.finfo(each).eps) for each in (np.float32, np.float64))
 
 
 def layer_norm(
@@ -93,10 +88,10 @@ def layer_norm(
     array([[-1.,  1.],
            [-1.,  1.]])
     """
-    x, element = check_array(x, "x")
-    sets, shape = layer_sets(x, axis, eps, eps_outside)
-    parameters = check_parameters(shape, weight, bias)
-    return normalize(x, element, Norm(sets, parameters), out, num_threads)
+    array, element = check_array(x, "x")
+    layout = over_axes(array, axis, eps, eps_outside, True)
+    norm = layout, check_parameters(array, layout, weight, bias), None
+    return returned(normalize(array, element, norm, out, (num_threads, None)), out, x)
 
 
 def layer_norm_backward(
@@ -159,10 +154,13 @@ def layer_norm_backward(
     >>> lrncore.layer_norm_backward(np.array([[1.0, 0.0, 0.0]]), np.array([[-1.0, 0.0, 1.0]]), eps=0).dx.round(3)
     array([[ 0.204, -0.408,  0.204]])
     """
-    g, x, elements = check_pair(g, x)
-    sets, shape = layer_sets(x, axis, eps, eps_outside)
-    parameters = check_parameters(shape, weight)
-    return NormGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:3])
+    along, at, elements = check_pair(g, x)
+    layout = over_axes(at, axis, eps, eps_outside, True)
+    parameters, dtype = check_weight(at, layout, weight)
+    dx, dweight, dbias, _ = differentiate(
+        along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
+    )
+    return NormGrads(returned(dx, out, x, g), dweight, dbias)
 
 
 def rms_norm(
@@ -223,10 +221,10 @@ def rms_norm(
     >>> lrncore.rms_norm(np.array([[1.0, 7.0]]), eps=0)
     array([[0.2, 1.4]])
     """
-    x, element = check_array(x, "x")
-    sets, shape = layer_sets(x, axis, _rms_eps(eps, x), eps_outside, centred=False)
-    parameters = check_parameters(shape, weight)
-    return normalize(x, element, Norm(sets, parameters), out, num_threads)
+    array, element = check_array(x, "x")
+    layout = over_axes(array, axis, _rms_eps(eps, array), eps_outside, False)
+    norm = layout, check_parameters(array, layout, weight), None
+    return returned(normalize(array, element, norm, out, (num_threads, None)), out, x)
 
 
 def rms_norm_backward(
@@ -286,20 +284,28 @@ def rms_norm_backward(
     >>> lrncore.rms_norm_backward(np.array([[1.0, 0.0]]), np.array([[1.0, 7.0]]), eps=0).dx
     array([[ 0.196, -0.028]])
     """
-    g, x, elements = check_pair(g, x)
-    sets, shape = layer_sets(x, axis, _rms_eps(eps, x), eps_outside, centred=False)
-    parameters = check_parameters(shape, weight)
-    return ScaleGrads(*differentiate(g, x, elements, Norm(sets, parameters), out, num_threads)[:2])
+    along, at, elements = check_pair(g, x)
+    layout = over_axes(at, axis, _rms_eps(eps, at), eps_outside, False)
+    parameters, dtype = check_weight(at, layout, weight)
+    dx, dweight, *_ = differentiate(
+        along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
+    )
+    return ScaleGrads(returned(dx, out, x, g), dweight)
 
 
-def layer_sets(
-    x: Array, axis: object, eps: object, eps_outside: object, *, centred: bool = True
-) -> tuple[Sets, tuple[int, ...]]:
-    """Return the sets of a norm over some axes, and its parameters' shape."""
+def over_axes(x: Array, axis: object, eps: object, eps_outside: object, centred: bool) -> Layout:
+    """Return the layout of a norm over some axes."""
     axes = check_axes(axis, x.ndim)
-    sets = Sets(kept_axes(x, axes), axes, centred, check_eps(eps), outside=check_flag(eps_outside, "eps_outside"))
-    return sets, tuple([x.shape[each] for each in axes])
+    return lay_out(
+        x.shape, x.strides, _others, axes, check_eps(eps), check_flag(eps_outside, "eps_outside"), centred
+    )
+
+
+def _others(ndim: int, axes: tuple[int, ...], eps: float, outside: bool, centred: bool) -> Sets:
+    return Sets(frozenset(range(ndim)) - frozenset(axes), axes, centred, eps, outside=outside)
 
 
 def _rms_eps(eps: object, x: Array) -> object:
-    return float(np.finfo(real_of(x)).eps) if eps is None else eps
+    if eps is not None:
+        return eps
+    return EPS_OF_DOUBLE if x.dtype.itemsize == 8 else EPS_OF_FLOAT

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrncore._checks import check_array, check_axes
-from lrncore._norm_call import Sets, kept_axes, measure
+from lrncore._norm_call import measure
+from lrncore._norm_layout import Sets, lay_out
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -129,9 +131,12 @@ def moments(x: ArrayLike, axis: int | tuple[int, ...], *, num_threads: int | Non
     """
     x, element = check_array(x, "x")
     axes = check_axes(axis, x.ndim)
-    sets = Sets(kept_axes(x, axes), (), centred=True, eps=0.0)
-    count = int(np.prod([x.shape[each] for each in axes], dtype=np.int64))
-    return Moments(count, *measure(x, element, sets, num_threads))
+    layout = lay_out(x.shape, x.strides, _others, axes)
+    return Moments(math.prod([x.shape[each] for each in axes]), *measure(x, element, layout, num_threads))
+
+
+def _others(ndim: int, axes: tuple[int, ...]) -> Sets:
+    return Sets(frozenset(range(ndim)) - frozenset(axes), (), centred=True, eps=0.0)
 
 
 def check_moments(moments: object, name: str, shape: tuple[int, ...]) -> None:
