@@ -63,11 +63,14 @@ def _compute(job: Job, y: Array, swapped: bool, sums: Sums | None) -> None:
 
 
 def _writable(job: Job, y: Array) -> bool:
-    """Return whether y can be written while the inputs are read: it is apart from them, or the very same memory."""
+    """Return whether y can be written while the inputs are read: it is apart from them, or the very same memory.
+
+    Blocks of windows are written before it is known that they need not be computed a second time.
+    """
     for array in job.arrays:
         if np.may_share_memory(array, y):
             same = array.ctypes.data == y.ctypes.data and array.strides == y.strides
-            if not same or 0 in y.strides or job.pool.windows:
+            if not same or 0 in y.strides or job.pool.matrix is None:
                 return False
     return not any(stride == 0 and n > 1 for stride, n in zip(y.strides, y.shape, strict=True))
 

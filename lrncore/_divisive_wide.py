@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def compute(arrays: tuple[Array, ...], pool: Pool, formula: Formula, axis: int, sums: Sums | None) -> Array:
     """Return y of x, or dx of g and x."""
     with np.errstate(all="ignore"):
-        dtype: Any = np.float64 if _fits_doubles(arrays[-1], formula) else np.longdouble
+        fits = all(_fits_doubles(each, formula) for each in arrays)
+        dtype: Any = np.float64 if fits else np.longdouble
         moved = tuple(np.moveaxis(each.astype(dtype), axis, -1) for each in arrays)
         of = _moved(pool, axis, moved[-1].ndim)
         transposed = partial(pooled, pool=of, transposed=True)

@@ -20,10 +20,11 @@ PLACE = os.environ.get("LRNCORE_SANITIZED")
 if PLACE is None:
     pytest.skip("`make sanitize` runs these tests, on a build of their own", allow_module_level=True)
 
-import edges  # noqa: E402  (after the skip)
+import divisive_edges  # noqa: E402  (after the skip)
+import edges  # noqa: E402
 import norm_edges  # noqa: E402
 
-PROGRAMS = {"lrn": edges.__file__, "norms": norm_edges.__file__}
+PROGRAMS = {"lrn": edges.__file__, "norms": norm_edges.__file__, "divisive": divisive_edges.__file__}
 
 pytestmark = [pytest.mark.parametrize("dtype", edges.DTYPES), pytest.mark.parametrize("isa", kernels.available())]
 

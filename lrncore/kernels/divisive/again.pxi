@@ -104,3 +104,14 @@ cdef void gradient_again(const Formula* f, const real* x, const real* sums, cons
             dx[i] = NAN
         elif isinf(x[i]):
             dx[i] = <real>(gp[i] - copysign(f.slope, x[i]) * pow(INFINITY, f.p - 1) * sums[i])
+
+
+# dx that overflows, or whose terms do
+cdef void overflow_again(const real* g, const real* x, const real* sums, const real* gp, real* dx, Py_ssize_t length,
+                         Trial* trial) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(length):
+        if isfinite(g[i]) and isfinite(x[i]) and not isfinite(dx[i]):
+            if isinf(gp[i]) or (isfinite(gp[i]) and isfinite(sums[i])):
+                dx[i] = NAN
+                trial.left = True

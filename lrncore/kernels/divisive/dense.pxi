@@ -275,6 +275,7 @@ cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, 
     cdef real* dx
     cdef char* at
     cdef Factor a
+    cdef vec seen = splat(0)
     if not pool_block(job, bench, lines, length) or not weigh_block(job, bench, lines, length):
         if not bench.trial.again:
             return False
@@ -295,7 +296,7 @@ cdef bint differentiate_block(const Dense* job, Bench* bench, Py_ssize_t lines, 
         if bench.trial.again and dx == x:
             memcpy(bench.line[3], x, length * sizeof(real))
             x = bench.line[3]
-        gradient_line(f, x, sums, gp, dx, length)
+        gradient_line(f, x, sums, gp, dx, length, &seen)
         if bench.trial.again:
             gradient_again(f, x, sums, gp, dx, length)
         write_line(&job.operand[Y], at, offset, dx, length)

@@ -260,25 +260,29 @@ cdef inline vec slope_of(const Formula* f, Entering entering, vec x) noexcept no
     return x if entering == SQUARES else with_sign(raised_magnitude(x, &f.of_x_less), x)
 
 
-cdef inline void gradient_loop(const Formula* f, Entering entering, const real* x, const real* sums, const real* gp,
-                               real* dx, Py_ssize_t length) noexcept nogil:
+cdef inline vec gradient_loop(const Formula* f, Entering entering, const real* x, const real* sums, const real* gp,
+                              real* dx, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i = 0, part
+    cdef vec v, seen = splat(0)
     while i < length:
         part = part_of(length - i)
-        put(dx + i, minus_product(fetch(gp + i, part), slope_of(f, entering, fetch(x + i, part)) * splat(f.slope),
-                                  fetch(sums + i, part)), False, part)
+        v = minus_product(fetch(gp + i, part), slope_of(f, entering, fetch(x + i, part)) * splat(f.slope),
+                          fetch(sums + i, part))
+        seen = seen_beyond(seen, v, 1)
+        put(dx + i, v, False, part)
         i += LANES
+    return seen
 
 
-# dx = gp - c |x|^(p - 1) sign(x) sums
-cdef void gradient_line(const Formula* f, const real* x, const real* sums, const real* gp, real* dx,
-                        Py_ssize_t length) noexcept nogil:
+# dx = gp - c |x|^(p - 1) sign(x) sums. `seen` becomes NaN in a lane in which that overflows.
+cdef void gradient_line(const Formula* f, const real* x, const real* sums, const real* gp, real* dx, Py_ssize_t length,
+                        vec* seen) noexcept nogil:
     if f.entering == MAGNITUDES:
-        gradient_loop(f, MAGNITUDES, x, sums, gp, dx, length)
+        seen[0] = seen[0] + gradient_loop(f, MAGNITUDES, x, sums, gp, dx, length)
     elif f.entering == SQUARES:
-        gradient_loop(f, SQUARES, x, sums, gp, dx, length)
+        seen[0] = seen[0] + gradient_loop(f, SQUARES, x, sums, gp, dx, length)
     else:
-        gradient_loop(f, POWERS, x, sums, gp, dx, length)
+        seen[0] = seen[0] + gradient_loop(f, POWERS, x, sums, gp, dx, length)
 
 
 # The sum of at most some hundred numbers

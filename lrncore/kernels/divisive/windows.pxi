@@ -204,6 +204,7 @@ cdef bint differentiate_region(const Windows* job, Space* space, const Region* r
     cdef vec seen = splat(0)
     cdef int which = pool_region(job, space, &wider, &seen)
     cdef const real* x
+    cdef const real* g
     cdef const real* sums
     cdef const real* gp
     cdef real* dx
@@ -219,13 +220,15 @@ cdef bint differentiate_region(const Windows* job, Space* space, const Region* r
         x = get_elements(job, X, &line, space.line[0])
         dx = line_to(&job.operand[Y], line.at[Y], NULL, space.line[2])
         gp = space.passed + outer * job.pitch + lane.after
-        gradient_line(f, x, sums, gp, dx, line.length)
+        gradient_line(f, x, sums, gp, dx, line.length, &seen)
         if space.trial.again:
             gradient_again(f, x, sums, gp, dx, line.length)
+            g = get_elements(job, G, &line, space.line[1])
+            overflow_again(g, x, sums, gp, dx, line.length, &space.trial)
         write_line(&job.operand[Y], line.at[Y], NULL, dx, line.length)
         sums += job.pitch
         next_line(job, region, &line)
-    return True
+    return not any_nan(seen)
 
 
 # False if numbers left the range, and all or some results have no meaning
