@@ -11,8 +11,8 @@ from lrncore import _divisive_wide as wide
 from lrncore import kernels
 from lrncore._call import exported, new_like, output, swapped_bits
 from lrncore._checks import Element
-from lrncore._divisive_job import Job, Pool, Sums
-from lrncore._divisive_walk import Place, walk_of
+from lrncore._divisive_job import Job, Place, Pool, Sums
+from lrncore._divisive_walk import walk_of
 from lrncore._threads import run
 
 if TYPE_CHECKING:

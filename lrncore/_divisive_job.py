@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from lrncore._arrays import Array
     from lrncore._checks import Element
-    from lrncore._divisive_walk import Walk
+
+#: The range of each axis
+Place = tuple[tuple[int, int], ...]
 
 
 class Formula(NamedTuple):
@@ -41,6 +44,38 @@ class Pool(NamedTuple):
     windows: dict[int, Window] = {}  # noqa: RUF012  (never changed)
     #: Of the arrays so far, by their shapes and strides, where the pool is used again
     walks: dict[Any, Walk] | None = None
+
+
+class Walk(NamedTuple):
+    """The axes of an array as the kernels take them, the outer ones first and that of vectors last."""
+
+    #: The array's axes in that order, and its shape with those merged that go on in each other; None: as they are
+    axes: tuple[int, ...] | None
+    merged: tuple[int, ...] | None
+    #: The pool of that array, and the axis of sigma
+    pool: Pool
+    axis: int
+    outer: tuple[int, ...]  # lengths
+    #: What the kernels take
+    sides: tuple[Any, ...]
+    mass: Array
+    sigma: Array
+    sigma_at: int
+    total: float
+    #: How many taps each side has
+    kind: tuple[int, ...]
+
+    def seen(self, array: Array) -> Array:
+        """Return a view of an array as it is walked."""
+        if self.axes is not None:
+            array = array.transpose(self.axes)
+        return array if self.merged is None else array.reshape(self.merged)
+
+    def places(self, blocks: list[Any]) -> Iterator[Place]:
+        """Return the range of each axis for each of the kernels' blocks."""
+        for number, spans in blocks:
+            index = np.unravel_index(number, self.outer) if self.outer else ()
+            yield *((int(i), int(i) + 1) for i in index), *spans
 
 
 class Job(NamedTuple):

@@ -7,11 +7,12 @@ small array does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from lrncore._divisive_job import Walk
 
 if TYPE_CHECKING:
     from lrncore._arrays import Array
@@ -23,39 +24,6 @@ MOST_SIDES = 8
 MOST_WALKS = 64
 
 Strides = tuple[tuple[int, ...], ...]
-Place = tuple[tuple[int, int], ...]
-
-
-class Walk(NamedTuple):
-    """The axes of an array as the kernels take them, the outer ones first and that of vectors last."""
-
-    #: The array's axes in that order, and its shape with those merged that go on in each other; None: as they are
-    axes: tuple[int, ...] | None
-    merged: tuple[int, ...] | None
-    #: The pool of that array, and the axis of sigma
-    pool: Pool
-    axis: int
-    outer: tuple[int, ...]  # lengths
-    #: What the kernels take
-    sides: tuple[Any, ...]
-    mass: Array
-    sigma: Array
-    sigma_at: int
-    total: float
-    #: How many taps each side has
-    kind: tuple[int, ...]
-
-    def seen(self, array: Array) -> Array:
-        """Return a view of an array as it is walked."""
-        if self.axes is not None:
-            array = array.transpose(self.axes)
-        return array if self.merged is None else array.reshape(self.merged)
-
-    def places(self, blocks: list[Any]) -> Iterator[Place]:
-        """Return the range of each axis for each of the kernels' blocks."""
-        for number, spans in blocks:
-            index = np.unravel_index(number, self.outer) if self.outer else ()
-            yield *((int(i), int(i) + 1) for i in index), *spans
 
 
 def walk_of(job: Job, y: Array, real: type) -> Walk:
