@@ -309,17 +309,17 @@ INLINE vec times_half(vec x, vec s)
 
 /* x * s^-3/4, and `inverse` = 2^RAISED / s
  * Domain: `tested` normal, with FORMS_SQUARE 2^-64 <= s < 2^64 (double: 2^-512, 2^512); for `inverse` that of quotient
- * Error:  1.5 ulp; not fused 2.5
- * inverse: 4.3 ulp (AVX-512 float, otherwise that of quotient); not fused 0.5 */
+ * Error:  1.6 ulp; not fused 2.5
+ * inverse: 2.5 ulp (AVX-512 float, otherwise that of quotient); not fused 0.5 */
 INLINE vec times_three_quarters(vec x, vec s, vec *tested, vec *inverse)
 {
     vec r = rsqrt_estimate(s);
 #if defined(HAS_ESTIMATES_14) && !defined(LRN_DOUBLE)
-    /* p = (s^2 s^-1/2)^-1/2 halves the error of r; one term corrects it by 1 - (s p^2) (s^2 p^2), and 1/s likewise */
+    /* p = (s^2 s^-1/2)^-1/2 halves the error of r; one term corrects it by 1 - s w for w = s^2 p^4, and w = 1/s too */
     *tested = s * s;
-    vec p = rsqrt_estimate(*tested * r), q = p * p, sq = s * q;
-    vec quarter = from_bits(as_bits(*tested * q) - splat_bits((bits_t)2 << FRACTION_BITS));
-    vec h = minus_product(splat(REAL(0.25)), sq, quarter), w = sq * sq;
+    vec p = rsqrt_estimate(*tested * r), q = p * p, w = *tested * q * q;
+    vec quarter = from_bits(as_bits(s) - splat_bits((bits_t)2 << FRACTION_BITS));
+    vec h = minus_product(splat(REAL(0.25)), w, quarter);
     *inverse = muladd(from_bits(as_bits(w) + splat_bits((bits_t)(RAISED + 2) << FRACTION_BITS)), h,
                       from_bits(as_bits(w) + splat_bits((bits_t)RAISED << FRACTION_BITS)));
     return muladd(x, p, x * p * h);
