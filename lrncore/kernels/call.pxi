@@ -213,7 +213,7 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept nogil:
 cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
     cdef bint direct = not grid.streamed and job.op.takes_entering
     cdef bint staged = job.operand[X].staged or job.operand[G].staged or job.operand[Y].staged
-    job.far = job.slabs * job.channels * job.inner >= FAR_BYTES // job.operand[Y].item
+    job.far = exceeds_caches(job)
     if job.whole:
         job.far = False
     elif not grid.streamed:

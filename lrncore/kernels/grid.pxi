@@ -192,16 +192,25 @@ cdef void write_offsets(const Grid* grid, int which, Py_ssize_t begin, Py_ssize_
             left -= 1
 
 
+cdef inline bint exceeds_caches(const Job* job) noexcept nogil:
+    return job.slabs * job.channels * job.inner >= FAR_BYTES // job.operand[Y].item
+
+
 # What is prefetched while halves come and leave: the next row, or of a stream beyond the caches the next chunk. It is
 # what takes them from 1.5 to 1.0 (planar, AVX-512) and from 1.5 to 1.25 (packed, backward) of the time of loops that
 # convert as they compute (bandwidth, float16; Zen 4, November 2026).
+# Rows that exceed the caches without being far, such as those of a call in place, are prefetched when the second row
+# before them has come: 0.7 and 0.8 of the time in place, forward and backward (the same).
 cdef rare set_ahead(Job* job) noexcept nogil:
     cdef Operand* operand
     cdef int which
     for which in range(OPERANDS):
         operand = &job.operand[which]
         operand.ahead = 0
-        if not job.streamed:
+        if not job.streamed and not is_halves(operand):
+            if exceeds_caches(job) and not job.far and not job.scattered and lies_plain(operand):
+                operand.ahead = 2 * operand.channel
+        elif not job.streamed:
             operand.ahead = operand.channel
         elif job.far:
             operand.ahead = job.chunk * operand.item

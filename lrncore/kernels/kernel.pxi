@@ -124,6 +124,7 @@ cdef extern from "power_any.h" nogil:
     void store_part(real* at, vec v, Py_ssize_t count) noexcept
     void fence_stores() noexcept
     void prefetch(const void* at) noexcept
+    void prefetch_bytes(const char* at, Py_ssize_t bytes) noexcept
     vec splat(real a) noexcept
     vec keep(vec v, vec mask) noexcept
     vec product_error(vec a, vec b, vec product) noexcept

@@ -48,7 +48,7 @@ cdef struct Operand:
     Py_ssize_t item         # bytes of an element
     Py_ssize_t channel      # bytes from one channel to the next
     Py_ssize_t inner        # bytes from one inner element to the next
-    Py_ssize_t ahead        # bytes from halves that come or leave to those that are prefetched, or 0
+    Py_ssize_t ahead        # bytes from elements that come, and halves that leave, to those that are prefetched, or 0
     bint swapped
     bint overwritten        # by the output
     bint staged

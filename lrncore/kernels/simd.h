@@ -217,6 +217,13 @@ INLINE void touch(const void *at, ptrdiff_t bytes)
         (void)((const volatile char *)at)[i];
 }
 
+/* The cache lines of `bytes` bytes */
+INLINE void prefetch_bytes(const char *at, ptrdiff_t bytes)
+{
+    for (ptrdiff_t i = 0; i < bytes; i += 64)
+        prefetch(at + i);
+}
+
 INLINE vec splat(real a)
 {
 #if defined(LRN_X86)

@@ -196,8 +196,11 @@ cdef inline real* row_of(const Job* job, const Rows* rows, const Piece* piece, i
 cdef inline real* arrived(const Job* job, const Rows* rows, const Piece* piece, int which, Py_ssize_t c) noexcept nogil:
     cdef const Operand* operand = &job.operand[which]
     cdef real* row = row_of(job, rows, piece, which, c, 0)
+    cdef const char* at = piece.at[which] + c * operand.channel
     if operand.staged:
-        gather(operand, piece.at[which] + c * operand.channel, piece.offset[which], row, piece.length)
+        gather(operand, at, piece.offset[which], row, piece.length)
+    if operand.ahead and not is_halves(operand):
+        prefetch_bytes(at + operand.ahead, piece.length * <Py_ssize_t>sizeof(real))
     return row
 
 
