@@ -243,36 +243,38 @@ cdef void add_behind(real* const* piles, int sets, Py_ssize_t length, Py_ssize_t
             i += LANES
 
 
-# The newest line of every level above the first, of sets `first` to `last` - 1. Some vectors of one level, then of the
-# next: what a level has from the one below may be the elements just before, which no load should meet on their way to
-# the cache.
+# The newest elements of a level, [i, end) of the lines of scratch
+cdef inline void climb_level(const Taps* windows, int level, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    cdef const real* below = windows.level[level - 1]
+    cdef const real* earlier = windows.earlier[level][0]
+    cdef const real* earliest = windows.earlier[level][1]
+    cdef real* above = windows.level[level]
+    while i < end:
+        store(above + i, load(below + i) + load(earlier + i) + load(earliest + i))
+        i += LANES
+
+
+# The newest line of every level above the first, of sets `first` to `last` - 1. Some vectors of one level, or all lines
+# where those are short, then of the next: what a level has from the one below may be the elements just before, which
+# no load should meet on their way to the cache.
 cdef void climb(const Lines* lines, int first, int last, Py_ssize_t length) noexcept nogil:
     cdef const Taps* windows
-    cdef const real* below
-    cdef const real* earlier
-    cdef const real* earliest
-    cdef real* above
-    cdef Py_ssize_t line, i, begin, end, some
+    cdef Py_ssize_t line, begin, end
     cdef int which, level
     for which in range(first, last):
         windows = &lines.taps[which]
-        if windows.levels == 1:
+        if length <= CLIMBED * LANES:
+            for level in range(1, windows.levels):
+                for line in range(lines.count):
+                    climb_level(windows, level, line * lines.pitch, line * lines.pitch + length)
             continue
         for line in range(lines.count):
             begin = line * lines.pitch
             end = begin + length
             while begin < end:
-                some = min(end, begin + CLIMBED * LANES)
                 for level in range(1, windows.levels):
-                    below = windows.level[level - 1]
-                    earlier = windows.earlier[level][0]
-                    earliest = windows.earlier[level][1]
-                    above = windows.level[level]
-                    i = begin
-                    while i < some:
-                        store(above + i, load(below + i) + load(earlier + i) + load(earliest + i))
-                        i += LANES
-                begin = some
+                    climb_level(windows, level, begin, min(end, begin + CLIMBED * LANES))
+                begin += CLIMBED * LANES
 
 
 # Where the taps of 3 or 5 places lie side by side, loads of whole vectors and shifts take the place of loads across
