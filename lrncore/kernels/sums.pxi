@@ -124,8 +124,10 @@ cdef inline vec entered(const Windows* windows, Spot at) noexcept nogil:
     if windows.how.addition != APART:
         return newest
     newest = climbed(windows.taps, 2, climbed(windows.taps, 1, newest, at.i), at.i)
-    for level in range(3, windows.taps.levels):
-        newest = climbed(windows.taps, level, newest, at.i)
+    if windows.taps.levels > 3:
+        newest = climbed(windows.taps, 3, newest, at.i)
+        for level in range(4, windows.taps.levels):
+            newest = climbed(windows.taps, level, newest, at.i)
     return term(windows, 0, STORED, at)
 
 
