@@ -16,7 +16,7 @@ from lrncore import _torch_onnx as onnx
 from lrncore._arrays import WANTED
 from lrncore._checks import check_axes, check_int, check_real
 from lrncore._public import public
-from lrncore.spec import torch_spec
+from lrncore.spec import LRNSpec, spec_of
 
 
 @public("lrncore.torch")
@@ -85,15 +85,17 @@ def local_response_norm(
             local_response_norm, relevant, input, size, alpha=alpha, beta=beta, k=k, dim=dim
         )
     _check(input, dim)
+    make = spec_of
     if torch.compiler.is_compiling():
         # a number that differed between two calls is a symbol by now, and only a number can be checked
         numbers = (value if isinstance(value, Tensor) else guard_scalar(value) for value in (size, alpha, beta, k))
         size, alpha, beta, k = numbers
         dim = tuple(map(guard_scalar, dim)) if isinstance(dim, tuple) else guard_scalar(dim)
+        make = LRNSpec._of
     axes = check_axes(dim, input.dim(), "dim")
     if any(isinstance(value, Tensor) for value in (alpha, beta, k)):
         return _learned(input, check_int(size, "size", 1), axes, {"alpha": alpha, "beta": beta, "k": k})
-    spec = torch_spec(size, alpha, beta, k, axes)
+    spec = make("torch", size, alpha, beta, k, len(axes))
     arguments = operators.arguments_of(spec, axes)
     if input.device.type != "cpu":
         if axes != (1,):
@@ -165,6 +167,8 @@ def _operator() -> Any:
     """Return what computes so that the derivatives which are being taken find their way."""
     if onnx.is_tracing_for_onnx():
         return onnx.traced
+    if not operators.transformed():
+        return operators.plain_forward
     transforms = [name for name in operators.transforms() if name != "Vmap"]
     # torch.func.jvp enters a level of forward mode of its own
     orders = len(transforms) + (forward_ad._current_level >= 0 and "Jvp" not in transforms)

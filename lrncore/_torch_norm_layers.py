@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 from torch.overrides import handle_torch_function, has_torch_function
 
 from lrncore import _torch_norms as operators
 from lrncore._public import public
-from lrncore._torch import ELEMENTS, transforms
+from lrncore._torch import ELEMENTS, transformed
+from lrncore._torch_call import call
 
 #: The functions of PyTorch, for what these do not compute
 theirs = nn.functional
@@ -34,7 +34,7 @@ def layer_norm(
     shape = tuple(normalized_shape)
     if not _fits_layer(shape, eps, *relevant):
         return theirs.layer_norm(input, normalized_shape, weight, bias, eps)
-    return operators.call(operators.norm, input, weight, bias, None, None, "layer", len(shape), eps)
+    return call(operators.norm, input, weight, bias, None, None, "layer", len(shape), eps)
 
 
 @public("lrncore.torch")
@@ -53,7 +53,7 @@ def rms_norm(
         return theirs.rms_norm(input, normalized_shape, weight, eps)
     # of what is computed in
     added = torch.finfo(torch.promote_types(input.dtype, torch.float32)).eps if eps is None else eps
-    return operators.call(operators.norm, input, weight, None, None, None, "rms", len(shape), added)
+    return call(operators.norm, input, weight, None, None, None, "rms", len(shape), added)
 
 
 @public("lrncore.torch")
@@ -75,7 +75,7 @@ def group_norm(
         or input.numel() == num_groups
     ):
         return theirs.group_norm(input, num_groups, weight, bias, eps)
-    return operators.call(operators.norm, input, weight, bias, None, None, "group", num_groups, eps)
+    return call(operators.norm, input, weight, bias, None, None, "group", num_groups, eps)
 
 
 @public("lrncore.torch")
@@ -99,9 +99,9 @@ def instance_norm(
         return handle_torch_function(instance_norm, relevant, *relevant, *rest)
     fits = _fits_channels(eps, *relevant)
     if fits and not use_input_stats and running_mean is not None and running_var is not None:
-        return operators.call(operators.norm, input, weight, bias, running_mean, running_var, "batch", 0, eps)
+        return call(operators.norm, input, weight, bias, running_mean, running_var, "batch", 0, eps)
     if fits and use_input_stats and running_mean is running_var is None and math.prod(input.shape[2:]) > 1:
-        return operators.call(operators.norm, input, weight, bias, None, None, "group", input.shape[1], eps)
+        return call(operators.norm, input, weight, bias, None, None, "group", input.shape[1], eps)
     return theirs.instance_norm(*relevant, *rest)
 
 
@@ -127,11 +127,11 @@ def batch_norm(
     if not training:
         if running_mean is None:
             return theirs.batch_norm(*relevant, *rest)
-        return operators.call(operators.norm, input, weight, bias, running_mean, running_var, "batch", 0, eps)
+        return call(operators.norm, input, weight, bias, running_mean, running_var, "batch", 0, eps)
     count = input.numel() // input.shape[1]
     if count <= 1:
         return theirs.batch_norm(*relevant, *rest)
-    y, mean, var = operators.call(operators.batch_norm_train, input, weight, bias, eps)
+    y, mean, var = call(operators.batch_norm_train, input, weight, bias, eps)
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
             for running, new in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
@@ -258,7 +258,7 @@ TWINS: dict[type[nn.Module], type[nn.Module]] = {
 
 def _fits(eps: float | None, input: object, *others: Tensor | None) -> bool:  # noqa: A002
     """Return whether the kernels take this, and nothing but autograd's reverse mode is at work on it."""
-    if not isinstance(input, Tensor) or transforms() or forward_ad._current_level >= 0 or (eps or 0) < 0:
+    if not isinstance(input, Tensor) or transformed() or (eps or 0) < 0:
         return False
     tensors = [input, *(each for each in others if each is not None)]
     return all(

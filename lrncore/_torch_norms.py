@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.func import vjp
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from lrncore._norm_call import Statistics, blank_statistics, check_parameters, differentiate, normalize, real_of
 from lrncore._torch import ELEMENTS, array_of
+from lrncore._torch_call import DIFFERENTIATED, call
 from lrncore.norms._batch import by_channel
 from lrncore.norms._group import by_group
 from lrncore.norms._layer import over_axes
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: PyTorch reads the operators' signatures, and its schemas know no other spelling
 Given = Optional[Tensor]  # noqa: UP045
-#: Tensors that are what they seem
-PLAIN = {Tensor, nn.Parameter}
 
 
 @torch.library.custom_op("lrncore::norm", mutates_args=(), device_types="cpu")
@@ -146,17 +144,6 @@ def _backward_train(ctx: Any, g: Tensor, *_of_statistics: Tensor) -> tuple[Given
     return *_gradients(g, x, weight, bias, (None, None, "batch", 0, ctx.eps)), None
 
 
-def call(operator: Any, *arguments: Any) -> Any:
-    """Call an operator; directly where nobody watches, for PyTorch's way to it takes longer than a small array."""
-    tensors = [each for each in arguments if isinstance(each, Tensor)]
-    watched = torch.compiler.is_compiling() or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None
-    if watched or any(type(each) not in PLAIN for each in tensors):
-        return operator(*arguments)
-    if torch.is_grad_enabled() and any(each.requires_grad for each in tensors):
-        return DIFFERENTIATED[operator].apply(*arguments)
-    return operator._init_fn(*arguments)
-
-
 @norm.register_fake
 def _(x: Tensor, *_arguments: Any) -> Tensor:
     return torch.empty_like(x)
@@ -201,4 +188,4 @@ class _BatchNormTrain(Function):
     backward = staticmethod(_backward_train)
 
 
-DIFFERENTIATED: dict[Any, Any] = {norm: _Norm, batch_norm_train: _BatchNormTrain}
+DIFFERENTIATED.update({norm: _Norm, batch_norm_train: _BatchNormTrain})
