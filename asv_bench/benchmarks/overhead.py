@@ -39,6 +39,36 @@ class SmallCall:
         lrncore.LRNSpec.torch(5, alpha=1e-4, beta=0.75, k=2.0)
 
 
+WEIGHT = np.full(16, 1.5, np.float32)
+MEAN, VAR = np.zeros(16), np.ones(16)
+
+
+class SmallNorm:
+    """The moment norms on the same array; commits without them show failed."""
+
+    rounds = 2
+    repeat = (10, 50, 0.3)
+    warmup_time = 0.05
+
+    def time_batch_norm(self):
+        lrncore.batch_norm(X, MEAN, VAR, WEIGHT, WEIGHT, out=OUT)
+
+    def time_group_norm(self):
+        lrncore.group_norm(X, 4, WEIGHT, WEIGHT, out=OUT)
+
+    def time_instance_norm(self):
+        lrncore.instance_norm(X, WEIGHT, WEIGHT, out=OUT)
+
+    def time_layer_norm(self):
+        lrncore.layer_norm(X, out=OUT)
+
+    def time_rms_norm(self):
+        lrncore.rms_norm(X, out=OUT)
+
+    def time_instance_norm_backward(self):
+        lrncore.instance_norm_backward(G, X, WEIGHT, out=OUT)
+
+
 class Import:
     rounds = 1
     number = 1
