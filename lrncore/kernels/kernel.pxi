@@ -90,6 +90,11 @@ cdef extern from *:
     Py_ssize_t PY_SSIZE_T_MAX
 
 
+cdef extern from "prefetch.h" nogil:
+    void prefetch(const void* at) noexcept
+    void prefetch_bytes(const char* at, Py_ssize_t bytes) noexcept
+
+
 cdef extern from "power_any.h" nogil:
     ctypedef float real     # double in the builds for float64
     ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
@@ -123,8 +128,6 @@ cdef extern from "power_any.h" nogil:
     void store(real* at, vec v) noexcept
     void store_part(real* at, vec v, Py_ssize_t count) noexcept
     void fence_stores() noexcept
-    void prefetch(const void* at) noexcept
-    void prefetch_bytes(const char* at, Py_ssize_t bytes) noexcept
     vec splat(real a) noexcept
     vec keep(vec v, vec mask) noexcept
     vec product_error(vec a, vec b, vec product) noexcept

@@ -200,30 +200,6 @@ INLINE void fence_stores(void)
 #endif
 }
 
-/* Prefetches the cache line at `at`, which need not be readable. */
-INLINE void prefetch(const void *at)
-{
-#if defined(__GNUC__)
-    __builtin_prefetch(at);
-#else
-    (void)at;
-#endif
-}
-
-/* Reads a byte of each cache line, so that the processor sees an order to prefetch in. */
-INLINE void touch(const void *at, ptrdiff_t bytes)
-{
-    for (ptrdiff_t i = 0; i < bytes; i += 64)
-        (void)((const volatile char *)at)[i];
-}
-
-/* The cache lines of `bytes` bytes */
-INLINE void prefetch_bytes(const char *at, ptrdiff_t bytes)
-{
-    for (ptrdiff_t i = 0; i < bytes; i += 64)
-        prefetch(at + i);
-}
-
 INLINE vec splat(real a)
 {
 #if defined(LRN_X86)

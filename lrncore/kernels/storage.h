@@ -7,6 +7,7 @@
 #ifndef LRNCORE_STORAGE_H
 #define LRNCORE_STORAGE_H
 
+#include "prefetch.h"
 #include "simd.h"
 
 /* How buffers spell `real`, and the other byte order before a type */

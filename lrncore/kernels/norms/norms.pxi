@@ -60,6 +60,10 @@ cdef extern from *:
     Py_ssize_t PY_SSIZE_T_MAX
 
 
+cdef extern from "prefetch.h" nogil:
+    void touch(const void* at, Py_ssize_t bytes) noexcept
+
+
 cdef extern from "simd.h" nogil:
     ctypedef float real     # double in the builds for float64
     ctypedef float vec      # a vector of `real`: +, - and * act lane by lane
@@ -71,7 +75,6 @@ cdef extern from "simd.h" nogil:
     vec load_part(const real* at, Py_ssize_t count) noexcept
     void store(real* at, vec v) noexcept
     void fence_stores() noexcept
-    void touch(const void* at, Py_ssize_t bytes) noexcept
     void store_part(real* at, vec v, Py_ssize_t count) noexcept
     vec splat(real a) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
