@@ -85,8 +85,8 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
         for i in range(3):
             take_row(job, room, set, i * (job.rows - 1) // 2, line_of(room, <int>i))
         while column < set.length:
-            store(high + column, middle_lanes(load(line_of(room, 0) + column), load(line_of(room, 1) + column),
-                                              load(line_of(room, 2) + column)))
+            store(high + column, middle_of(load(line_of(room, 0) + column), load(line_of(room, 1) + column),
+                                           load(line_of(room, 2) + column)))
             column += LANES
     for i in range(set.length):
         shift[i] = high[i] = high[i - i % job.run]

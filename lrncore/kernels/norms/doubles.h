@@ -144,11 +144,17 @@ INLINE Pair first_of_pair(Pair p, ptrdiff_t count)
     return p;
 }
 
-/* Sum of the lanes */
-INLINE double total(Pair p)
+/* The lanes of v as doubles, one half of them added to the other */
+INLINE wide folded(vec v)
 {
-    wide v = p.low;
-    IN_HIGH(v += p.high;)
+    Pair p = widened(v);
+    IN_HIGH(p.low += p.high;)
+    return p.low;
+}
+
+/* Sum of the lanes */
+INLINE double wide_total(wide v)
+{
 #if VECTOR_BYTES == 64 && defined(LRN_X86)
     return _mm512_reduce_add_pd((__m512d)v);
 #else
@@ -158,6 +164,33 @@ INLINE double total(Pair p)
         for (int i = 0; i < step; i++)
             lanes[i] += lanes[i + step];
     return lanes[0];
+#endif
+}
+
+INLINE double total(Pair p)
+{
+    IN_HIGH(p.low += p.high;)
+    return wide_total(p.low);
+}
+
+/* The same of WIDE_LANES vectors at once: neighbours are added to each other */
+INLINE void store_totals(double *to, const wide *v)
+{
+#if defined(LRN_X86)
+#define NEIGHBOURS(a, b) (X86_ANY(unpacklo_pd)(a, b) + X86_ANY(unpackhi_pd)(a, b))
+#if VECTOR_BYTES == 64
+#define HALVES(a, b) (_mm512_shuffle_f64x2(a, b, 0x88) + _mm512_shuffle_f64x2(a, b, 0xdd))
+    store_wide(to, (wide)HALVES(HALVES(NEIGHBOURS(v[0], v[1]), NEIGHBOURS(v[2], v[3])),
+                                HALVES(NEIGHBOURS(v[4], v[5]), NEIGHBOURS(v[6], v[7]))));
+#elif VECTOR_BYTES == 32
+#define HALVES(a, b) (_mm256_permute2f128_pd(a, b, 0x20) + _mm256_permute2f128_pd(a, b, 0x31))
+    store_wide(to, (wide)HALVES(NEIGHBOURS(v[0], v[1]), NEIGHBOURS(v[2], v[3])));
+#else
+    store_wide(to, (wide)NEIGHBOURS(v[0], v[1]));
+#endif
+#else
+    for (int i = 0; i < WIDE_LANES; i++)
+        to[i] = wide_total(v[i]);
 #endif
 }
 
@@ -203,18 +236,38 @@ INLINE vec replaced_below(vec v, vec y, vec limit, vec below)
 #endif
 }
 
-/* The middle one of three; no branches, which would be guessed wrong */
-INLINE real middle_of(real a, real b, real c)
+/* The smaller and the larger one; which one where one is NaN is left open */
+INLINE vec smaller(vec a, vec b)
 {
-    real low = a < b ? a : b, high = a < b ? b : a, under = c < high ? c : high;
-    return under < low ? low : under;
+#if defined(LRN_X86)
+    return (vec)X86(min)(a, b);
+#else
+    return replaced_below(b, a, b, a);
+#endif
 }
 
-/* The same lane by lane */
-INLINE vec middle_lanes(vec a, vec b, vec c)
+INLINE vec larger(vec a, vec b)
 {
-    vec low = replaced_below(b, a, b, a), high = replaced_below(a, a, b, b), under = replaced_below(high, c, high, c);
-    return replaced_below(under, under, low, low);
+#if defined(LRN_X86)
+    return (vec)X86(max)(a, b);
+#else
+    return replaced_below(a, a, b, b);
+#endif
+}
+
+/* The middle one of three */
+INLINE vec middle_of(vec a, vec b, vec c)
+{
+    return larger(smaller(a, b), smaller(larger(a, b), c));
+}
+
+INLINE real first_lane(vec v)
+{
+#if defined(LRN_VECTORS)
+    return v[0];
+#else
+    return v;
+#endif
 }
 
 #endif

@@ -127,6 +127,8 @@ cdef extern from "norms/finish.h" nogil:
         bint given
         bint outside
 
+    ctypedef double wide        # a vector of doubles
+
     ctypedef struct Pair:       # a vector's lanes as doubles
         pass
 
@@ -135,8 +137,8 @@ cdef extern from "norms/finish.h" nogil:
     Pair paired(double a) noexcept
     Pair widened(vec v) noexcept
     vec narrowed(const double* at) noexcept
-    real middle_of(real a, real b, real c) noexcept
-    vec middle_lanes(vec a, vec b, vec c) noexcept
+    vec middle_of(vec a, vec b, vec c) noexcept
+    real first_lane(vec v) noexcept
     Pair load_pair(const double* at) noexcept
     void store_pair(double* at, Pair p) noexcept
     Pair plus(Pair a, Pair b) noexcept
@@ -144,6 +146,11 @@ cdef extern from "norms/finish.h" nogil:
     Pair times_plus(Pair a, Pair b, Pair c) noexcept
     Pair first_of_pair(Pair p, Py_ssize_t count) noexcept
     double total(Pair p) noexcept
+    wide folded(vec v) noexcept
+    wide wide_splat(double a) noexcept
+    wide fused(wide a, wide b, wide c) noexcept
+    double wide_total(wide v) noexcept
+    void store_totals(double* to, const wide* v) noexcept
     void add_to_doubles(double* to, vec v) noexcept
     vec larger_magnitude(vec a, vec b) noexcept
     double largest_lane(vec v) noexcept

@@ -1,37 +1,72 @@
 # Sets of rows: the results.
 
-cdef inline vec normalized(const Row* row, const Terms* t, Py_ssize_t i, Py_ssize_t part, bint weight_along,
-                           bint bias_along, bint tlu) noexcept nogil:
-    cdef vec v = muladd(fetch(row.x + i, part), splat(t.scale), splat(-t.high))
-    if not (weight_along or bias_along):
-        v = muladd(v, splat(t.gain), splat(t.addend))
-    else:
+cdef inline vec normalized(const Row* row, const Terms* t, Py_ssize_t i, Py_ssize_t part, vec weight, vec bias,
+                           bint along, bint scaled, bint tlu) noexcept nogil:
+    cdef vec v = fetch(row.x + i, part)
+    v = muladd(v, splat(t.scale), splat(-t.high)) if scaled else v - splat(t.high)
+    if along:
         v = muladd(v, splat(t.inverse), splat(t.low_term))
-        v = muladd(v, parameter(row.weight, weight_along, t.weight, i, part),
-                   parameter(row.bias, bias_along, 0, i, part))
+    v = muladd(v, weight, bias)
     return replaced_below(v, v, splat(t.tau), splat(t.tau)) if tlu else v
 
 
-cdef inline void normalize_row(const Row* row, const Terms* t, bint weight_along, bint bias_along, bint tlu,
-                               bint far) noexcept nogil:
-    cdef real* y = row.y
-    cdef Py_ssize_t i = 0, part = first_part(y, row.length, far)
-    cdef vec u, v
+cdef inline void normalize_at(const Row* row, const Terms* t, Py_ssize_t i, Py_ssize_t part, bint weight_along,
+                              bint bias_along, bint scaled, bint tlu, bint far) noexcept nogil:
+    cdef bint along = weight_along or bias_along
+    cdef vec weight = parameter(row.weight, weight_along, t.weight if along else t.gain, i, part)
+    cdef vec bias = parameter(row.bias, bias_along, 0 if along else t.addend, i, part)
+    put(row.y + i, normalized(row, t, i, part, weight, bias, along, scaled, tlu), far, part)
+
+
+cdef inline void normalize_row(const Row* row, const Terms* t, bint weight_along, bint bias_along, bint scaled,
+                               bint tlu, bint far) noexcept nogil:
+    cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, far)
+    if part != 0:
+        normalize_at(row, t, i, part, weight_along, bias_along, scaled, tlu, far)
+        i += part
+    if far:
+        while i + 2 * LANES <= row.length:
+            normalize_at(row, t, i, 0, weight_along, bias_along, scaled, tlu, True)
+            normalize_at(row, t, i + LANES, 0, weight_along, bias_along, scaled, tlu, True)
+            i += 2 * LANES
+    else:
+        while i + 2 * LANES <= row.length:
+            normalize_at(row, t, i, 0, weight_along, bias_along, scaled, tlu, False)
+            normalize_at(row, t, i + LANES, 0, weight_along, bias_along, scaled, tlu, False)
+            i += 2 * LANES
     while i < row.length:
-        if part == 0:
-            while i + 2 * LANES <= row.length:
-                u = normalized(row, t, i, 0, weight_along, bias_along, tlu)
-                v = normalized(row, t, i + LANES, 0, weight_along, bias_along, tlu)
-                put(y + i, u, far, 0)
-                put(y + i + LANES, v, far, 0)
-                i += 2 * LANES
-            part = part_of(row.length - i)
-            if i == row.length:
-                break
-        v = normalized(row, t, i, part, weight_along, bias_along, tlu)
-        put(y + i, v, far, part)
-        i += step_of(part)
         part = part_of(row.length - i)
+        normalize_at(row, t, i, part, weight_along, bias_along, scaled, tlu, far)
+        i += step_of(part)
+
+
+# Two rows at once, whose parameters are the same and change along them
+cdef inline void normalize_two_rows_at(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
+                                       Py_ssize_t part, bint weighted, bint biased, bint far) noexcept nogil:
+    cdef vec weight = parameter(row.weight, weighted, 1, i, part), bias = parameter(row.bias, biased, 0, i, part)
+    cdef vec u = normalized(row, t, i, part, weight, bias, True, False, False)
+    cdef vec v = normalized(other, o, i, part, weight, bias, True, False, False)
+    put(row.y + i, u, far, part)
+    put(other.y + i, v, far, part)
+
+
+cdef inline void normalize_two_rows(const Row* row, const Terms* t, const Row* other, const Terms* o, bint weighted,
+                                    bint biased, bint far) noexcept nogil:
+    cdef bint both = far and (<char*>other.y - <char*>row.y) % (LANES * <Py_ssize_t>sizeof(real)) == 0
+    cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, both)
+    if part != 0:
+        normalize_two_rows_at(row, t, other, o, i, part, weighted, biased, both)
+        i += part
+    if both:
+        while i + LANES <= row.length:
+            normalize_two_rows_at(row, t, other, o, i, 0, weighted, biased, True)
+            i += LANES
+    else:
+        while i + LANES <= row.length:
+            normalize_two_rows_at(row, t, other, o, i, 0, weighted, biased, False)
+            i += LANES
+    if i < row.length:
+        normalize_two_rows_at(row, t, other, o, i, row.length - i, weighted, biased, both)
 
 
 cdef inline void add_along(const Row* row, Py_ssize_t i, Py_ssize_t part, vec dv, vec v) noexcept nogil:
@@ -145,16 +180,21 @@ cdef inline void normalize_tile(const Job* job, const Room* room, const Set* set
     for i in range(tile.rows):
         open_row(job, room, set, tile, i, &row)
         open_affine(job, &row, t)
-        if UNLIKELY(job.params.tau != NULL):
-            normalize_row(&row, t, False, False, True, job.far)
+        if UNLIKELY(t.scaled or job.params.tau != NULL):
+            normalize_any_row(job, &row, t)
         elif weight_along and bias_along:
-            normalize_row(&row, t, True, True, False, job.far)
+            normalize_row(&row, t, True, True, False, False, job.far)
         elif weight_along:
-            normalize_row(&row, t, True, False, False, job.far)
+            normalize_row(&row, t, True, False, False, False, job.far)
         elif bias_along:
-            normalize_row(&row, t, False, True, False, job.far)
+            normalize_row(&row, t, False, True, False, False, job.far)
         else:
-            normalize_row(&row, t, False, False, False, job.far)
+            normalize_row(&row, t, False, False, False, False, job.far)
+
+
+cdef void normalize_any_row(const Job* job, const Row* row, const Terms* t) noexcept nogil:
+    normalize_row(row, t, job.along and job.params.weight != NULL, job.along and job.params.bias != NULL, True,
+                  job.params.tau != NULL, job.far)
 
 
 # dx = weight g r: as y, of g
@@ -168,7 +208,7 @@ cdef inline void scale_tile(const Job* job, const Room* room, const Set* set, co
         open_affine(job, &row, t)
         row.x = row.g
         t.high, t.addend = 0, 0
-        normalize_row(&row, t, False, False, False, job.far)
+        normalize_row(&row, t, False, False, False, False, job.far)
 
 
 cdef inline void differentiate_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,

@@ -1,5 +1,9 @@
 # Sets of rows, one by one: phases 1 and 2.
 
+cdef inline vec middle_of_row(const real* x, Py_ssize_t length) noexcept nogil:
+    return middle_of(splat(real_of(x)), splat(real_of(x + length // 2)), splat(real_of(x + length - 1)))
+
+
 # What x's deviations are taken from: the middle one of three elements of the set, or where sums are no more exact than
 # x the mean of the first tile
 cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept nogil:
@@ -18,7 +22,7 @@ cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept 
     tile.rows = 1
     bring(job, room, set, &tile, X)
     open_row(job, room, set, &tile, 0, &row)
-    shift[0] = middle_of(real_of(row.x), real_of(row.x + row.length // 2), real_of(row.x + row.length - 1))
+    shift[0] = first_lane(middle_of_row(row.x, row.length))
 
 
 # The sums over a set, chunk by chunk, join the table.

@@ -1,9 +1,11 @@
 # Sets of rows: the sums over x, and over g.
 
-# Sums over rows
+# Sums over rows, in lanes
 cdef struct Sums:
-    Pair first
-    Pair squares
+    wide first
+    wide squares
+    wide h
+    wide products
 
 
 # The same as numbers, and those of the last row
@@ -93,26 +95,26 @@ cdef inline void add_row(const Row* row, vec less, bint centred, Sums* sums) noe
             p = muladd(e, e, p)
             i += LANES
         if centred:
-            sums.first = plus(sums.first, widened((a + b) + (c + d)))
-        sums.squares = plus(sums.squares, widened((p + q) + (r + s)))
+            sums.first = sums.first + folded((a + b) + (c + d))
+        sums.squares = sums.squares + folded((p + q) + (r + s))
 
 
 cdef inline vec h_about(const Row* row, Py_ssize_t i, Py_ssize_t part, bint weighted, vec less) noexcept nogil:
     cdef vec v
     if not weighted:
         return about(row.g + i, part, less)
-    v = fetch(row.g + i, part) * parameter(row.weight, True, 0, i, part) + less
+    v = muladd(fetch(row.g + i, part), parameter(row.weight, True, 0, i, part), less)
     return first_lanes(v, splat(0), part) if UNLIKELY(part != 0) else v
 
 
-# Adds a row of x and of h (g where the weight does not change along it). The sums of h are about the row's first one.
-cdef inline void add_products(const Row* row, vec less, bint weighted, Totals* totals) noexcept nogil:
+# Adds a row of x and of h (g where the weight does not change along it). Where x is centred the sums of h are about
+# the row's first one.
+cdef inline void add_products(const Row* row, vec less, bint centred, bint weighted, Sums* sums) noexcept nogil:
     cdef const real* x = row.x
-    cdef real h_shift = real_of(row.g) * (row.weight[0] if weighted else 1)
+    cdef real h_shift = real_of(row.g) * (row.weight[0] if weighted else 1) if centred else 0
     cdef vec a, b, p, q, s, t, u, v, d, e, h, k, h_less = splat(-h_shift)
-    cdef Pair first = paired(0), squares = paired(0), hs = paired(0), products = paired(0)
+    cdef wide first = wide_splat(0), shift = wide_splat(h_shift)
     cdef Py_ssize_t i = 0, end
-    cdef double sum
     while i < row.length:
         end = min(row.length, i + RUN // 2 * LANES)
         a = b = p = q = s = t = u = v = splat(0)
@@ -121,32 +123,34 @@ cdef inline void add_products(const Row* row, vec less, bint weighted, Totals* t
             e = load(x + i + LANES) + less
             h = h_about(row, i, 0, weighted, h_less)
             k = h_about(row, i + LANES, 0, weighted, h_less)
-            a = a + d
-            b = b + e
-            p = muladd(d, d, p)
-            q = muladd(e, e, q)
+            if centred:
+                a = a + d
+                b = b + e
             s = s + h
             t = t + k
+            p = muladd(d, d, p)
+            q = muladd(e, e, q)
             u = muladd(d, h, u)
             v = muladd(e, k, v)
             i += 2 * LANES
         while i < end:
             d = about(x + i, part_of(end - i), less)
             h = h_about(row, i, part_of(end - i), weighted, h_less)
-            a = a + d
-            p = muladd(d, d, p)
+            if centred:
+                a = a + d
             s = s + h
+            p = muladd(d, d, p)
             u = muladd(d, h, u)
             i += LANES
-        first = plus(first, widened(a + b))
-        squares = plus(squares, widened(p + q))
-        hs = plus(hs, widened(s + t))
-        products = plus(products, widened(u + v))
-    sum = total(first)
-    totals.first += sum
-    totals.squares += total(squares)
-    totals.h = total(hs) + h_shift * <double>row.length
-    totals.products = total(products) + h_shift * sum
+        if centred:
+            first = first + folded(a + b)
+        sums.squares = sums.squares + folded(p + q)
+        sums.h = sums.h + folded(s + t)
+        sums.products = sums.products + folded(u + v)
+    if centred:
+        sums.first = sums.first + first
+        sums.h = fused(shift, wide_splat(<double>row.length / WIDE_LANES), sums.h)
+        sums.products = fused(shift, first, sums.products)
 
 
 # ---- in doubles, of numbers times powers of two ------------------------------------------------------------------
@@ -235,7 +239,7 @@ cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_s
     cdef Tile tile
     cdef Row row
     memset(&totals, 0, sizeof(totals))
-    sums.first = sums.squares = paired(0)
+    sums.first = sums.squares = wide_splat(0)
     if exactly:
         memset(&terms, 0, sizeof(terms))
         open_terms(&room.table, 0, &terms)
@@ -254,7 +258,9 @@ cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_s
                     open_affine(job, &row, &terms)
                 add_exactly(&row, &terms, paired(shift), gradients, weighted, tlu, &totals)
             elif gradients:
-                add_products(&row, splat(-<real>shift), weighted, &totals)
+                sums.h = sums.products = wide_splat(0)
+                add_products(&row, splat(-<real>shift), job.centred, weighted, &sums)
+                totals.h, totals.products = wide_total(sums.h), wide_total(sums.products)
             elif job.centred:
                 add_row(&row, splat(-<real>shift), True, &sums)
             else:
@@ -268,7 +274,7 @@ cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_s
             elif gradients:
                 to[2] += totals.h
                 to[3] += totals.products
-    to[0], to[1] = totals.first + total(sums.first), totals.squares + total(sums.squares)
+    to[0], to[1] = totals.first + wide_total(sums.first), totals.squares + wide_total(sums.squares)
 
 
 cdef rare sum_exactly(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end,

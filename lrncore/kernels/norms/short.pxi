@@ -108,27 +108,33 @@ cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
 cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bundle, bint gradients, bint centred,
                             bint weighted) noexcept nogil:
     cdef Py_ssize_t i
-    cdef real shift = 0
-    cdef Totals totals
+    cdef vec shift = splat(0)
+    cdef wide first[BUNDLE]
+    cdef wide squares[BUNDLE]
+    cdef wide h[BUNDLE]
+    cdef wide products[BUNDLE]
     cdef Sums sums
     cdef Row row
     cdef const Table* table = &room.table
     for i in range(bundle.count):
         open_short(job, room, bundle, i, &row)
         if centred:
-            shift = middle_of(real_of(row.x), real_of(row.x + row.length // 2), real_of(row.x + row.length - 1))
-        doubles_of(table, SHIFT)[i] = shift
+            shift = middle_of_row(row.x, row.length)
+            doubles_of(table, SHIFT)[i] = first_lane(shift)
+        sums.first = sums.squares = sums.h = sums.products = wide_splat(0)
         if gradients:
-            totals.first = totals.squares = 0
-            add_products(&row, splat(-shift), weighted, &totals)
-            doubles_of(table, FIRST)[i] = totals.first if centred else 0
-            doubles_of(table, SQUARES)[i] = totals.squares
-            doubles_of(table, H)[i], doubles_of(table, PRODUCTS)[i] = totals.h, totals.products
+            add_products(&row, -shift, centred, weighted, &sums)
         else:
-            sums.first = sums.squares = paired(0)
-            add_row(&row, splat(-shift), centred, &sums)
-            doubles_of(table, FIRST)[i] = total(sums.first) if centred else 0
-            doubles_of(table, SQUARES)[i] = total(sums.squares)
+            add_row(&row, -shift, centred, &sums)
+        first[i], squares[i], h[i], products[i] = sums.first, sums.squares, sums.h, sums.products
+    i = 0
+    while i < bundle.count:
+        store_totals(doubles_of(table, FIRST) + i, first + i)
+        store_totals(doubles_of(table, SQUARES) + i, squares + i)
+        if gradients:
+            store_totals(doubles_of(table, H) + i, h + i)
+            store_totals(doubles_of(table, PRODUCTS) + i, products + i)
+        i += WIDE_LANES
 
 
 cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
@@ -157,23 +163,31 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
         doubles_of(table, PRODUCTS)[i] *= weight
 
 
-# y of row `i`
-cdef inline void normalize_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i,
-                                 bint weight_along, bint bias_along, bint tlu) noexcept nogil:
-    cdef Terms terms
-    cdef Row row
-    open_short(job, room, bundle, i, &row)
-    open_terms(&room.table, i, &terms)
-    open_affine(job, &row, &terms)
-    normalize_row(&row, &terms, weight_along, bias_along, tlu, job.far)
+# Are sets `i` and the next in range, and their parameters the same ones?
+cdef inline bint go_together(const Bundle* bundle, const Table* table, Py_ssize_t i) noexcept nogil:
+    return (i + 1 < bundle.count and bundle.param[i] == bundle.param[i + 1]
+            and doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0)
 
 
-cdef inline void normalize_bundle(const Job* job, const Room* room, const Bundle* bundle, bint weight_along,
-                                  bint bias_along, bint tlu) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(bundle.count):
-        if doubles_of(&room.table, OUT)[i] == 0:
-            normalize_short(job, room, bundle, i, weight_along, bias_along, tlu)
+# y
+cdef inline void normalize_bundle(const Job* job, const Room* room, const Bundle* bundle, bint weighted, bint biased,
+                                  bint tlu) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t i = 0
+    cdef Terms terms, others
+    cdef Row row, other
+    while i < bundle.count:
+        open_short(job, room, bundle, i, &row)
+        open_terms(table, i, &terms)
+        if (weighted or biased) and go_together(bundle, table, i):
+            open_short(job, room, bundle, i + 1, &other)
+            open_terms(table, i + 1, &others)
+            normalize_two_rows(&row, &terms, &other, &others, weighted, biased, job.far)
+            i += 1
+        elif doubles_of(table, OUT)[i] == 0:
+            open_affine(job, &row, &terms)
+            normalize_row(&row, &terms, weighted, biased, False, tlu, job.far)
+        i += 1
 
 
 # dx. The gradients of parameters that change along rows are those of two rows at a time, wherever these lie.
@@ -188,8 +202,7 @@ cdef inline void differentiate_bundle(const Job* job, const Room* room, const Bu
         open_terms(table, i, &terms)
         open_affine(job, &row, &terms)
         open_gradient_terms(table, i, &terms)
-        if (within and i + 1 < bundle.count and bundle.param[i] == bundle.param[i + 1]
-                and doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0):
+        if within and go_together(bundle, table, i):
             open_terms(table, i + 1, &others)
             open_gradient_terms(table, i + 1, &others)
             open_short(job, room, bundle, i + 1, &other)
