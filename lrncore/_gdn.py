@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lrncore._arrays import returned
 from lrncore._checks import check_array, check_axis, check_flag, check_pair, check_real
 from lrncore._divisive_call import compute, kernels_of, sums_for
 from lrncore._divisive_job import Formula, Job, Pool
@@ -121,10 +122,10 @@ def gdn(
     >>> lrncore.gdn(x, np.eye(2), 0.0, inverse=True)
     array([[ 9., 16.]])
     """
-    x, element = check_array(x, "x")
-    channel, formula = _check(x, axis, alpha, epsilon, inverse)
-    pool = _pool(gamma, beta, x.shape[channel])
-    return compute(Job((x,), (element,), pool, formula, channel, num_threads), out)
+    array, element = check_array(x, "x")
+    channel, formula = _check(array, axis, alpha, epsilon, inverse)
+    pool = _pool(gamma, beta, array.shape[channel])
+    return returned(compute(Job((array,), (element,), pool, formula, channel, num_threads), out), out, x)
 
 
 def gdn_backward(
@@ -191,15 +192,15 @@ def gdn_backward(
     >>> grads.gamma  # of x / sqrt(gamma * x**2)
     array([[-0.5]])
     """
-    g, x, elements = check_pair(g, x)
-    channel, formula = _check(x, axis, alpha, epsilon, inverse)
-    pool = _pool(gamma, beta, x.shape[channel])
-    sums = sums_for(x, channel)
-    dx = compute(Job((g, x), elements, pool, formula, channel, num_threads), out, sums)
-    dgamma, dbeta = sums.total(formula.q, kernels_of(x).raised)
+    along, array, elements = check_pair(g, x)
+    channel, formula = _check(array, axis, alpha, epsilon, inverse)
+    pool = _pool(gamma, beta, array.shape[channel])
+    sums = sums_for(array, channel)
+    dx = returned(compute(Job((along, array), elements, pool, formula, channel, num_threads), out, sums), out, x, g)
+    dgamma, dbeta = sums.total(formula.q, kernels_of(array).raised)
     beta = np.asarray(beta)
     with np.errstate(over="ignore"):
-        return GDNGrads(dx, _as(dgamma, gamma, x), _as(dbeta.sum() if beta.ndim == 0 else dbeta, beta, x))
+        return GDNGrads(dx, _as(dgamma, gamma, array), _as(dbeta.sum() if beta.ndim == 0 else dbeta, beta, array))
 
 
 def nonnegative(r: ArrayLike, minimum: float = 0.0) -> Array:

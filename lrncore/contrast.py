@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrncore._arrays import returned
 from lrncore._call import output
 from lrncore._checks import check_array, check_axis, check_real
 from lrncore._divisive_job import Pool, Window
@@ -83,23 +84,23 @@ def local_contrast_norm(
     >>> lrncore.local_contrast_norm(x, [1, 1, 1], c=0.1).round(2)
     array([[[ 0.  , -1.22,  1.22,  0.  ]]])
     """
-    x, _ = check_array(x, "x")
-    channel = check_axis(axis, x.ndim)
-    space = space_of(x.ndim, channel, space_axes)
+    array, _ = check_array(x, "x")
+    channel = check_axis(axis, array.ndim)
+    space = space_of(array.ndim, channel, space_axes)
     if channel in space:
         raise ValueError(f"space_axes must not hold the channel axis, {channel}, got {space}")
-    windows = _windows(x, kernel, space)
+    windows = _windows(array, kernel, space)
     least = _check_least(c, threshold)
-    y, _ = output(x, out)
-    outer = [i for i in range(x.ndim) if i != channel and i not in space]
+    y, _ = output(array, out)
+    outer = [i for i in range(array.ndim) if i != channel and i not in space]
     order = [*outer, *space, channel]
-    walked, target = x.transpose(order), y.transpose(order)
+    walked, target = array.transpose(order), y.transpose(order)
     moved = {1 + i: windows[axis_] for i, axis_ in enumerate(space)}
     for index in np.ndindex(walked.shape[: len(outer)]):
-        if x.size:
+        if array.size:
             with np.errstate(all="ignore"):
                 target[index] = _normalized(walked[index].astype(np.float64), moved, least)
-    return y
+    return returned(y, out, x)
 
 
 def _windows(x: Array, kernel: Any, space: tuple[int, ...]) -> dict[int, Window]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lrncore import _divisive_gradients as gradients
+from lrncore._arrays import returned
 from lrncore._checks import check_array, check_pair
 from lrncore._divisive_call import compute
 from lrncore._divisive_job import Job
@@ -117,11 +118,11 @@ def divisive_norm(
     >>> lrncore.divisive_norm(np.array([[1.0, 2.0, 3.0]]), spec)
     array([[0.2       , 0.18181818, 0.6       ]])
     """
-    x, element = check_array(x, "x")
-    place, pool, formula = prepare(x.shape, check_divisive(spec), axis, space_axes)
+    array, element = check_array(x, "x")
+    place, pool, formula = prepare(array.shape, check_divisive(spec), axis, space_axes)
     if pool is None:
-        return compute_both((x,), spec, place, out)
-    return compute(Job((x,), (element,), pool, formula, place.axis, num_threads), out)
+        return returned(compute_both((array,), spec, place, out), out, x)
+    return returned(compute(Job((array,), (element,), pool, formula, place.axis, num_threads), out), out, x)
 
 
 def divisive_norm_backward(
@@ -182,11 +183,11 @@ def divisive_norm_backward(
     >>> lrncore.divisive_norm_backward(np.ones_like(x), x, spec)  # (1 - x**2) / (1 + x**2)**2
     array([[ 1.  , -0.12]])
     """
-    g, x, elements = check_pair(g, x)
-    place, pool, formula = prepare(x.shape, check_divisive(spec), axis, space_axes)
+    along, array, elements = check_pair(g, x)
+    place, pool, formula = prepare(array.shape, check_divisive(spec), axis, space_axes)
     if pool is None:
-        return compute_both((g, x), spec, place, out)
-    return compute(Job((g, x), elements, pool, formula, place.axis, num_threads), out)
+        return returned(compute_both((along, array), spec, place, out), out, x, g)
+    return returned(compute(Job((along, array), elements, pool, formula, place.axis, num_threads), out), out, x, g)
 
 
 def divisive_norm_param_grads(

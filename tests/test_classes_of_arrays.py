@@ -87,6 +87,8 @@ def labelled():
     return Labelled(X, list("abcd"), range(20))
 
 
+POOL = lrncore.DivisiveSpec(channels=[1, 2, 1])
+BOTH = lrncore.DivisiveSpec(channels=np.eye(4), space=[1, 2, 1])
 CALLS = {
     "lrn": lambda x: lrn(x, SPEC),
     "backward": lambda x: lrn_backward(x, x, SPEC),
@@ -109,6 +111,12 @@ CALLS = {
     "rms_norm_backward": lambda x: lrncore.rms_norm_backward(x, x).dx,
     "filter_response_norm": lambda x: lrncore.filter_response_norm(x, axis=0),
     "filter_response_norm_backward": lambda x: lrncore.filter_response_norm_backward(x, x, axis=0).dx,
+    "gdn": lambda x: lrncore.gdn(x, np.eye(20), 1.0),
+    "gdn_backward": lambda x: lrncore.gdn_backward(x, x, np.eye(20), 1.0)[0],
+    "divisive_norm": lambda x: lrncore.divisive_norm(x, POOL),
+    "divisive_norm_backward": lambda x: lrncore.divisive_norm_backward(x, x, POOL),
+    "divisive_norm_of_both": lambda x: lrncore.divisive_norm(x, BOTH, axis=0, space_axes=1),
+    "local_contrast_norm": lambda x: lrncore.local_contrast_norm(x, [1, 2, 1], c=0.1, axis=0, space_axes=1),
 }
 KEPT = {
     "matrix": (lambda: X.view(np.matrix), np.matrix),
