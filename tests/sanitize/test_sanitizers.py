@@ -71,7 +71,7 @@ import sys, edges, numpy as np
 import lrncore
 from lrncore import _threads
 _threads.resolve = lambda *_: 0
-lrncore.lrn(np.ones((3, 4, 3000), edges.DTYPES[sys.argv[1]]), edges.cases.ALEXNET, num_threads=1)
+lrncore.lrn(np.ones((3, 4, 3000), edges.DTYPES[sys.argv[1]]), edges.cases.ALEXNET, num_threads=2)
 """
     paths = os.pathsep.join([PLACE, str(Path(edges.__file__).parent)])
     done = subprocess.run(

@@ -19,17 +19,18 @@ cdef inline void try_again(Trial* trial) noexcept nogil:
 
 # |x|^p
 cdef void enter_again(const Formula* f, const real* x, real* to, Py_ssize_t length, Trial* trial) noexcept nogil:
-    cdef double most = LARGEST / (4 * fmax(f.total, 1))
+    cdef double most = LARGEST / (4 * fmax(f.total, 1)), own
     cdef Py_ssize_t i
     for i in range(length):
-        if fabs(to[i]) <= most and (f.entering != POWERS or fabs(x[i]) * f.of_x.ceiling <= LARGEST):
+        own = real_of(x + i)
+        if fabs(to[i]) <= most and (f.entering != POWERS or fabs(own) * f.of_x.ceiling <= LARGEST):
             continue
-        if isnan(x[i]):
+        if isnan(own):
             to[i] = NAN
-        elif isinf(x[i]):
+        elif isinf(own):
             to[i] = INFINITY
             trial.infinite = True
-        elif isinf(to[i]) or (f.entering == POWERS and not fabs(x[i]) * f.of_x.ceiling <= LARGEST):
+        elif isinf(to[i]) or (f.entering == POWERS and not fabs(own) * f.of_x.ceiling <= LARGEST):
             to[i] = NAN
             trial.left = True
         else:
@@ -40,14 +41,16 @@ cdef void enter_again(const Formula* f, const real* x, real* to, Py_ssize_t leng
 cdef void numerators_again(const Formula* f, const real* x, real* to, Py_ssize_t length, bint slopes,
                            Trial* trial) noexcept nogil:
     cdef Py_ssize_t i
+    cdef double own
     for i in range(length):
-        if fabs(x[i]) * f.of_n.ceiling <= LARGEST:
+        own = real_of(x + i)
+        if fabs(own) * f.of_n.ceiling <= LARGEST:
             continue
-        if isinf(x[i]):
-            to[i] = <real>(f.n * pow(INFINITY, f.n - 1) if slopes else x[i])
+        if isinf(own):
+            to[i] = <real>(f.n * pow(INFINITY, f.n - 1) if slopes else own)
             continue
         to[i] = NAN
-        if not isnan(x[i]):
+        if not isnan(own):
             trial.left = True
 
 
@@ -63,13 +66,14 @@ cdef void pools_again(const Formula* f, real* d, Py_ssize_t length, Trial* trial
 
 # y of infinite and NaN D, and of infinite N(x), whose power with D is NaN in the loops
 cdef void leave_again(const Formula* f, const real* x, const real* d, real* y, Py_ssize_t length) noexcept nogil:
-    cdef double up = pow(INFINITY, -f.q), down = pow(-INFINITY, -f.q), none = pow(NAN, -f.q)
+    cdef double up = pow(INFINITY, -f.q), down = pow(-INFINITY, -f.q), none = pow(NAN, -f.q), own
     cdef Py_ssize_t i
     for i in range(length):
+        own = real_of(x + i)
         if not isfinite(d[i]):
-            y[i] = <real>(x[i] * (none if isnan(d[i]) else up if d[i] > 0 else down))
-        elif not isfinite(x[i]):
-            y[i] = x[i]
+            set_real(y + i, <real>(own * (none if isnan(d[i]) else up if d[i] > 0 else down)))
+        elif not isfinite(own):
+            set_real(y + i, <real>own)
 
 
 # gp and t of D
@@ -79,15 +83,17 @@ cdef void weigh_again(const Formula* f, const real* g, const real* x, const real
     cdef double up = pow(INFINITY, q), down = pow(-INFINITY, q), none = pow(NAN, q)
     cdef double up_less = ldexp(pow(INFINITY, q - 1), RAISED), down_less = ldexp(pow(-INFINITY, q - 1), RAISED)
     cdef double none_less = ldexp(pow(NAN, q - 1), RAISED)
+    cdef real own, own_g
     cdef Py_ssize_t i
     for i in range(length):
+        own, own_g = real_of(x + i), real_of(g + i)
         if not isfinite(d[i]):
-            gp[i] = <real>(g[i] * (none if isnan(d[i]) else up if d[i] > 0 else down))
-            t[i] = <real>(<double>g[i] * x[i] * (none_less if isnan(d[i]) else up_less if d[i] > 0 else down_less))
-        elif not (isfinite(g[i]) and isfinite(x[i])):
-            if not isfinite(g[i]):
-                gp[i] = g[i]
-            t[i] = g[i] * x[i]
+            gp[i] = <real>(own_g * (none if isnan(d[i]) else up if d[i] > 0 else down))
+            t[i] = <real>(<double>own_g * own * (none_less if isnan(d[i]) else up_less if d[i] > 0 else down_less))
+        elif not (isfinite(own_g) and isfinite(own)):
+            if not isfinite(own_g):
+                gp[i] = own_g
+            t[i] = own_g * own
         elif not fabs(t[i]) <= most:
             t[i] = NAN
             trial.left = True
@@ -97,13 +103,15 @@ cdef void weigh_again(const Formula* f, const real* g, const real* x, const real
 cdef void gradient_again(const Formula* f, const real* x, const real* sums, const real* gp, real* dx,
                          Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t i
+    cdef real own
     if f.entering != POWERS:
         return
     for i in range(length):
-        if isnan(x[i]):
-            dx[i] = NAN
-        elif isinf(x[i]):
-            dx[i] = <real>(gp[i] - copysign(f.slope, x[i]) * pow(INFINITY, f.p - 1) * sums[i])
+        own = real_of(x + i)
+        if isnan(own):
+            set_real(dx + i, NAN)
+        elif isinf(own):
+            set_real(dx + i, <real>(gp[i] - copysign(f.slope, own) * pow(INFINITY, f.p - 1) * sums[i]))
 
 
 # dx that overflows, or whose terms do
@@ -111,7 +119,7 @@ cdef void overflow_again(const real* g, const real* x, const real* sums, const r
                          Trial* trial) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(length):
-        if isfinite(g[i]) and isfinite(x[i]) and not isfinite(dx[i]):
+        if isfinite(real_of(g + i)) and isfinite(real_of(x + i)) and not isfinite(real_of(dx + i)):
             if isinf(gp[i]) or (isfinite(gp[i]) and isfinite(sums[i])):
-                dx[i] = NAN
+                set_real(dx + i, NAN)
                 trial.left = True
