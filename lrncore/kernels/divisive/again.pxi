@@ -3,6 +3,8 @@
 # to wider numbers. Everything else has the bits of a first try.
 
 cdef struct Trial:
+    real* numerators    # a line of either try: N(x), and its slopes,
+    real* kept          # and of the second: D, where t takes its place
     bint again
     bint infinite       # are there infinite x?
     bint large          # and powers of finite ones that may sum up to an infinite pool?
@@ -123,3 +125,30 @@ cdef void overflow_again(const real* g, const real* x, const real* sums, const r
             if isinf(gp[i]) or (isfinite(gp[i]) and isfinite(sums[i])):
                 set_real(dx + i, NAN)
                 trial.left = True
+
+
+# ---- the same of either try
+
+# N(x), where n is not 1
+cdef const real* numerators_of(const Formula* f, const real* x, Py_ssize_t length, Trial* trial,
+                               vec* seen) noexcept nogil:
+    numerators(f, x, trial.numerators, length, seen)
+    if trial.again:
+        numerators_again(f, x, trial.numerators, length, False, trial)
+    return trial.numerators
+
+
+# gp and t of a line, t in the place of D
+cdef void weigh_elements(const Formula* f, const real* g, const real* x, real* t, real* gp, Py_ssize_t length,
+                         Trial* trial, vec* seen) noexcept nogil:
+    cdef const real* numerator = numerators_of(f, x, length, trial, seen) if f.signed_power else x
+    if trial.again:
+        memcpy(trial.kept, t, length * sizeof(real))
+    weigh_line(f, g, numerator, t, gp, length, seen)
+    if trial.again:
+        weigh_again(f, g, numerator, trial.kept, t, gp, length, trial)
+    if f.signed_power:
+        numerator_slopes(f, x, trial.numerators, length)
+        if trial.again:
+            numerators_again(f, x, trial.numerators, length, True, trial)
+        times_line(trial.numerators, gp, length)

@@ -75,6 +75,7 @@ cdef char* furnish_dense(const Dense* job, Bench* bench, char* memory) noexcept 
             bench.turned = reserve_reals(&memory, round_up(job.block, LANES) * job.w_pitch)
     for i in range(4):
         bench.line[i] = reserve_reals(&memory, longest)
+    bench.trial.numerators, bench.trial.kept = bench.line[1], bench.line[3]
     for i in range(OPERANDS):
         bench.offset[i] = <Py_ssize_t*>reserve(&memory, job.block, sizeof(Py_ssize_t))
     return memory
@@ -186,15 +187,6 @@ cdef bint pool_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_
     return f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
 
 
-# The numerators of a line, in `line[1]`
-cdef const real* numerators_of(const Dense* job, Bench* bench, const real* x, Py_ssize_t length,
-                               vec* seen) noexcept nogil:
-    numerators(&job.formula, x, bench.line[1], length, seen)
-    if bench.trial.again:
-        numerators_again(&job.formula, x, bench.line[1], length, False, &bench.trial)
-    return bench.line[1]
-
-
 # False if the results have numbers out of range: where y is x nothing is written then.
 cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
     cdef const Formula* f = &job.formula
@@ -210,7 +202,8 @@ cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_s
         return False
     if f.signed_power and not job.apart:
         for number in range(lines):
-            numerators_of(job, bench, get_line(job, bench, X, number, length, bench.line[0]), length, &seen)
+            x = get_line(job, bench, X, number, length, bench.line[0])
+            numerators_of(f, x, length, &bench.trial, &seen)
         if any_nan(seen) and not bench.trial.again:
             return False
     if bench.trial.left and not job.apart:
@@ -219,7 +212,7 @@ cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_s
         d = bench.pools + number * job.pitch
         x = get_line(job, bench, X, number, length, bench.line[0])
         if f.signed_power:
-            x = numerators_of(job, bench, x, length, &seen)
+            x = numerators_of(f, x, length, &bench.trial, &seen)
         at = line_at(job, bench, Y, number, &offset)
         y = line_to(&job.operand[Y], at, offset, bench.line[2])
         if not job.apart and bench.trial.again:
@@ -232,36 +225,20 @@ cdef bint normalize_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_s
     return f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
 
 
-# gp and t of a line, t in the place of D
-cdef void weigh_elements_of(const Dense* job, Bench* bench, Py_ssize_t number, Py_ssize_t length,
-                            vec* seen) noexcept nogil:
-    cdef const Formula* f = &job.formula
-    cdef bint again = bench.trial.again
-    cdef real* gp = bench.passed + number * job.pitch
-    cdef real* t = bench.pools + number * job.pitch
-    cdef const real* x = get_line(job, bench, X, number, length, bench.line[0])
-    cdef const real* g = get_line(job, bench, G, number, length, bench.line[2])
-    cdef const real* numerator = numerators_of(job, bench, x, length, seen) if f.signed_power else x
-    if again:
-        memcpy(bench.line[3], t, length * sizeof(real))
-    weigh_line(f, g, numerator, t, gp, length, seen)
-    if again:
-        weigh_again(f, g, numerator, bench.line[3], t, gp, length, &bench.trial)
-    if f.signed_power:
-        numerator_slopes(f, x, bench.line[1], length)
-        if again:
-            numerators_again(f, x, bench.line[1], length, True, &bench.trial)
-        times_line(bench.line[1], gp, length)
-
-
-# The same of a block
+# gp and t of a block, t in the place of D
 cdef bint weigh_block(const Dense* job, Bench* bench, Py_ssize_t lines, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t number, i, whole = round_up(length, LANES), tiled = round_up(length, PRODUCT_COLUMNS)
     cdef vec seen = splat(0)
+    cdef const real* x
+    cdef const real* g
+    cdef real* t = bench.pools
     for number in range(lines):
-        weigh_elements_of(job, bench, number, length, &seen)
+        x = get_line(job, bench, X, number, length, bench.line[0])
+        g = get_line(job, bench, G, number, length, bench.line[2])
+        weigh_elements(&job.formula, g, x, t, bench.passed + number * job.pitch, length, &bench.trial, &seen)
         for i in range(whole, tiled):
-            bench.pools[number * job.pitch + i] = 0
+            t[i] = 0
+        t += job.pitch
     return not any_nan(seen)
 
 

@@ -59,6 +59,7 @@ cdef char* furnish_windows(const Windows* job, Space* space, char* memory) noexc
             space.passed = reserve_reals(&memory, job.room)
     for i in range(4):
         space.line[i] = reserve_reals(&memory, job.pitch)
+    space.trial.numerators, space.trial.kept = space.line[1], space.line[3]
     for i in range(job.sides):
         most = max(most, <Py_ssize_t>job.side[i].taps)
     space.moved = <Tap*>reserve(&memory, most + 1, sizeof(Tap))

@@ -126,10 +126,7 @@ cdef bint normalize_region(const Windows* job, Space* space, const Region* regio
     for number in range(lines_of(job, region)):
         x = get_elements(job, X, &line, space.line[0])
         if f.signed_power:
-            numerators(f, x, space.line[1], line.length, &seen)
-            if again:
-                numerators_again(f, x, space.line[1], line.length, False, &space.trial)
-            x = space.line[1]
+            x = numerators_of(f, x, line.length, &space.trial, &seen)
         if complete:
             complete_line(job, space, &line, d, True)
         if again:
@@ -144,38 +141,14 @@ cdef bint normalize_region(const Windows* job, Space* space, const Region* regio
     return f.leaving == POOL or (all_inside(inside, f.inside) and not any_nan(seen))
 
 
-# gp and t of the part of a line that is inside, t in the place of D
-cdef void weigh_elements(const Windows* job, Space* space, const Line* line, real* t, real* gp,
-                         vec* seen) noexcept nogil:
-    cdef const Formula* f = &job.formula
-    cdef bint again = space.trial.again
-    cdef const real* x = get_elements(job, X, line, space.line[0])
-    cdef const real* g = get_elements(job, G, line, space.line[1])
-    cdef const real* numerator = x
-    if f.signed_power:
-        numerator = space.line[2]
-        numerators(f, x, space.line[2], line.length, seen)
-        if again:
-            numerators_again(f, x, space.line[2], line.length, False, &space.trial)
-    if again:
-        pools_again(f, t, line.length, &space.trial)
-        memcpy(space.line[3], t, line.length * sizeof(real))
-    weigh_line(f, g, numerator, t, gp, line.length, seen)
-    if again:
-        weigh_again(f, g, numerator, space.line[3], t, gp, line.length, &space.trial)
-    if f.signed_power:
-        numerator_slopes(f, x, space.line[2], line.length)
-        if again:
-            numerators_again(f, x, space.line[2], line.length, True, &space.trial)
-        times_line(space.line[2], gp, line.length)
-
-
-# The same around a block
+# gp and t around a block, t in the place of D
 cdef bint weigh_region(const Windows* job, Space* space, const Region* region, real* t, vec seen) noexcept nogil:
     cdef const Formula* f = &job.formula
     cdef Py_ssize_t number, behind
     cdef Inside inside = nothing_outside()
     cdef bint masses = has_masses(job)
+    cdef const real* x
+    cdef const real* g
     cdef real* gp = space.passed
     cdef Line line
     first_line(job, space, region, &line)
@@ -186,7 +159,11 @@ cdef bint weigh_region(const Windows* job, Space* space, const Region* region, r
             behind = line.first + line.length
             complete_line(job, space, &line, t + line.first, True)
             inside = check_line(inside, t + line.first, line.length, f.inside)
-            weigh_elements(job, space, &line, t + line.first, gp + line.first, &seen)
+            if space.trial.again:
+                pools_again(f, t + line.first, line.length, &space.trial)
+            x = get_elements(job, X, &line, space.line[0])
+            g = get_elements(job, G, &line, space.line[2])
+            weigh_elements(f, g, x, t + line.first, gp + line.first, line.length, &space.trial, &seen)
             if masses:
                 complete_line(job, space, &line, t + line.first, False)
         memset(t + behind, 0, (job.pitch - behind) * sizeof(real))
