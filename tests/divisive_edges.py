@@ -81,9 +81,7 @@ def calls(chance):
     """Give every function each shape in every layout: all operands in it, and one alone."""
     for name, shape, layout in product(FUNCTIONS, SHAPES, edges.LAYOUTS):
         count = FUNCTIONS[name].operands
-        alone = ["contiguous"] * (count + 1)
-        alone[chance.randrange(count + 1)] = layout
-        for layouts in (layout,) * (count + 1), tuple(alone):
+        for layouts in edges.all_and_one(layout, count + 1, chance):
             spec = chance.choice(list(SPECS))
             yield Call(name, shape, spec, layouts, chance.choice([None, *range(count)]), chance.choice([1, 2]))
 

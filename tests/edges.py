@@ -186,13 +186,17 @@ def far_calls(chance):
         yield Call(function, shape, cases.ALEXNET, ("contiguous",) * (function.operands + function.fills), None, 2)
 
 
+def all_and_one(layout, count, chance):
+    """Return the layouts of some arrays: all have this one, and one alone among contiguous ones."""
+    alone = ["contiguous"] * count
+    alone[chance.randrange(count)] = layout
+    return (layout,) * count, tuple(alone)
+
+
 def near_calls(chance):
     """Give every function each near shape in every layout: all operands in it, and one alone."""
     for function, shape, layout in product(FUNCTIONS, NEAR, LAYOUTS):
-        count = function.operands + function.fills
-        alone = ["contiguous"] * count
-        alone[chance.randrange(count)] = layout
-        for layouts in (layout,) * count, tuple(alone):
+        for layouts in all_and_one(layout, function.operands + function.fills, chance):
             before, after = chance.choice(WINDOWS)
             spec = LRNSpec(before, after, 1.0, chance.choice(cases.BETAS), chance.choice(cases.KS))
             over = chance.choice([None, *range(function.operands)]) if function.fills else None

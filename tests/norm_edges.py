@@ -106,10 +106,7 @@ def calls(chance):
     """Give every function each shape in every layout: all operands in it, and one alone."""
     for name, shape, layout in product(FUNCTIONS, SHAPES, edges.LAYOUTS):
         function = FUNCTIONS[name]
-        count = function.operands + function.fills
-        alone = ["contiguous"] * count
-        alone[chance.randrange(count)] = layout
-        for layouts in (layout,) * count, tuple(alone):
+        for layouts in edges.all_and_one(layout, function.operands + function.fills, chance):
             over = chance.choice([None, *range(function.operands)]) if function.fills else None
             yield Call(name, shape, layouts, over, chance.choice([1, 2]))
 
