@@ -3,15 +3,13 @@
 A program like edges.py, with its words: `calls`, every so manieth, or `strays`.
 """
 
-import random
 import sys
 from collections.abc import Callable
-from itertools import islice, product
+from itertools import product
 from typing import NamedTuple
 
 import edges
 import numpy as np
-from edges import Operand
 
 import lrncore
 from lrncore import DivisiveSpec
@@ -101,19 +99,15 @@ def make(call, dtype, memory, chance):
     # a numerator whose power overflows is infinite or NaN, whichever of the two computes it.
     if chance.randrange(2) and (function.operands == 1 or SPECS[call.spec].n == 1):
         values = [edges.spiked(each, chance) for each in values]
-    operands = [Operand(edges.LAYOUTS[layout](shape, dtype), memory) for layout in call.layouts]
-    for operand, value in zip(operands, values, strict=False):
-        operand.array[...] = value
+    operands = edges.laid_out(call.layouts, values, memory)
     given = parameters_of(function, shape[axis], dtype)
-    parameters = [Operand(each, memory) for each in given]
-    for parameter, value in zip(parameters, given, strict=True):
-        parameter.array[...] = value
+    parameters = edges.placed(given, given, memory)
     inputs = [operand.array for operand in operands[: function.operands]]
     copies = [each.copy() for each in inputs]
     out = operands[-1 if call.over is None else call.over]
     more = {"axis": axis, "num_threads": call.threads}
     with np.errstate(all="ignore"):
-        expected = first(function.call(*copies, *given, spec=SPECS[call.spec], **more))
+        expected = edges.first(function.call(*copies, *given, spec=SPECS[call.spec], **more))
         arrays = [each.array for each in parameters]
         function.call(*inputs, *arrays, spec=SPECS[call.spec], out=out.array, **more)
     if not holds(out, expected):
@@ -131,11 +125,6 @@ def holds(out, expected):
     return out.holds(expected)
 
 
-def first(result):
-    """Return the array that `out` takes."""
-    return result[0] if isinstance(result, tuple) else result
-
-
 def along_operands(function):
     """Return a function of operands alone."""
 
@@ -147,21 +136,5 @@ def along_operands(function):
     return edges.Function(call, function.operands)
 
 
-def main(what, every, dtype, *memories):
-    """Make every so manieth call, or the strays."""
-    edges.announce(lrncore.__file__)
-    for memory in map(edges.MEMORIES.get, memories):
-        if what == "strays":
-            edges.strays(
-                {name: along_operands(each) for name, each in FUNCTIONS.items()}, edges.DTYPES[dtype], memory
-            )
-            continue
-        number = list(edges.DTYPES).index(dtype)
-        chance = random.Random(number)  # noqa: S311
-        for call in islice(calls(chance), number % int(every), None, int(every)):
-            edges.announce(*call)
-            make(call, edges.DTYPES[dtype], memory.put, chance)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    edges.main(sys.argv[1:], calls, make, {name: along_operands(each) for name, each in FUNCTIONS.items()})

@@ -36,12 +36,12 @@ class Function(NamedTuple):
     fills: bool = True
 
 
-FUNCTIONS = (
-    Function(lrncore.lrn, 1),
-    Function(lrncore.lrn_backward, 2),
-    Function(lrncore.lrn_jvp, 2),
-    Function(lrncore.lrn_param_grads, 2, fills=False),
-)
+FUNCTIONS = {
+    "lrn": Function(lrncore.lrn, 1),
+    "lrn_backward": Function(lrncore.lrn_backward, 2),
+    "lrn_jvp": Function(lrncore.lrn_jvp, 2),
+    "lrn_param_grads": Function(lrncore.lrn_param_grads, 2, fills=False),
+}
 DTYPES = {dtype.name: dtype for dtype in cases.DTYPES + cases.HALVES}
 
 # ---- in what memory ---------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ WINDOWS = [(half, half) for half in (0, 1, 2, 3, 4, 13, 100)] + [(2, 1), (4, 0),
 class Call(NamedTuple):
     """A call, but for the values."""
 
-    function: Function
+    function: str
     shape: str
     spec: LRNSpec
     layouts: tuple[str, ...]  # of each operand, and of the result
@@ -182,8 +182,8 @@ class Call(NamedTuple):
 def far_calls(chance):
     """Give every function a far shape."""
     first = chance.randrange(len(FAR))
-    for function, shape in zip(FUNCTIONS, islice(cycle(FAR), first, None), strict=False):
-        yield Call(function, shape, cases.ALEXNET, ("contiguous",) * (function.operands + function.fills), None, 2)
+    for (name, function), shape in zip(FUNCTIONS.items(), islice(cycle(FAR), first, None), strict=False):
+        yield Call(name, shape, cases.ALEXNET, ("contiguous",) * (function.operands + function.fills), None, 2)
 
 
 def all_and_one(layout, count, chance):
@@ -195,12 +195,13 @@ def all_and_one(layout, count, chance):
 
 def near_calls(chance):
     """Give every function each near shape in every layout: all operands in it, and one alone."""
-    for function, shape, layout in product(FUNCTIONS, NEAR, LAYOUTS):
+    for name, shape, layout in product(FUNCTIONS, NEAR, LAYOUTS):
+        function = FUNCTIONS[name]
         for layouts in all_and_one(layout, function.operands + function.fills, chance):
             before, after = chance.choice(WINDOWS)
             spec = LRNSpec(before, after, 1.0, chance.choice(cases.BETAS), chance.choice(cases.KS))
             over = chance.choice([None, *range(function.operands)]) if function.fills else None
-            yield Call(function, shape, spec, layouts, over, chance.choice([1, 2]))
+            yield Call(name, shape, spec, layouts, over, chance.choice([1, 2]))
 
 
 def normal(shape, dtype, seed):
@@ -218,13 +219,24 @@ def spiked(values, chance):
     return values
 
 
-def make(call, dtype, memory, chance):
-    """Make a call in `memory` and again in NumPy's own, and compare."""
-    function, case = call.function, shape(call.shape, dtype)
-    values = [spiked(normal(case.shape, dtype, seed), chance) for seed in range(function.operands)]
-    operands = [Operand(LAYOUTS[layout](case.shape, dtype), memory) for layout in call.layouts]
+def laid_out(layouts, values, memory):
+    """Return operands with these values, each in its layout, and one for the result where a layout is left."""
+    return placed([LAYOUTS[layout](values[0].shape, values[0].dtype) for layout in layouts], values, memory)
+
+
+def placed(arrays, values, memory):
+    """Return operands that lie as `arrays` do, with these values as far as there are any."""
+    operands = [Operand(array, memory) for array in arrays]
     for operand, value in zip(operands, values, strict=False):
         operand.array[...] = value
+    return operands
+
+
+def make(call, dtype, memory, chance):
+    """Make a call in `memory` and again in NumPy's own, and compare."""
+    function, case = FUNCTIONS[call.function], shape(call.shape, dtype)
+    values = [spiked(normal(case.shape, dtype, seed), chance) for seed in range(function.operands)]
+    operands = laid_out(call.layouts, values, memory)
     inputs = [operand.array for operand in operands[: function.operands]]
     if not function.fills:
         function.call(*inputs, call.spec, case.axis, num_threads=call.threads)
@@ -233,6 +245,11 @@ def make(call, dtype, memory, chance):
     function.call(*inputs, call.spec, case.axis, out=out.array, num_threads=call.threads)
     if not out.holds(function.call(*values, call.spec, case.axis)):
         sys.exit("the result has other bits here, or bytes beside it changed")
+
+
+def first(result):
+    """Return the array that `out` takes."""
+    return result[0] if isinstance(result, tuple) else result
 
 
 def strays(functions, dtype, memory):
@@ -258,28 +275,24 @@ def strays(functions, dtype, memory):
                 sys.exit("it ended the process" if ended else "nothing noticed it")
 
 
-def of_alexnet(function):
-    """Return a function of operands alone."""
-    return function._replace(call=partial(function.call, spec=cases.ALEXNET, axis=0))
-
-
 def announce(*words):
     """Print a line that is there even if the process ends now."""
     print(*words, flush=True)  # noqa: T201
 
 
-def main(what, every, dtype, *memories):
-    """Make every so manieth call, or the strays."""
+def main(arguments, calls, make, functions, always=lambda _: ()):
+    """Make every so manieth of `calls` and those made `always`, or the strays of `functions`, as is asked."""
+    what, every, dtype, *memories = arguments
     announce(lrncore.__file__)
     for memory in map(MEMORIES.get, memories):
         if what == "strays":
-            strays({each.call.__name__: of_alexnet(each) for each in FUNCTIONS}, DTYPES[dtype], memory)
+            strays(functions, DTYPES[dtype], memory)
             continue
         # other calls for other element types, whose kernels are the same source
         number = list(DTYPES).index(dtype)
         chance = random.Random(number)  # noqa: S311
-        for call in chain(far_calls(chance), islice(near_calls(chance), number % int(every), None, int(every))):
-            announce(call.function.call.__name__, *call[1:])
+        for call in chain(always(chance), islice(calls(chance), number % int(every), None, int(every))):
+            announce(*call)
             make(call, DTYPES[dtype], memory.put, chance)
 
 
@@ -295,4 +308,7 @@ def run(*arguments, program=__file__, place=Path(lrncore.__file__).parents[1], *
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    of_alexnet = {
+        name: each._replace(call=partial(each.call, spec=cases.ALEXNET, axis=0)) for name, each in FUNCTIONS.items()
+    }
+    main(sys.argv[1:], near_calls, make, of_alexnet, always=far_calls)

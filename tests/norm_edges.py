@@ -3,15 +3,13 @@
 A program like edges.py, with its words: `calls`, every so manieth, or `strays`.
 """
 
-import random
 import sys
 from collections.abc import Callable
-from itertools import islice, product
+from itertools import product
 from typing import NamedTuple
 
 import edges
 import numpy as np
-from edges import Operand
 
 import lrncore
 
@@ -115,14 +113,10 @@ def make(call, dtype, memory, chance):
     """Make a call in `memory` and again on memory of NumPy's own that lies alike, and compare."""
     function, (shape, axis) = FUNCTIONS[call.function], SHAPES[call.shape]
     values = [edges.spiked(edges.normal(shape, dtype, seed), chance) for seed in range(function.operands)]
-    operands = [Operand(edges.LAYOUTS[layout](shape, dtype), memory) for layout in call.layouts]
-    for operand, value in zip(operands, values, strict=False):
-        operand.array[...] = value
+    operands = edges.laid_out(call.layouts, values, memory)
     real = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
     given = [edges.normal(shape[axis : axis + 1], real, 9 + i) for i in range(function.parameters)]
-    parameters = [Operand(each, memory) for each in given]
-    for parameter, value in zip(parameters, given, strict=True):
-        parameter.array[...] = value
+    parameters = edges.placed(given, given, memory)
     inputs = [operand.array for operand in operands[: function.operands]]
     # the order of the axes in memory decides which sums are made
     copies = [each.copy(order="K") for each in inputs]
@@ -133,17 +127,12 @@ def make(call, dtype, memory, chance):
             return
         out = operands[-1 if call.over is None else call.over]
         # as many threads: they decide which of two NaNs it is
-        expected = first(function.call(*copies, *given, axis=axis, num_threads=call.threads))
+        expected = edges.first(function.call(*copies, *given, axis=axis, num_threads=call.threads))
         function.call(*inputs, *arrays, axis=axis, out=out.array, num_threads=call.threads)
     if not out.holds(expected):
         sys.exit("the result has other bits here, or bytes beside it changed")
     if not all(parameter.holds(value) for parameter, value in zip(parameters, given, strict=True)):
         sys.exit("a parameter changed")
-
-
-def first(result):
-    """Return the array that `out` takes."""
-    return result[0] if isinstance(result, tuple) else result
 
 
 def with_ones(function):
@@ -156,19 +145,5 @@ def with_ones(function):
     return function._replace(call=call)
 
 
-def main(what, every, dtype, *memories):
-    """Make every so manieth call, or the strays."""
-    edges.announce(lrncore.__file__)
-    for memory in map(edges.MEMORIES.get, memories):
-        if what == "strays":
-            edges.strays({name: with_ones(each) for name, each in FUNCTIONS.items()}, edges.DTYPES[dtype], memory)
-            continue
-        number = list(edges.DTYPES).index(dtype)
-        chance = random.Random(number)  # noqa: S311
-        for call in islice(calls(chance), number % int(every), None, int(every)):
-            edges.announce(*call)
-            make(call, edges.DTYPES[dtype], memory.put, chance)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    edges.main(sys.argv[1:], calls, make, {name: with_ones(each) for name, each in FUNCTIONS.items()})
