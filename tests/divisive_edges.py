@@ -35,6 +35,7 @@ SPECS = {
     "ahead": DivisiveSpec([0, 0, 0, 0, 0, 1, 2], p=1.5, q=0.8),
     "space": DivisiveSpec(None, KERNEL, n=2.0),
     "mass": DivisiveSpec(BAND, KERNEL, q=-0.5, border="mass"),
+    "roots": DivisiveSpec(BAND, p=0.5, q=1.5, n=0.5),
     "both": DivisiveSpec(BAND, np.ones(9), p=3.0, q=-1.0),
 }
 
@@ -95,9 +96,7 @@ def make(call, dtype, memory, chance):
     """Make a call in `memory` and again on memory of NumPy's own, and compare."""
     function, (shape, axis) = FUNCTIONS[call.function], SHAPES[call.shape]
     values = [edges.normal(shape, dtype, seed) for seed in range(function.operands)]
-    # What a block computes a second time, or leaves to wider numbers. Beside an infinite sum of t the gradient of
-    # a numerator whose power overflows is infinite or NaN, whichever of the two computes it.
-    if chance.randrange(2) and (function.operands == 1 or SPECS[call.spec].n == 1):
+    if chance.randrange(2):  # what a block computes a second time, or leaves to wider numbers
         values = [edges.spiked(each, chance) for each in values]
     operands = edges.laid_out(call.layouts, values, memory)
     given = parameters_of(function, shape[axis], dtype)

@@ -21,6 +21,7 @@ EXPONENTS = {
     "inverse_of_magnitudes": (1, -1, 1),
     "any": (1.5, 0.8, 1),
     "small": (0.5, 2.5, 1),
+    "cubes": (3, -0.5, 1),
     "signed_squares": (2, 1, 2),
     "signed_roots": (3, 1.5, 0.5),
     "negative": (2, -1.7, 1),
@@ -39,6 +40,7 @@ HARD = {
     "nan": ([np.nan], [1.0]),
     "infinite": ([np.inf, -np.inf], [1.0]),
     "gradients": ([1.0], [np.inf, np.nan, -np.inf]),
+    "tiny": ([1e-45, -1e-30], [np.inf, -np.inf]),
     "all": ([np.inf, np.nan, 1e30, -1e25, 1e-30, 0.0], [np.nan, 1e20, np.inf, 0.0]),
 }
 

@@ -8,31 +8,40 @@ cdef struct Trial:
     bint again
     bint infinite       # are there infinite x?
     bint large          # and powers of finite ones that may sum up to an infinite pool?
+    bint endless        # are there infinite t?
+    bint tiny           # and x that are not 0, but whose factor of the sums of t may be?
     bint left           # is anything left to wider numbers?
 
 
 cdef inline void try_first(Trial* trial) noexcept nogil:
-    trial.again = trial.infinite = trial.large = trial.left = False
+    trial.again = trial.infinite = trial.large = trial.endless = trial.tiny = trial.left = False
 
 
 cdef inline void try_again(Trial* trial) noexcept nogil:
     trial.again = True
 
 
+# Is a power of this number neither beyond the range nor a root that was taken for 0?
+cdef inline bint in_reach(const Raising* to, double exponent, double own) noexcept nogil:
+    return fabs(own) * to.ceiling <= LARGEST and (exponent >= 1 or own == 0 or fabs(own) >= to.floor)
+
+
 # |x|^p
 cdef void enter_again(const Formula* f, const real* x, real* to, Py_ssize_t length, Trial* trial) noexcept nogil:
     cdef double most = LARGEST / (4 * fmax(f.total, 1)), own
+    cdef bint reached
     cdef Py_ssize_t i
     for i in range(length):
         own = real_of(x + i)
-        if fabs(to[i]) <= most and (f.entering != POWERS or fabs(own) * f.of_x.ceiling <= LARGEST):
+        reached = f.entering != POWERS or in_reach(&f.of_x, f.p, own)
+        if fabs(to[i]) <= most and reached:
             continue
         if isnan(own):
             to[i] = NAN
         elif isinf(own):
             to[i] = INFINITY
             trial.infinite = True
-        elif isinf(to[i]) or (f.entering == POWERS and not fabs(own) * f.of_x.ceiling <= LARGEST):
+        elif isinf(to[i]) or not reached:
             to[i] = NAN
             trial.left = True
         else:
@@ -46,7 +55,7 @@ cdef void numerators_again(const Formula* f, const real* x, real* to, Py_ssize_t
     cdef double own
     for i in range(length):
         own = real_of(x + i)
-        if fabs(own) * f.of_n.ceiling <= LARGEST:
+        if in_reach(&f.of_n, f.n, own):
             continue
         if isinf(own):
             to[i] = <real>(f.n * pow(INFINITY, f.n - 1) if slopes else own)
@@ -78,17 +87,27 @@ cdef void leave_again(const Formula* f, const real* x, const real* d, real* y, P
             set_real(y + i, <real>own)
 
 
-# gp and t of D
-cdef void weigh_again(const Formula* f, const real* g, const real* x, const real* d, real* t, real* gp,
-                      Py_ssize_t length, Trial* trial) noexcept nogil:
+# Elements this near to 0 may have a factor of 0 before the sums of t, whose own is not 0.
+cdef double lowest_factor(const Formula* f) noexcept nogil:
+    cdef double lowest
+    if f.p <= 1:
+        return 0
+    lowest = pow(ldexp(1, 1 - EXPONENT_BIAS) / fabs(f.slope), 1 / (f.p - 1))
+    return fmax(lowest, f.of_x_less.floor) if f.entering == POWERS else lowest
+
+
+# gp and t of D and N(x). What underflows is left to wider numbers where an infinity meets it, since it is not 0.
+cdef void weigh_again(const Formula* f, const real* g, const real* x, const real* numerator, const real* d, real* t,
+                      real* gp, Py_ssize_t length, Trial* trial) noexcept nogil:
     cdef double most = LARGEST / ceiling_of_t(), q = -f.q
     cdef double up = pow(INFINITY, q), down = pow(-INFINITY, q), none = pow(NAN, q)
     cdef double up_less = ldexp(pow(INFINITY, q - 1), RAISED), down_less = ldexp(pow(-INFINITY, q - 1), RAISED)
     cdef double none_less = ldexp(pow(NAN, q - 1), RAISED)
+    cdef double lowest = lowest_factor(f), size
     cdef real own, own_g
     cdef Py_ssize_t i
     for i in range(length):
-        own, own_g = real_of(x + i), real_of(g + i)
+        own, own_g, size = real_of(numerator + i), real_of(g + i), fabs(real_of(x + i))
         if not isfinite(d[i]):
             gp[i] = <real>(own_g * (none if isnan(d[i]) else up if d[i] > 0 else down))
             t[i] = <real>(<double>own_g * own * (none_less if isnan(d[i]) else up_less if d[i] > 0 else down_less))
@@ -96,9 +115,17 @@ cdef void weigh_again(const Formula* f, const real* g, const real* x, const real
             if not isfinite(own_g):
                 gp[i] = own_g
             t[i] = own_g * own
+            if own == 0 and size > 0:
+                trial.left = True
         elif not fabs(t[i]) <= most:
             t[i] = NAN
             trial.left = True
+        if isinf(t[i]):
+            trial.endless = True
+        if 0 < size < lowest:
+            trial.tiny = True
+    if trial.endless and trial.tiny:
+        trial.left = True
 
 
 # dx of infinite and NaN x
@@ -113,7 +140,7 @@ cdef void gradient_again(const Formula* f, const real* x, const real* sums, cons
         if isnan(own):
             set_real(dx + i, NAN)
         elif isinf(own):
-            set_real(dx + i, <real>(gp[i] - copysign(f.slope, own) * pow(INFINITY, f.p - 1) * sums[i]))
+            set_real(dx + i, <real>(gp[i] - f.slope * copysign(1, own) * pow(INFINITY, f.p - 1) * sums[i]))
 
 
 # dx that overflows, or whose terms do
@@ -146,7 +173,7 @@ cdef void weigh_elements(const Formula* f, const real* g, const real* x, real* t
         memcpy(trial.kept, t, length * sizeof(real))
     weigh_line(f, g, numerator, t, gp, length, seen)
     if trial.again:
-        weigh_again(f, g, numerator, trial.kept, t, gp, length, trial)
+        weigh_again(f, g, x, numerator, trial.kept, t, gp, length, trial)
     if f.signed_power:
         numerator_slopes(f, x, trial.numerators, length)
         if trial.again:

@@ -93,7 +93,7 @@ cdef extern from "power_any.h" nogil:
 
 cdef extern from "divisive/magnitudes.h" nogil:
     ctypedef struct Raising:    # a power of |v|, prepared for a call
-        real ceiling
+        real floor, ceiling
 
     double LARGEST
     vec select_within(vec s, Range domain, vec yes, vec no) noexcept
@@ -102,6 +102,7 @@ cdef extern from "divisive/magnitudes.h" nogil:
     Raising raising_to(double exponent) noexcept
     vec raised_magnitude(vec v, const Raising* to) noexcept
     vec seen_beyond(vec seen, vec v, real ceiling) noexcept
+    vec seen_below(vec seen, vec v, vec power) noexcept
 
 
 cdef extern from "divisive/product.h" nogil:

@@ -86,7 +86,7 @@ cdef void set_formula(Formula* f, double p, double q, double n, double total, bi
 cdef inline vec enter_loop(const Formula* f, Entering entering, const real* x, real* to, Py_ssize_t length,
                            Py_ssize_t lead) noexcept nogil:
     cdef Py_ssize_t i = 0, part
-    cdef vec v, seen = splat(0)
+    cdef vec v, power, seen = splat(0)
     while i < length:
         part = part_of(length - i)
         v = fetch(x + i, part)
@@ -96,7 +96,10 @@ cdef inline vec enter_loop(const Formula* f, Entering entering, const real* x, r
             v = v * v
         elif entering == POWERS:
             seen = seen_beyond(seen, v, f.of_x.ceiling)
-            v = raised_magnitude(v, &f.of_x)
+            power = raised_magnitude(v, &f.of_x)
+            if f.p < 1:
+                seen = seen_below(seen, v, power)
+            v = power
         store(to + i, v)    # `to` has room for whole vectors
         i += LANES if i else LANES - lead
     return seen
@@ -104,7 +107,7 @@ cdef inline vec enter_loop(const Formula* f, Entering entering, const real* x, r
 
 # Writes what a line of x adds to pools, with zeros to the end of its last vector. `to` is `lead` elements behind the
 # begin of a vector: all stores but the first are aligned to vectors. `seen` becomes NaN in a lane in which a power
-# overflows, whose result has no meaning then.
+# overflows, whose result has no meaning then, or in which a root, which matters as much as the others, is taken for 0.
 cdef void enter_line(const Formula* f, const real* x, real* to, Py_ssize_t length, Py_ssize_t lead,
                      vec* seen) noexcept nogil:
     if f.entering == AS_IS:
@@ -120,11 +123,14 @@ cdef void enter_line(const Formula* f, const real* x, real* to, Py_ssize_t lengt
 # sign(x) |x|^n; n |x|^(n - 1), which overflows where that does
 cdef void numerators(const Formula* f, const real* x, real* to, Py_ssize_t length, vec* seen) noexcept nogil:
     cdef Py_ssize_t i = 0
-    cdef vec v
+    cdef vec v, power
     while i < length:
         v = fetch(x + i, part_of(length - i))
+        power = raised_magnitude(v, &f.of_n)
         seen[0] = seen_beyond(seen[0], v, f.of_n.ceiling)
-        store(to + i, with_sign(raised_magnitude(v, &f.of_n), v))
+        if f.n < 1:
+            seen[0] = seen_below(seen[0], v, power)
+        store(to + i, with_sign(power, v))
         i += LANES
 
 

@@ -78,4 +78,10 @@ INLINE vec seen_beyond(vec seen, vec v, real ceiling)
     return muladd(v * splat(ceiling), splat(0), seen);
 }
 
+/* `seen`, or NaN in lanes where a power of v is 0, but v is not */
+INLINE vec seen_below(vec seen, vec v, vec power)
+{
+    return from_bits(as_bits(seen) | (zero_or_nan(power) & ~zero_or_nan(v)));
+}
+
 #endif
