@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import cases
 import numpy as np
+from interpreters import environment
 
 import lrncore
 from lrncore import LRNSpec
@@ -296,12 +297,12 @@ def main(arguments, calls, make, functions, always=lambda _: ()):
             make(call, DTYPES[dtype], memory.put, chance)
 
 
-def run(*arguments, program=__file__, place=Path(lrncore.__file__).parents[1], **environment):
+def run(*arguments, program=__file__, place=Path(lrncore.__file__).parents[1], **more):
     """Run this program or one like it, with the lrncore in `place`, and name the call that ended it if one did."""
     # Threads that wait should sleep: where processors are few, they keep them from the threads that work.
-    environment |= {"PYTHONPATH": str(place), "OMP_WAIT_POLICY": "passive"}
+    more |= {"PYTHONPATH": str(place), "OMP_WAIT_POLICY": "passive"}
     command = [sys.executable, program, *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment() | more, capture_output=True, text=True, check=False)
     printed = done.stdout.splitlines() or [""]
     assert done.returncode == 0, f"exit status {done.returncode} after\n{printed[-1]}\n{done.stderr}"
     assert Path(printed[0]).parents[1] == Path(place)

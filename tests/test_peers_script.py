@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from interpreters import environment
 
 import lrncore
 
@@ -34,7 +35,7 @@ def run(folder, *arguments, **variables):
     return subprocess.run(
         [sys.executable, "-m", "peers", "--quick", "--no-figure", "--maps", "16", "7", "7", *arguments],
         cwd=FOLDER,
-        env={**os.environ, "ONEDNN": "", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), **variables},
+        env={**environment(), "ONEDNN": "", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), **variables},
         capture_output=True,
         text=True,
         check=True,
