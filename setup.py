@@ -30,6 +30,10 @@ SMALL_FLAGS = ["-fno-asynchronous-unwind-tables", "-fno-plt"]
 # Machine code in an order that compresses better, which these processors reorder anyway; small arm64 ones do not
 REORDERED = ["-fno-schedule-insns2"]
 
+# For x86-64 processors without AVX2 (before 2013; Atom, Celeron and Pentium up to 2021): a fifth smaller. AlexNet's
+# powers take .95 to 1.06 of the time that they take with -O2, general exponents 1.16 to 1.27.
+OLD_X86 = ["-Os"]
+
 # Functions of Python in place of copies of what they do inside
 SMALL_MACROS = [
     ("CYTHON_USE_PYLONG_INTERNALS", "0"),
@@ -182,7 +186,7 @@ def extensions():
                 f"lrncore.kernels.{name}",
                 [str(KERNELS / f"{name}.pyx")],
                 define_macros=[*([(real.macro, "1")] if real.macro else []), *(WEAK if linux else [])],
-                extra_compile_args=list(isa.flags),
+                extra_compile_args=list(isa.flags or (OLD_X86 if platform.endswith(BUILDS["X86_64"]) else [])),
                 include_dirs=[str(KERNELS)],
                 **shared,
             )
