@@ -1,4 +1,4 @@
-"""The extensions: one for each instruction set, family of operators and type of numbers (builds.py lists them)."""
+"""The extensions: libraries of kernels, as builds.py lists them, and the modules of Python that call them."""
 
 import itertools
 import json
@@ -30,9 +30,12 @@ SMALL_FLAGS = ["-fno-asynchronous-unwind-tables", "-fno-plt"]
 # Machine code in an order that compresses better, which these processors reorder anyway; small arm64 ones do not
 REORDERED = ["-fno-schedule-insns2"]
 
+# For what a call does once
+SMALLEST = ["-Os"]
+
 # For x86-64 processors without AVX2 (before 2013; Atom, Celeron and Pentium up to 2021): a fifth smaller. AlexNet's
 # powers take .95 to 1.06 of the time that they take with -O2, general exponents 1.16 to 1.27.
-OLD_X86 = ["-Os"]
+OLD_X86 = SMALLEST
 
 # Functions of Python in place of copies of what they do inside
 SMALL_MACROS = [
@@ -50,11 +53,11 @@ BUILDS = runpy.run_path(str(KERNELS / "builds.py"))
 # A stage is one loop over constants of its caller, so it has to be inlined whatever its size.
 MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline, unused))")]
 
-# References of the kernels to Python are weak on Linux, for onnxruntime.c: a process without Python loads them too.
-WEAK = [
-    ("PyAPI_FUNC(type)", '__attribute__((weak, visibility("default"))) type'),
-    ("PyAPI_DATA(type)", 'extern __attribute__((weak, visibility("default"))) type'),
-]
+# A library of kernels is not a module: its linker leaves out what Cython makes for one, and all of Python.
+LIBRARY_MACROS = [("CYTHON_NO_PYINIT_EXPORT", "1")]
+LIBRARY_FLAGS = ["-ffunction-sections", "-fdata-sections"]
+LIBRARY_LINK_FLAGS = ["-Wl,-dead_strip"] if sys.platform == "darwin" else ["-Wl,--gc-sections"]
+DLOPEN = ["dl"] if sys.platform == "linux" else []
 
 # With LRNCORE_WHEEL=1, as `make wheel` sets it, a wheel is one for others. One build then serves CPython 3.11 and
 # all newer ones: the first whose stable ABI has buffers. Each call takes some 100 ns more. Free-threaded Pythons
@@ -164,34 +167,51 @@ def extensions():
     shared = {"depends": depends, "py_limited_api": ABI3}
     c_face = {**shared, "depends": [*depends, *(str(path) for path in sorted(INCLUDE.glob("*.h")))]}
     found = [
-        Extension("lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], **shared),
+        Extension(
+            "lrncore.kernels._platform", [str(KERNELS / "_platform.pyx")], extra_compile_args=SMALLEST, **shared
+        ),
         Extension(
             "lrncore._c_api",
             ["lrncore/_c_api.pyx", str(KERNELS / "c_face.c")],
             include_dirs=[str(KERNELS), str(INCLUDE)],
+            extra_compile_args=SMALLEST,
             **c_face,
         ),
     ]
-    linux = platform.startswith("linux")
-    if linux:
+    found += [with_calls(family, shared) for family in BUILDS["FAMILIES"]]
+    if platform.startswith("linux"):
         found.append(for_onnxruntime(c_face))
+    x86 = platform.endswith(BUILDS["X86_64"])
     rows = itertools.product(BUILDS["INSTRUCTION_SETS"], BUILDS["FAMILIES"], BUILDS["REALS"])
     for isa, family, real in rows:
         # MSVC knows other flags: plain C there
         if not platform.endswith(isa.platforms) or (isa.flags and platform.startswith("win")):
             continue
-        name = BUILDS["module"](isa.name, family, real)
+        name = BUILDS["library"](isa.name, family, real)
         found.append(
             Extension(
                 f"lrncore.kernels.{name}",
                 [str(KERNELS / f"{name}.pyx")],
-                define_macros=[*([(real.macro, "1")] if real.macro else []), *(WEAK if linux else [])],
-                extra_compile_args=list(isa.flags or (OLD_X86 if platform.endswith(BUILDS["X86_64"]) else [])),
+                define_macros=[*([(real.macro, "1")] if real.macro else []), *LIBRARY_MACROS],
+                extra_compile_args=[*LIBRARY_FLAGS, *(isa.flags or (OLD_X86 if x86 else []))],
+                extra_link_args=LIBRARY_LINK_FLAGS,
                 include_dirs=[str(KERNELS)],
                 **shared,
             )
         )
     return found
+
+
+def with_calls(family, shared):
+    """Return the module of a family's calls from Python, one for all its libraries of kernels."""
+    return Extension(
+        f"lrncore.kernels.{family.calls}",
+        [str(KERNELS / f"{family.calls}.pyx")],
+        include_dirs=[str(KERNELS)],
+        extra_compile_args=SMALLEST,
+        libraries=[*DLOPEN],
+        **shared,
+    )
 
 
 def for_onnxruntime(shared):
@@ -205,7 +225,7 @@ def for_onnxruntime(shared):
         extra_compile_args=["-fno-openmp"],
         # it stays until the process ends, as the operators that onnxruntime was given have to
         extra_link_args=["-fno-openmp", "-Wl,-Bsymbolic,-z,nodelete"],
-        libraries=["dl", "pthread"],
+        libraries=[*DLOPEN, "pthread"],
         **shared,
     )
 

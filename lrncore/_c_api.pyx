@@ -6,9 +6,7 @@
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 
-from importlib import import_module
-
-from lrncore.kernels import isa
+from lrncore.kernels import isa, load
 
 
 cdef extern from "c_face.h":
@@ -33,10 +31,9 @@ cdef extern from *:
 cdef bytes name = isa.encode()
 
 
-cdef lrn_entry entry_of(str short) except NULL:
-    module = import_module(f"lrncore.kernels._{isa}_{short}")
-    return <lrn_entry>PyCapsule_GetPointer(module.entry, "lrncore.kernels.entry")
+cdef lrn_entry entry_of(str dtype) except NULL:
+    return <lrn_entry>PyCapsule_GetPointer(load(isa)[dtype].entry, "lrncore.kernels.entry")
 
 
-lrn_take_entries(name, entry_of("f32"), entry_of("f64"))
+lrn_take_entries(name, entry_of("float32"), entry_of("float64"))
 table = PyCapsule_New(<void*>&lrn_table, "lrncore._c_api.table", NULL)

@@ -40,7 +40,7 @@ def test_kernels_have_lanes(isa):
 
 def test_each_instruction_set_family_and_type_of_numbers_has_a_source():
     rows = itertools.product(builds.INSTRUCTION_SETS, builds.FAMILIES, builds.REALS)
-    expected = {f"{builds.module(isa.name, family, real)}.pyx" for isa, family, real in rows}
+    expected = {f"{builds.library(isa.name, family, real)}.pyx" for isa, family, real in rows}
     sources = Path(__file__).parents[1] / "lrncore" / "kernels"  # a wheel has none
     assert {path.name for path in sources.glob("_*_*.pyx")} == expected
 

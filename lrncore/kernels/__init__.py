@@ -1,17 +1,19 @@
 """The instruction sets, best first, and the one that this process uses.
 
-Each is a build of the same Cython sources with other compiler flags (see `builds`), as one extension module for
-each family of operators (`kernel.pxi`, `norms/norms.pxi`, `divisive/divisive.pxi`) and each type that is computed
-in: that of float32 takes float16 and bfloat16 too. The best that the processor can run is chosen at import; the
-environment variable ``LRNCORE_ISA`` caps the choice.
+Each is a build of the same Cython sources with other compiler flags (see `builds`), as one library for each family
+of operators (`kernel.pxi`, `norms/norms.pxi`, `divisive/divisive.pxi`) and each type that is computed in: that of
+float32 takes float16 and bfloat16 too. The libraries have nothing of Python; each family has one module that calls
+them. The best that the processor can run is chosen at import; the environment variable ``LRNCORE_ISA`` caps the
+choice.
 """
 
 import os
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from lrncore.kernels import builds
 
@@ -19,7 +21,7 @@ from lrncore.kernels import builds
 def first_module() -> ModuleType:
     """Load the first extension module, and GNU OpenMP with it where the system has none.
 
-    All modules ask the loader for libgomp.so.1 by that name: another library's, the system's, or else the copy that
+    All others ask the loader for libgomp.so.1 by that name: another library's, the system's, or else the copy that
     wheels hold. A second OpenMP runtime in one process has threads of its own.
     """
     name, bundled = f"{__name__}._platform", f"{__path__[0]}/libgomp.so.1"
@@ -45,7 +47,7 @@ INSTRUCTION_SETS = tuple(each.name for each in builds.INSTRUCTION_SETS)
 
 
 class Kernels(Protocol):
-    """What every extension module has: all passes for one instruction set and one type of numbers.
+    """What every library of LRN has: all passes for one instruction set and one type of numbers.
 
     Each takes its arrays, all of one element type (bfloat16 as uint16), and then
     ``axes, (before, after, scale, beta, k), threads, swapped``. Bits 0, 1 and 2 of the last say that x, the other
@@ -64,7 +66,7 @@ class Kernels(Protocol):
 
 
 class NormKernels(Protocol):
-    """What every extension module of the moment norms has.
+    """What every library of the moment norms has.
 
     ``statistics, axes, params, norm, threads, swapped`` follow the arrays: `norms/calls.pxi` says what they are.
     False means what it means for `Kernels`.
@@ -76,7 +78,7 @@ class NormKernels(Protocol):
 
 
 class DivisiveKernels(Protocol):
-    """What every extension module of divisive normalization has.
+    """What every library of divisive normalization has.
 
     The arrays come first, in an order of their axes that `divisive/calls.pxi` says; what follows them is there too.
     Where finite numbers leave the range of the kernels the results are NaN, or not written where they would replace
@@ -91,11 +93,15 @@ class DivisiveKernels(Protocol):
     kept: Callable[[int, int], int]
 
 
+def found(library: str) -> str | None:
+    """Return the file of a library of kernels."""
+    spec = find_spec(f"{__name__}.{library}")
+    return spec.origin if spec else None
+
+
 def available() -> tuple[str, ...]:
     """Return the instruction sets that are built and that this processor runs, best first."""
-    return tuple(
-        isa for isa in INSTRUCTION_SETS if supports(isa) and find_spec(f"{__name__}._{isa}_f32") is not None
-    )
+    return tuple(isa for isa in INSTRUCTION_SETS if supports(isa) and found(f"_{isa}_f32"))
 
 
 def choose(cap: str | None) -> str:
@@ -108,6 +114,24 @@ def choose(cap: str | None) -> str:
     return next(isa for isa in available() if INSTRUCTION_SETS.index(isa) >= rank)
 
 
+LOADED: dict[str, Any] = {}
+LOADING = allocate_lock()
+if hasattr(os, "register_at_fork"):
+    # a child would wait for ever for a thread that the parent has
+    os.register_at_fork(before=LOADING.acquire, after_in_parent=LOADING.release, after_in_child=LOADING.release)
+
+
+def load_library(calls: str, library: str) -> Any:
+    """Return the kernels of a library as the module `calls` has them, the same to all."""
+    with LOADING:
+        if library not in LOADED:
+            path = found(library)
+            if path is None:
+                raise ImportError(f"lrncore's kernels {library} are not there: they were not built, or deleted")
+            LOADED[library] = import_module(f"{__name__}.{calls}").Kernels(os.fsencode(path))
+        return LOADED[library]
+
+
 Loaded = TypeVar("Loaded")
 
 
@@ -116,15 +140,14 @@ class Modules(Mapping[str, Loaded]):
 
     def __init__(self, isa: str, family: str) -> None:
         self.isa = isa
-        (row,) = (each for each in builds.FAMILIES if each.name == family)
-        names = {each.name: builds.module(isa, row, each.real) for each in builds.ELEMENTS}
-        self.names = {name: f"{__name__}.{module}" for name, module in names.items()}
+        (self.family,) = (each for each in builds.FAMILIES if each.name == family)
+        self.names = {each.name: builds.library(isa, self.family, each.real) for each in builds.ELEMENTS}
         self.loaded: dict[str, Loaded] = {}
 
     def __getitem__(self, name: str) -> Loaded:
-        found = self.loaded.get(name)  # `import_module` takes microseconds
+        found = self.loaded.get(name)
         if found is None:
-            found = self.loaded[name] = cast("Loaded", import_module(self.names[name]))
+            found = self.loaded[name] = cast("Loaded", load_library(self.family.calls, self.names[name]))
         return found
 
     def __iter__(self) -> Iterator[str]:

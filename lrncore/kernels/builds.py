@@ -1,6 +1,7 @@
 """What the kernels are built for, as data: setup.py, the package and the tests read these lists and keep no other.
 
-Each instruction set, family of operators and type of numbers is one extension module, ``_<set>_<family><short>``.
+Each instruction set, family of operators and type of numbers is one library without Python,
+``_<set>_<family><short>``, and each family has one extension module that calls them.
 """
 
 from typing import NamedTuple
@@ -33,11 +34,13 @@ class Element(NamedTuple):
 
 
 class Family(NamedTuple):
-    """Operators that share extension modules: the build of one does not grow with another's."""
+    """Operators that share libraries: the build of one does not grow with another's."""
 
     name: str
-    #: What its modules' names have before the type of numbers
+    #: What its libraries' names have before the type of numbers
     infix: str
+    #: The module that calls them
+    calls: str
 
 
 X86_64 = ("x86_64", "amd64")
@@ -64,12 +67,12 @@ ELEMENTS = (
 )
 
 FAMILIES = (
-    Family("lrn", ""),
-    Family("norms", "norms_"),
-    Family("divisive", "divisive_"),
+    Family("lrn", "", "_lrn"),
+    Family("norms", "norms_", "_norms"),
+    Family("divisive", "divisive_", "_divisive"),
 )
 
 
-def module(isa: str, family: Family, real: Real) -> str:
-    """Return the name of an extension module."""
+def library(isa: str, family: Family, real: Real) -> str:
+    """Return the name of a library of kernels."""
     return f"_{isa}_{family.infix}{real.short}"

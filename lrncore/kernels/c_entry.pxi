@@ -1,7 +1,20 @@
-# What the C face calls (c_face.h): a call without Python.
+# What the faces call (c_face.h, _lrn.pyx). Nothing here is Python.
 
 cdef extern from "c_face.h" nogil:
     int LRN_BACKWARD
+    int LRN_TANGENT
+    int LRN_PARAMETERS
+
+    ctypedef struct lrn_build:
+        int lanes
+        int wide_lanes
+        int item
+        Py_ssize_t recomputed
+        Py_ssize_t summed
+
+    ctypedef struct lrn_shortage:
+        int parts
+        Py_ssize_t bytes
 
     ctypedef struct lrn_pass:
         int kind "pass"
@@ -18,20 +31,62 @@ cdef extern from "c_face.h" nogil:
         double beta
         double k
         int threads
+        int swapped
+        double* derivatives
+        Py_ssize_t* results
+        lrn_shortage* shortage
+        lrn_build* build
+
+
+cdef inline const Operator* operator_of(int kind) noexcept nogil:
+    if kind == LRN_BACKWARD:
+        return &BACKWARD
+    if kind == LRN_TANGENT:
+        return &TANGENT
+    return &FORWARD
+
+
+cdef rare tell(lrn_build* build) noexcept nogil:
+    build.lanes = LANES
+    build.wide_lanes = WIDE_LANES
+    build.item = sizeof(real)
+    build.recomputed = vectors_so_far(&recomputed_vectors)
+    build.summed = vectors_so_far(&summed_vectors)
+
+
+cdef Outcome find_derivatives(Py_buffer** views, const Request* request, double* found,
+                              Shortage* shortage) noexcept nogil:
+    cdef Totals totals[PARTIAL_TOTALS]
+    cdef Totals whole
+    cdef Outcome outcome
+    cdef int i
+    memset(totals, 0, sizeof(totals))
+    memset(&whole, 0, sizeof(whole))
+    outcome = dispatch(&PARAMETERS, views, request[0], totals, shortage)
+    for i in range(PARTIAL_TOTALS):
+        add_total(&whole.scale, &totals[i].scale)
+        add_total(&whole.beta, &totals[i].beta)
+        add_total(&whole.k, &totals[i].k)
+    found[0] = whole.scale.sum + whole.scale.rest
+    found[1] = whole.beta.sum + whole.beta.rest
+    found[2] = whole.k.sum + whole.k.rest
+    return outcome
 
 
 # NULL makes it ready; that comes first.
 cdef public int enter "LRN_ENTRY"(const lrn_pass* asked) noexcept nogil:
     cdef Py_buffer view[OPERANDS]
     cdef Py_buffer* views[OPERANDS]
-    cdef const Operator* op
     cdef Request request
     cdef Shortage shortage
+    cdef Outcome outcome
     cdef int i
     if asked == NULL:
         define_operators()
         return DONE
-    op = &BACKWARD if asked.kind == LRN_BACKWARD else &FORWARD
+    if asked.build:
+        tell(asked.build)
+        return DONE
     for i in range(OPERANDS):
         view[i].buf = asked.data[i]
         view[i].itemsize = sizeof(real) if asked.form == REALS else sizeof(half)
@@ -48,7 +103,14 @@ cdef public int enter "LRN_ENTRY"(const lrn_pass* asked) noexcept nogil:
     request.beta = asked.beta
     request.k = asked.k
     request.threads = asked.threads
-    request.swapped = 0
-    request.results = NULL
+    request.swapped = asked.swapped
+    request.results = asked.results
     request.form = <Form>asked.form
-    return dispatch(op, views, request, NULL, &shortage)
+    if asked.kind == LRN_PARAMETERS:
+        outcome = find_derivatives(views, &request, asked.derivatives, &shortage)
+    else:
+        outcome = dispatch(operator_of(asked.kind), views, request, NULL, &shortage)
+    if asked.shortage:
+        asked.shortage.parts = shortage.parts
+        asked.shortage.bytes = shortage.bytes
+    return outcome

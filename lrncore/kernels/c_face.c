@@ -185,7 +185,7 @@ static int compute_apart(const lrn_pass *pass, lrn_entry entry, ptrdiff_t item, 
 static int compute(const lrn_array *const *arrays, const lrn_layout *layout, const lrn_spec *spec, int threads)
 {
     ptrdiff_t shape[LRN_MAX_DIMS], strides[LRN_OPERANDS][LRN_MAX_DIMS], elements;
-    lrn_pass pass;
+    lrn_pass pass = {0};
     int code = check_spec(spec, threads), outcome;
     if (code || (code = take_layout(layout, &pass, shape, &elements)) || elements == 0)
         return code;

@@ -32,9 +32,10 @@
 # line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
-# has what a call is, `buffers` what memory it is given, `call` the one parallel loop, `entry` the calls of Python and
-# `c_entry` those of C. `exact`, `exact_gradients`, `exact_sliding`, `exact_whole` and `exact_box` recompute what is out
-# of the powers' range, in numbers with more room (wide.h).
+# has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
+# Nothing here is Python: its calls are in `_lrn.pyx`, one module for all builds. `exact`, `exact_gradients`,
+# `exact_sliding`, `exact_whole` and `exact_box` recompute what is out of the powers' range, in numbers with more room
+# (wide.h).
 #
 # Glossary
 #     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none
@@ -79,8 +80,6 @@
 #     c) Hooks are pointers: one call for each line, some nanoseconds for hundreds of elements.
 #     d) docs/explanation/performance.md counts what limits each loop, numerics.md says why the range tests suffice.
 
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, NAN, ceil, fabs, floor, ilogb, isfinite, ldexp, log, log2, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove, memset
@@ -269,4 +268,3 @@ include "walk_box.pxi"
 include "buffers.pxi"
 include "call.pxi"
 include "c_entry.pxi"
-include "entry.pxi"

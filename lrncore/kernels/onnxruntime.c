@@ -5,9 +5,8 @@
  * channels on axis 1. A call reads X and writes Y where they lie. Its parts, positions of disjoint ranges, are run by
  * the session's own threads, for onnxruntime has a loop but does not tell how many threads there are.
  *
- * The kernels are those of the extension modules beside this library, the best that the processor runs, or that
- * LRNCORE_ISA allows. In a process without Python they are loaded too: their references to Python are weak, and
- * lrn_enter reaches none.
+ * The kernels are the libraries beside this one, the best that the processor runs, or that LRNCORE_ISA allows. They
+ * have no references to Python.
  */
 #define _GNU_SOURCE /* dladdr */
 #include "c_face.h"

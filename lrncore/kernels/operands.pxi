@@ -2,7 +2,6 @@
 
 cdef extern from "storage.h" nogil:
     ctypedef unsigned short half "uint16_t"
-    int REAL_FORMAT
     int OTHER_ORDER
     bint READS_HALVES
 

@@ -12,10 +12,8 @@
 
 /* How buffers spell `real`, and the other byte order before a type */
 #if defined(LRN_DOUBLE)
-#define REAL_FORMAT 'd'
 #define READS_HALVES 0
 #else
-#define REAL_FORMAT 'f'
 #define READS_HALVES 1
 #endif
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

@@ -43,7 +43,7 @@ cdef inline void write_line(const Operand* operand, char* at, const Py_ssize_t* 
 
 # The axes that `view`s share, from the farthest to the nearest, without those of one element, merged where one goes on
 # in all operands where the next ends. `kept` says which stay axes of their own.
-cdef int fold(Py_buffer** views, int first, int last, const bint* kept, Axis* axes, int* place) noexcept:
+cdef int fold(Py_buffer** views, int first, int last, const bint* kept, Axis* axes, int* place) noexcept nogil:
     cdef int count = 0, i, which
     cdef bint before = False, merged
     cdef Axis axis

@@ -20,7 +20,7 @@
 #     arrays    where elements lie; lines of them, read in place or through scratch
 #     lines     the formula, line by line: powers of x, D^-q, t and dx, and which numbers they hold for
 #     again     the same for what is infinite, NaN or out of range
-#     calls     the calls, and the one parallel loop
+#     calls     the calls, and their parallel loops; Python's are in `_divisive.pyx`, one module for all builds
 #
 # Phases of a block, which fits the second-level cache: the powers of x, line by line; the pools; if all of them are
 # within the range of the fast powers, the results, line by line, from x as it lies. A block in which something is not
@@ -34,8 +34,6 @@
 #     reach     how far a window goes, before and after; mass: the sum of its weights that lie inside the array
 #     raised    multiplied by 2^RAISED, as t is, which would underflow before its share in the result does
 
-from cython.parallel cimport prange
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport INFINITY, NAN, ceil, copysign, fabs, fmax, fmin, isfinite, isinf, isnan, ldexp, log2, pow
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset

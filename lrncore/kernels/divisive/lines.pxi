@@ -37,7 +37,7 @@ cdef struct Formula:
 
 # What a pool of such weights, whose magnitudes sum up to `total`, may be. Powers of x that underflow are then below its
 # last bit, and nothing of t and dx over- or underflows that matters.
-cdef Range pools(double q, Leaving leaving, double total, bint backward) noexcept:
+cdef Range pools(double q, Leaving leaving, double total, bint backward) noexcept nogil:
     cdef bint single = FRACTION_BITS == 23
     cdef double lowest = -60 if single else -900, highest = 100 if single else 900, reach = 120 if single else 1000
     if backward:
@@ -52,7 +52,7 @@ cdef Range pools(double q, Leaving leaving, double total, bint backward) noexcep
     return range_of(<int>ceil(fmin(lowest, 2000)), <int>highest)
 
 
-cdef Leaving leaving_of(double q) noexcept:
+cdef Leaving leaving_of(double q) noexcept nogil:
     if q == 0.5:
         return HALF
     if q == 0.75:
@@ -64,7 +64,7 @@ cdef Leaving leaving_of(double q) noexcept:
     return ONE_UP if q == -1 else ANY
 
 
-cdef void set_formula(Formula* f, double p, double q, double n, double total, bint backward) noexcept:
+cdef void set_formula(Formula* f, double p, double q, double n, double total, bint backward) noexcept nogil:
     f.entering = AS_IS if p == 0 else MAGNITUDES if p == 1 else SQUARES if p == 2 else POWERS
     f.leaving = POOL if p == 0 else leaving_of(q)
     f.signed_power = n != 1

@@ -244,7 +244,7 @@ cdef void walk_windows(const Windows* job, Space* space, Py_ssize_t first, Py_ss
 
 
 # Tiles of the sides: as large as a block may be, and so many that each thread has one
-cdef void tile_sides(Windows* job, Py_ssize_t outer, int threads) noexcept:
+cdef void tile_sides(Windows* job, Py_ssize_t outer, int threads) noexcept nogil:
     cdef Py_ssize_t numbers, blocks, least, wide, longest
     cdef int i, best
     cdef int reaches = 2 if job.gradients else 1

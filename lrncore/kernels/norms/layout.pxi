@@ -1,11 +1,11 @@
 # Which axes of the arrays are walked how.
 
-cdef bint join(const Extent* last, const Extent* axis, int which) noexcept:
+cdef bint join(const Extent* last, const Extent* axis, int which) noexcept nogil:
     return last.stride[which] == axis.stride[which] * axis.length
 
 
 # Joins axes that lie as one.
-cdef void fold(Extent* axes, int* dims) noexcept:
+cdef void fold(Extent* axes, int* dims) noexcept nogil:
     cdef int i, kept = 0, which
     cdef Py_ssize_t length
     cdef bint joins
@@ -25,7 +25,7 @@ cdef void fold(Extent* axes, int* dims) noexcept:
 
 
 # The last `trailing` of some axes become the inner one as far as the parameters allow, however they lie.
-cdef void take_pieces(Job* job, Extent* axes, int* dims, int trailing) noexcept:
+cdef void take_pieces(Job* job, Extent* axes, int* dims, int trailing) noexcept nogil:
     cdef const Extent* axis = &axes[dims[0] - 1]
     cdef const Extent* outer = axis - 1
     cdef int i, which
@@ -43,7 +43,7 @@ cdef void take_pieces(Job* job, Extent* axes, int* dims, int trailing) noexcept:
 
 
 # A channel axis as the nearest one, groups and the channels of each: columns, of which runs are one set.
-cdef void take_runs(Job* job, const Extent* groups) noexcept:
+cdef void take_runs(Job* job, const Extent* groups) noexcept nogil:
     cdef Py_ssize_t rows = 1
     cdef int i, which
     for i in range(job.reduced_dims):
@@ -62,7 +62,7 @@ cdef void take_runs(Job* job, const Extent* groups) noexcept:
         job.folded[which] = job.folded[which] and join(&job.piece[0], &job.piece[1], which)
 
 
-cdef Py_ssize_t length_over(const Extent* axes, int dims) noexcept:
+cdef Py_ssize_t length_over(const Extent* axes, int dims) noexcept nogil:
     cdef Py_ssize_t length = 1
     cdef int i
     for i in range(dims):
@@ -70,7 +70,7 @@ cdef Py_ssize_t length_over(const Extent* axes, int dims) noexcept:
     return length
 
 
-cdef void set_rows(Job* job) noexcept:
+cdef void set_rows(Job* job) noexcept nogil:
     cdef Py_ssize_t length = TILE_BYTES // <Py_ssize_t>sizeof(real)
     job.blocks = 1
     job.tile_length = min(job.inner.length, length)
@@ -82,7 +82,7 @@ cdef void set_rows(Job* job) noexcept:
         job.tiles = (job.rows + job.tile_rows - 1) // job.tile_rows
 
 
-cdef void set_columns(Job* job) noexcept:
+cdef void set_columns(Job* job) noexcept nogil:
     cdef bint whole = job.gradients and (job.within or job.params.tau != NULL)  # sets are not split into chunks
     cdef Py_ssize_t length = (NARROW_BYTES if whole else BLOCK_BYTES) // <Py_ssize_t>sizeof(real)
     job.tile_length = min(job.inner.length, length // job.run * job.run)
@@ -93,7 +93,7 @@ cdef void set_columns(Job* job) noexcept:
 
 
 # Does the weight change within a set, or within a column? And how many of them does a set of rows have?
-cdef void set_params(Job* job) noexcept:
+cdef void set_params(Job* job) noexcept nogil:
     cdef int i
     job.along = job.inner.param != 0
     job.within = job.along and not job.columns
@@ -111,7 +111,7 @@ cdef void set_params(Job* job) noexcept:
 
 
 # How sets are divided so that there are tasks for all threads, and which sums are added up when
-cdef void set_chunks(Job* job) noexcept:
+cdef void set_chunks(Job* job) noexcept nogil:
     cdef Py_ssize_t most, least = BLOCK_CHUNK_TILES if job.columns else CHUNK_TILES
     job.tasks = length_over(job.kept, job.kept_dims) * job.blocks
     if job.columns:
@@ -129,7 +129,7 @@ cdef void set_chunks(Job* job) noexcept:
 
 
 # Short sets are walked in bundles of an even number.
-cdef void set_bundle(Job* job) noexcept:
+cdef void set_bundle(Job* job) noexcept nogil:
     cdef Py_ssize_t bytes = job.inner.length * (2 if job.gradients else 1) * <Py_ssize_t>sizeof(real)
     job.bundle = 1
     if is_short(job):
@@ -137,7 +137,7 @@ cdef void set_bundle(Job* job) noexcept:
 
 
 # Axes of length 1 are left out. Where the statistics are given only the `trailing` ones need to be walked as a set.
-cdef void take_axes(Job* job, Py_buffer** views, const Request* request, int trailing) noexcept:
+cdef void take_axes(Job* job, Py_buffer** views, const norm_call* asked, int trailing) noexcept nogil:
     cdef const Py_buffer* x = views[X]
     cdef bint spread = job.given and not job.gradients and trailing > 0
     cdef Py_ssize_t set = 1
@@ -145,18 +145,18 @@ cdef void take_axes(Job* job, Py_buffer** views, const Request* request, int tra
     cdef Extent axes[MAX_DIMS]
     cdef bint outer[MAX_DIMS]
     for i in range(x.ndim - 1, -1, -1):
-        outer[i] = request.kept[i] or (spread and nearer >= trailing)
+        outer[i] = asked.kept[i] or (spread and nearer >= trailing)
         nearer += x.shape[i] > 1
         axes[i].length = x.shape[i]
-        axes[i].param = request.params[i]
-        axes[i].set = set if request.kept[i] else 0
-        set *= x.shape[i] if request.kept[i] else 1
+        axes[i].param = asked.apart[i]
+        axes[i].set = set if asked.kept[i] else 0
+        set *= x.shape[i] if asked.kept[i] else 1
         for which in range(OPERANDS):
             axes[i].stride[which] = views[which].strides[i]
     job.kept_dims = job.reduced_dims = 0
     job.elements = 1
     for i in range(x.ndim):
-        job.elements *= 1 if request.kept[i] else x.shape[i]
+        job.elements *= 1 if asked.kept[i] else x.shape[i]
         if axes[i].length == 1:
             continue
         if outer[i]:
@@ -168,7 +168,7 @@ cdef void take_axes(Job* job, Py_buffer** views, const Request* request, int tra
 
 
 # How many of the nearest axes are reduced, or, as a negative number, kept
-cdef int trailing_axes(const Py_buffer* x, const bint* kept) noexcept:
+cdef int trailing_axes(const Py_buffer* x, const bint* kept) noexcept nogil:
     cdef int i, trailing = 0
     for i in range(x.ndim - 1, -1, -1):
         if x.shape[i] == 1:
@@ -180,10 +180,10 @@ cdef int trailing_axes(const Py_buffer* x, const bint* kept) noexcept:
 
 
 # The axes come from the farthest strides of x to the nearest.
-cdef void lay_out(Job* job, Py_buffer** views, const Request* request) noexcept:
-    cdef int trailing = trailing_axes(views[X], request.kept), which
+cdef void lay_out(Job* job, Py_buffer** views, const norm_call* asked) noexcept nogil:
+    cdef int trailing = trailing_axes(views[X], asked.kept), which
     cdef Extent groups
-    take_axes(job, views, request, trailing)
+    take_axes(job, views, asked, trailing)
     for which in range(OPERANDS):
         job.folded[which] = True
     job.columns = trailing <= 0
@@ -219,7 +219,7 @@ cdef void lay_out(Job* job, Py_buffer** views, const Request* request) noexcept:
 
 
 # Do a block's rows follow each other without gaps, and hold whole cache lines?
-cdef bint rolls(const Job* job) noexcept:
+cdef bint rolls(const Job* job) noexcept nogil:
     cdef Py_ssize_t bytes = job.inner.length * <Py_ssize_t>sizeof(real)
     cdef int which
     if (not job.columns or job.blocks > 1 or job.reduced_dims != 1 or bytes % CACHE_LINE != 0 or job.within
@@ -232,7 +232,7 @@ cdef bint rolls(const Job* job) noexcept:
 
 
 # Results beyond the caches are written past them.
-cdef void set_stores(Job* job, bint far) noexcept:
+cdef void set_stores(Job* job, bint far) noexcept nogil:
     cdef Py_ssize_t block = job.rows * job.tile_length * <Py_ssize_t>sizeof(real) * (2 if job.gradients else 1)
     job.ahead = far
     job.backwards = not job.given and block < FAR_BYTES

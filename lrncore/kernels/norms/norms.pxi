@@ -23,7 +23,7 @@
 #     columns_sets
 #     columns_apply
 #     walk            which sets, or chunks of them, are measured and applied when, and the parallel loops
-#     calls           the calls
+#     calls           one call; Python's are in `_norms.pyx`, one module for all builds
 #
 # Phases of a set, or of a block of sets side by side:
 #
@@ -50,7 +50,6 @@
 #        they are taken from the first cache line of y on (`rolled`), so that lines are written whole, past the caches.
 #        Results of blocks within the caches come from the last tile on, which phase 1 read last.
 
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.math cimport fabs, ilogb, ldexp, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset

@@ -11,7 +11,7 @@ cdef struct Bundle:
     Py_ssize_t count
 
 
-cdef bint is_short(const Job* job) noexcept:
+cdef bint is_short(const Job* job) noexcept nogil:
     return (not job.columns and not job.split and job.tiles == 1 and job.rows == 1 and not job.measures
             and not (job.gradients and (job.given or job.params.tau != NULL)))
 
