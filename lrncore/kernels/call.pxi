@@ -218,8 +218,11 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
         job.far = False
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
+    job.straight = (grid.streamed and not grid.tiled and not grid.adjoining and job.inner == 1
+                    and job.op.straight != NULL and goes_straight(&job.formula, job.before, job.after))
     # tiles do not come in one run
-    job.squared = grid.streamed and not grid.tiled and job.op.enter == square and converts(&job.operand[X])
+    job.squared = (grid.streamed and not grid.tiled and not job.straight and job.op.enter == square
+                   and converts(&job.operand[X]))
     if direct and not (is_light(job.formula.kind) and job.window.levels > 1):
         job.source = FAR if job.far else ENTERING
     else:

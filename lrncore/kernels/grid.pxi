@@ -234,8 +234,9 @@ cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
     job.tile = job.inner
     if grid.streamed:
         rows = job.window.levels * (2 if job.op.g_enters or job.op.late else 1) + 3
-        width = CACHE_BYTES // rows
-        if job.far:
+        # what goes straight has x and g in that cache, if anything, and is in flight whatever its chunks
+        width = CACHE_BYTES // (2 if job.straight else rows)
+        if job.far and not job.straight:
             late = job.op.late and not is_halves(&job.operand[X])
             width = min(width, FAR_LATE_CHUNK_BYTES if late else FAR_CHUNK_BYTES)
         if job.window.levels >= LONG_LEVELS:

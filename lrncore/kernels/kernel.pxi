@@ -28,8 +28,9 @@
 #         tangent          squares, and x dx    of both            dy                    -
 #         parameters       squares              their sums         adds to the totals    -
 #
-# `along` is for boxes: the sums along a row itself. Where windows hold every channel, their sums come before the first
-# line is ready; op_whole.pxi has the forward and the derivatives of that walk.
+# `along` is for boxes: the sums along a row itself. Packed data may go `straight` through the backward, with all that
+# its hooks pass on in registers (op_backward_packed). Where windows hold every channel, their sums come before the
+# first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
 # has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
@@ -60,6 +61,7 @@
 #     set       the levels of one kind of trailing sums: of squares, and a second one
 #     scattered an inner axis made of all outer axes, where rows along one of them would be short
 #     part      elements of a vector that is not whole
+#     turn      of a loop in which several vectors are under way: each takes a step of its chain (op_backward_packed)
 #     lead      what is kept before a chunk; zeros before and behind a row of boxes
 #     staged    copied through scratch, since the walk cannot read or write the array in place
 #     halves    elements of float16 or bfloat16; form: how an array holds its elements, as `real` or as one of these
@@ -122,6 +124,10 @@ cdef extern from "power_any.h" nogil:
     ctypedef struct Power:      # and for a loop
         Range foreseen
 
+    ctypedef struct Estimate:   # of s^-3/4
+        vec tested
+        vec inverse
+
     vec load(const real* at) noexcept
     vec load_part(const real* at, Py_ssize_t count) noexcept
     void store(real* at, vec v) noexcept
@@ -137,6 +143,9 @@ cdef extern from "power_any.h" nogil:
     vec times_inverse_square(vec x, vec s) noexcept
     vec times_half(vec x, vec s) noexcept
     vec times_three_quarters(vec x, vec s, vec* judged, vec* inverse) noexcept
+    Estimate estimate_of(vec s) noexcept
+    Estimate with_correction(Estimate at) noexcept
+    vec times_corrected(vec x, Estimate at) noexcept
     Power power_of(const Exponent* exponent) noexcept
     vec times_any(vec x, vec s, Power power) noexcept
     vec times_exp2(vec x, vec s, const Exponent* to) noexcept
@@ -250,6 +259,7 @@ include "op_forward.pxi"
 include "op_forward_pairs.pxi"
 include "exact_sliding.pxi"
 include "exact_gradients.pxi"
+include "op_backward_packed.pxi"
 include "op_backward.pxi"
 include "op_tangent.pxi"
 include "op_parameters.pxi"

@@ -118,7 +118,8 @@ cdef rare define_backward() noexcept nogil:
     global BACKWARD
     BACKWARD = Operator(
         enter=square, climb=climb, along=sum_along, pile=NULL, add=NULL, factors=NULL,
-        ready=gains, late=combine, exact=combine_rows, takes_entering=True, narrow=narrow_for_terms,
+        ready=gains, late=combine, straight=backward_straight, exact=combine_rows, takes_entering=True,
+        narrow=narrow_for_terms,
         entering=1, raised=1, steep_quotient=False, any_power=False, reads_g=True, g_enters=False, writes=True,
         parts=0,
     )

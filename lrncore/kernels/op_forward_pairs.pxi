@@ -205,7 +205,7 @@ cdef rare define_forward_pairs() noexcept nogil:
     global FORWARD_PAIRS
     FORWARD_PAIRS = Operator(
         enter=square_pairs, climb=climb_pairs, along=sum_pairs_along, pile=pile_pairs, add=add_pairs_behind,
-        factors=NULL, ready=normalize_pairs, late=NULL, exact=NULL, takes_entering=False,
+        factors=NULL, ready=normalize_pairs, late=NULL, straight=NULL, exact=NULL, takes_entering=False,
         narrow=narrow_for_forward,
         entering=2, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
         parts=0,

@@ -156,7 +156,7 @@ cdef rare define_parameters() noexcept nogil:
     global PARAMETERS
     PARAMETERS = Operator(
         enter=square, climb=climb, along=sum_along, pile=pile_squares, add=add_behind, factors=NULL,
-        ready=total_up, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_terms,
+        ready=total_up, late=NULL, straight=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_terms,
         entering=1, raised=1, steep_quotient=False, any_power=True, reads_g=True, g_enters=False, writes=False,
         parts=PARTIAL_TOTALS,
     )

@@ -145,7 +145,7 @@ cdef rare define_tangent() noexcept nogil:
     global TANGENT
     TANGENT = Operator(
         enter=square_and_multiply, climb=climb, along=sum_along, pile=NULL, add=NULL, factors=NULL,
-        ready=tangents, late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_tangents,
+        ready=tangents, late=NULL, straight=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_tangents,
         entering=2, raised=2, steep_quotient=True, any_power=True, reads_g=True, g_enters=True, writes=True,
         parts=0,
     )

@@ -199,7 +199,7 @@ cdef rare define_forward_whole() noexcept nogil:
     global FORWARD_WHOLE
     FORWARD_WHOLE = Operator(
         enter=NULL, climb=NULL, along=NULL, pile=pile_squares, add=add_behind,
-        factors=power_factors, ready=multiply, late=NULL, exact=NULL,
+        factors=power_factors, ready=multiply, late=NULL, straight=NULL, exact=NULL,
         takes_entering=False, narrow=narrow_for_whole,
         entering=1, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
         parts=0,
@@ -214,7 +214,7 @@ cdef rare define_gradient_whole() noexcept nogil:
     GRADIENT_WHOLE = Operator(
         enter=NULL, climb=NULL, along=NULL, pile=pile_products, add=add_behind,
         factors=gradient_factors, ready=combine_products,
-        late=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
+        late=NULL, straight=NULL, exact=NULL, takes_entering=False, narrow=narrow_for_whole_terms,
         entering=2, raised=2, steep_quotient=False, any_power=True, reads_g=True, g_enters=True, writes=True,
         parts=0,
     )

@@ -160,11 +160,16 @@ cdef inline bint is_lost(real x, real product, double factor) noexcept nogil:
     return x != 0 and fabs(product) < ldexp(1, 1 - EXPONENT_BIAS) and not fabs(factor) <= 0.125
 
 
-# Lines some s of which are out of range, or so large that x / s may have lost bits
+# Lines some s of which are so large that x / s may have lost bits
+cdef bint may_lose_bits(const Formula* f, const Lines* lines) noexcept nogil:
+    return f.exact_scale != 0 and f.beta != 0 and (f.watches_gains or has_tiny(f, lines))
+
+
+# Lines some s of which are out of range, or so large
 cdef rare gains_beyond(const Formula* f, const Lines* lines, bint all_held) noexcept nogil:
     if not all_held:
         gains_exactly(f, lines)
-    if f.exact_scale != 0 and f.beta != 0 and (f.watches_gains or has_tiny(f, lines)):
+    if may_lose_bits(f, lines):
         mark_lost(f, lines)
 
 

@@ -154,6 +154,13 @@ INLINE vec series(vec e, double q)
 #define LONG_PAIRS_BEYOND 0.75
 #endif
 
+/* x * p * (1 - e)^-q where the product of p with half an x is exact, as the one with the upper half is here */
+INLINE vec product_in_parts(vec x, vec p, vec e, double q)
+{
+    vec half = upper_half(x), most = half * p, less = (half - x) * p;
+    return most - (less - (most - less) * e * series(e, q));
+}
+
 /* x * p * (v w)^-q for a correction of an estimate p. Fused, a zero may have the wrong sign.
  * Domain: |1 - v w| <= 2^-10, with HAS_ESTIMATES_8 2^-5; v w computed without error; p as `factor` returns it
  * Error:  0.6 ulp; not fused 1.1 */
@@ -173,9 +180,7 @@ INLINE vec product(vec x, vec p, vec v, vec w, double q)
 #endif
     return muladd(x, p, x * p * h);
 #else
-    /* the upper half of x times p is exact */
-    vec e = splat(1) - v * w, half = upper_half(x), most = half * p, less = (half - x) * p;
-    return most - (less - (most - less) * e * series(e, q));
+    return product_in_parts(x, p, splat(1) - v * w, q);
 #endif
 }
 
@@ -307,36 +312,68 @@ INLINE vec times_half(vec x, vec s)
 #define FORMS_SQUARE 1
 #endif
 
+/* s^-3/4 in three steps, between which a loop may do something else: an estimate p, what corrects it (`error`, and
+ * `inverse` = 2^RAISED / s), and the product with an x */
+typedef struct {
+    vec s, tested, p, error, inverse;
+} Estimate;
+
+INLINE Estimate estimate_of(vec s)
+{
+    vec r = rsqrt_estimate(s);
+#if defined(HAS_ESTIMATES_14) && !defined(LRN_DOUBLE)
+    /* p = (s^2 s^-1/2)^-1/2 halves the error of r */
+    vec square = s * s;
+    Estimate of = {s, square, rsqrt_estimate(square * r), s, s};
+#elif defined(HAS_FUSED)
+    /* p = w^3 for w = s^-1/2 * (s^-1/2)^-1/2, about s^-1/4 */
+    vec w = r * rsqrt_estimate(r);
+    Estimate of = {s, s, w * w * w, s * w, s};
+#else
+    vec p = factor(r * r * rsqrt_estimate(r)), q = p * p;
+    Estimate of = {s, s, p, splat(1) - (s * s * q) * (s * q), s};
+#endif
+    return of;
+}
+
+INLINE Estimate with_correction(Estimate of)
+{
+#if defined(HAS_ESTIMATES_14) && !defined(LRN_DOUBLE)
+    /* one term corrects p by 1 - s w for w = s^2 p^4, and w = 1/s too */
+    vec q = of.p * of.p, w = of.tested * q * q;
+    vec quarter = from_bits(as_bits(of.s) - splat_bits((bits_t)2 << FRACTION_BITS));
+    of.error = minus_product(splat(REAL(0.25)), w, quarter);
+    of.inverse = muladd(from_bits(as_bits(w) + splat_bits((bits_t)(RAISED + 2) << FRACTION_BITS)), of.error,
+                        from_bits(as_bits(w) + splat_bits((bits_t)RAISED << FRACTION_BITS)));
+#else
+#if defined(HAS_FUSED)
+    vec e = minus_product(splat(1), of.error, of.p);
+    of.error = series(e, 0.75) * e;
+#endif
+    of.inverse = quotient(splat(1), of.s, RAISED);
+#endif
+    return of;
+}
+
+INLINE vec times_corrected(vec x, Estimate of)
+{
+#if defined(HAS_FUSED)
+    return muladd(x, of.p, x * of.p * of.error);
+#else
+    return product_in_parts(x, of.p, of.error, 0.25);
+#endif
+}
+
 /* x * s^-3/4, and `inverse` = 2^RAISED / s
  * Domain: `tested` normal, with FORMS_SQUARE 2^-64 <= s < 2^64 (double: 2^-512, 2^512); for `inverse` that of quotient
  * Error:  1.6 ulp; not fused 2.5
  * inverse: 2.5 ulp (AVX-512 float, otherwise that of quotient); not fused 0.5 */
 INLINE vec times_three_quarters(vec x, vec s, vec *tested, vec *inverse)
 {
-    vec r = rsqrt_estimate(s);
-#if defined(HAS_ESTIMATES_14) && !defined(LRN_DOUBLE)
-    /* p = (s^2 s^-1/2)^-1/2 halves the error of r; one term corrects it by 1 - s w for w = s^2 p^4, and w = 1/s too */
-    *tested = s * s;
-    vec p = rsqrt_estimate(*tested * r), q = p * p, w = *tested * q * q;
-    vec quarter = from_bits(as_bits(s) - splat_bits((bits_t)2 << FRACTION_BITS));
-    vec h = minus_product(splat(REAL(0.25)), w, quarter);
-    *inverse = muladd(from_bits(as_bits(w) + splat_bits((bits_t)(RAISED + 2) << FRACTION_BITS)), h,
-                      from_bits(as_bits(w) + splat_bits((bits_t)RAISED << FRACTION_BITS)));
-    return muladd(x, p, x * p * h);
-#else
-    *tested = s;
-    *inverse = quotient(splat(1), s, RAISED);
-#if defined(HAS_FUSED)
-    /* p = w^3 for w = s^-1/2 * (s^-1/2)^-1/2, about s^-1/4, whose error is 1 - s w^4 */
-    vec w = r * rsqrt_estimate(r);
-    vec p = w * w * w;
-    return product(x, p, s * w, p, 0.75);
-#else
-    /* the error of p is 1 - s^3 p^4: a short chain of operations */
-    vec p = factor(r * r * rsqrt_estimate(r)), q = p * p;
-    return product(x, p, s * s * q, s * q, 0.25);
-#endif
-#endif
+    Estimate of = with_correction(estimate_of(s));
+    *tested = of.tested;
+    *inverse = of.inverse;
+    return times_corrected(x, of);
 }
 
 #endif

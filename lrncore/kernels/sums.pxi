@@ -296,12 +296,20 @@ cdef inline void sum_adjacent_loop(const Taps* taps, int count, real* to, Py_ssi
         i += LANES
 
 
+# The sum of a window that reaches `reach` lanes (1 or 2) both ways from those of v
+cdef inline vec sum_around(vec before, vec v, vec after, int reach) noexcept nogil:
+    cdef vec even = lanes_after(v, after, reach)
+    if reach == 1:
+        return (even + lanes_before(before, v, 1)) + v
+    return (even + v + lanes_before(before, v, 2)) + (lanes_after(v, after, 1) + lanes_before(before, v, 1))
+
+
 # The same of the squares of lines that enter, under windows that reach `reach` places (1 or 2) both ways: `square` and
 # the sum in one
 cdef inline void sum_squares_loop(const Lines* lines, int reach, real* to) noexcept nogil:
     cdef const real* x = lines.entering
     cdef Py_ssize_t line, i
-    cdef vec before, v, after, even, odd
+    cdef vec before, v, after
     for line in range(lines.count):
         before = after = splat(0)
         v = fetch(x, part_of(lines.length))
@@ -313,14 +321,7 @@ cdef inline void sum_squares_loop(const Lines* lines, int reach, real* to) noexc
                 after = after * after
             else:
                 after = splat(0)
-            even = lanes_after(v, after, reach)
-            odd = v
-            if reach == 1:
-                even = even + lanes_before(before, v, 1)
-            else:
-                even = even + v + lanes_before(before, v, 2)
-                odd = lanes_after(v, after, 1) + lanes_before(before, v, 1)
-            store(to + i, even + odd)
+            store(to + i, sum_around(before, v, after, reach))
             before = v
             v = after
             i += LANES

@@ -20,18 +20,6 @@
 # Slabs of few channels would make lines too short for vectors. Where they adjoin in memory, all are walked as one
 # slab, and masks take out of a window what belongs to the neighbouring pixels.
 
-cdef struct Stream:
-    Py_ssize_t inner        # of the slab, or of a tile of it
-    Py_ssize_t lead         # positions kept before a chunk, at most
-    Py_ssize_t keep         # positions of x, and of g, kept before a chunk where the arrays do not keep them
-    Py_ssize_t step         # positions by which a chunk advances
-    Py_ssize_t chunk        # room for them, and for the rest of a vector
-    Py_ssize_t pitch        # of the lines of a chunk, `lead` included
-    Py_ssize_t kept_pitch
-    Py_ssize_t lines        # slabs in a chunk
-    Py_ssize_t span         # positions of a slab and of what follows it until the last output
-
-
 cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
     cdef Stream plan
     cdef Py_ssize_t slab = job.channels * inner, unit = LANES, chunks
@@ -56,11 +44,6 @@ cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
     return plan
 
 
-# A mask is read in whole vectors from any channel on, for as many vectors as there are channels.
-cdef Py_ssize_t mask_pitch(const Job* job) noexcept nogil:
-    return LANES * (job.channels + 1) + job.channels if job.adjoining else 0
-
-
 # Writes the masks of all taps: bits set where tap `j` of a window that reaches `ahead` channels on is inside the slab.
 cdef rare write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept nogil:
     cdef Py_ssize_t i, j, pitch = mask_pitch(job)
@@ -68,35 +51,6 @@ cdef rare write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept no
         for i in range(pitch):
             if 0 <= i % job.channels + ahead - j < job.channels:
                 memset(masks + j * pitch + i, 0xff, sizeof(real))
-
-
-# The buffers of a walk
-cdef struct Buffers:
-    Belt sums[SETS][MAX_LEVELS]
-    Belt gain                   # what `ready` keeps for `late`
-    Belt staged[OPERANDS]
-    real* masks[SETS]           # of the windows, and of the reflected ones
-    Stream plan
-
-
-# Lays them out from `scratch` on, and returns where they end.
-cdef char* take_buffers(const Job* job, Buffers* buffers, char* scratch) noexcept nogil:
-    cdef const Stream* plan = &buffers.plan
-    cdef Py_ssize_t item = sizeof(real), keep
-    cdef int which, level
-    for which in range(sets_of(job.op)):
-        for level in range(job.window.levels):
-            buffers.sums[which][level] = take_belt(&scratch, plan, (job.window.depth[level] - 1) * plan.inner,
-                                                   plan.pitch, sizeof(real))
-    if job.op.late:
-        buffers.gain = take_belt(&scratch, plan, job.behind * plan.inner, plan.pitch, sizeof(real))
-    for which in range(OPERANDS):
-        keep = 0 if which == Y else plan.keep
-        if job.operand[which].staged:
-            buffers.staged[which] = take_belt(&scratch, plan, keep, plan.chunk + keep, item)
-    buffers.masks[SQUARES] = <real*>scratch
-    buffers.masks[SECOND] = buffers.masks[SQUARES] + DIRECT_TAPS * mask_pitch(job)
-    return <char*>(buffers.masks[SECOND] + DIRECT_TAPS * mask_pitch(job))
 
 
 cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
@@ -266,6 +220,21 @@ cdef inline void aim_lines(const Job* job, const Buffers* buffers, const Piece* 
     lines.around.first = first
 
 
+# Whole slabs straight from the inputs to the results: False if they have to go step by step, from inputs that have come
+# into scratch.
+cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece, Py_ssize_t slab,
+                      Lines* lines) noexcept nogil:
+    lines.length = slab
+    come(job, buffers, piece, X, 0, 0, slab, NULL)
+    come(job, buffers, piece, G, 0, 0, slab, NULL)
+    aim_lines(job, buffers, piece, 0, 0, lines)
+    if not job.op.straight(&job.formula, lines, job.before):
+        return False
+    if job.operand[Y].staged:
+        pass_lines(job, buffers, piece, Y, lines.y, 0, slab, NULL)
+    return True
+
+
 # One chunk of some slabs, which begins at position `p` of each
 cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ssize_t slab, Py_ssize_t p,
                      Lines* lines) noexcept nogil:
@@ -275,6 +244,9 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     # [ready, stop) get ready
     cdef Py_ssize_t ready = reach_back(job, piece, 0, buffers.plan.inner), stop = min(slab, piece.end + behind)
     cdef int which, idle
+    cdef bint straight = job.straight and step >= buffers.plan.span and piece.first == 0 and piece.end == slab
+    if straight and go_straight(job, buffers, piece, slab, lines):
+        return
     # [p, last) enters, and windows end before stop + ahead
     lines.length = max(<Py_ssize_t>0, min(end, min(slab, stop + ahead)) - p)
     if p < stop + ahead:
@@ -284,8 +256,10 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
             if not idle:
                 clear_rest(buffers, which, 0, lines.length)
         if lines.length:
-            lines.entering = come(job, buffers, piece, X, p, 0, lines.length,
-                                  lines.taps[SQUARES].level[0] if job.squared else NULL)
+            lines.entering = position_of(job, buffers, piece, X, p, 0)
+            if not straight:
+                come(job, buffers, piece, X, p, 0, lines.length,
+                     lines.taps[SQUARES].level[0] if job.squared else NULL)
             if op.g_enters:
                 lines.entering_g = come(job, buffers, piece, G, p, 0, lines.length, NULL)
             if not job.squared:
@@ -298,7 +272,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     if first < last:
         for which in range(op.entering):
             aim_at_positions(job, buffers, which, first - p + ahead, first, first + ahead, slab, &lines.taps[which])
-        if op.reads_g and not op.g_enters:
+        if op.reads_g and not op.g_enters and not straight:
             come(job, buffers, piece, G, first, first - p, lines.length, NULL)
         aim_lines(job, buffers, piece, first, first - p, lines)
         if op.late:
