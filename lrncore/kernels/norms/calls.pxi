@@ -59,10 +59,24 @@ cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nog
     return <int>min(parts, job.tasks)
 
 
+# Bytes for a copy of a parameter that rows read again and again: there its vectors do not cross cache lines.
+cdef Py_ssize_t params_apart(const Job* job) noexcept nogil:
+    if job.bundle == 1 or not job.along or job.tasks < FEW_ROWS:
+        return 0
+    return round_up(job.params.count * <Py_ssize_t>sizeof(real), ALIGNMENT)
+
+
+cdef const real* copied(const real* param, Py_ssize_t count, char** memory) noexcept nogil:
+    cdef char* to = reserve(memory, count * <Py_ssize_t>sizeof(real))
+    if param:
+        memcpy(to, param, count * sizeof(real))
+    return <real*>to if param else NULL
+
+
 cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answer* answer) noexcept nogil:
     cdef Call call
     cdef void* memory = NULL
-    cdef Py_ssize_t elements = 1
+    cdef Py_ssize_t elements = 1, params
     cdef int i, threads
     cdef bint chunks
     cdef Room room
@@ -88,12 +102,16 @@ cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answ
     call.parts = threads if chunks else 1 if job.split else parts_of(job, elements, threads)
     call.scratch = furnish(job, &room, NULL) - <char*>NULL
     call.tables = furnish_table(job, &room, NULL, job.chunks) - <char*>NULL
+    params = params_apart(job)
     if call.scratch <= (PY_SSIZE_T_MAX - ALIGNMENT) // 2 // call.parts:
-        memory = malloc(call.parts * call.scratch + (job.tasks * call.tables if chunks else 0) + ALIGNMENT)
+        memory = malloc(call.parts * call.scratch + (job.tasks * call.tables if chunks else 0) + 2 * params + ALIGNMENT)
     if memory == NULL:
         answer.parts, answer.bytes = call.parts, call.scratch
         return NORM_NO_MEMORY
     call.memory = <char*>round_up(<Py_ssize_t>memory, ALIGNMENT)
+    if params:
+        call.job.params.weight = copied(job.params.weight, job.params.count, &call.memory)
+        call.job.params.bias = copied(job.params.bias, job.params.count, &call.memory)
     if chunks:
         run_split(&call)
     else:

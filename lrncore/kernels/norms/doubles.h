@@ -173,25 +173,60 @@ INLINE double total(Pair p)
     return wide_total(p.low);
 }
 
-/* The same of WIDE_LANES vectors at once: neighbours are added to each other */
-INLINE void store_totals(double *to, const wide *v)
-{
 #if defined(LRN_X86)
-#define NEIGHBOURS(a, b) (X86_ANY(unpacklo_pd)(a, b) + X86_ANY(unpackhi_pd)(a, b))
+/* Of two vectors the sums of neighbours, by eight bytes */
+INLINE vec joined(vec a, vec b)
+{
+    return (vec)X86_ANY(unpacklo_pd)((wide)a, (wide)b) + (vec)X86_ANY(unpackhi_pd)((wide)a, (wide)b);
+}
+
+/* In each sixteen bytes, the sums of those of as many vectors as these have lanes */
+INLINE vec joined_lanes(const vec *v)
+{
+#if defined(LRN_DOUBLE)
+    return joined(v[0], v[1]);
+#else
+    return joined((vec)X86(unpacklo)(v[0], v[1]) + (vec)X86(unpackhi)(v[0], v[1]),
+                  (vec)X86(unpacklo)(v[2], v[3]) + (vec)X86(unpackhi)(v[2], v[3]));
+#endif
+}
+
+/* Likewise of two vectors, by sixteen bytes */
+INLINE vec joined_halves(vec a, vec b)
+{
 #if VECTOR_BYTES == 64
-#define HALVES(a, b) (_mm512_shuffle_f64x2(a, b, 0x88) + _mm512_shuffle_f64x2(a, b, 0xdd))
-    store_wide(to, (wide)HALVES(HALVES(NEIGHBOURS(v[0], v[1]), NEIGHBOURS(v[2], v[3])),
-                                HALVES(NEIGHBOURS(v[4], v[5]), NEIGHBOURS(v[6], v[7]))));
+    return (vec)_mm512_shuffle_f64x2((wide)a, (wide)b, 0x88) + (vec)_mm512_shuffle_f64x2((wide)a, (wide)b, 0xdd);
 #elif VECTOR_BYTES == 32
-#define HALVES(a, b) (_mm256_permute2f128_pd(a, b, 0x20) + _mm256_permute2f128_pd(a, b, 0x31))
-    store_wide(to, (wide)HALVES(NEIGHBOURS(v[0], v[1]), NEIGHBOURS(v[2], v[3])));
+    return (vec)_mm256_permute2f128_pd((wide)a, (wide)b, 0x20) + (vec)_mm256_permute2f128_pd((wide)a, (wide)b, 0x31);
 #else
-    store_wide(to, (wide)NEIGHBOURS(v[0], v[1]));
+    return (void)b, a;
 #endif
+}
+#endif
+
+/* The sums of the lanes of LANES vectors, in `real` */
+OUT_OF_LINE void store_sums(double *to, const vec *v)
+{
+    vec sums[LANES];
+#if defined(LRN_X86)
+    enum { SIXTEENTH = 16 / sizeof(real) };
+    for (int i = 0; i < LANES; i += SIXTEENTH)
+        sums[i / SIXTEENTH] = joined_lanes(v + i);
+    for (int n = VECTOR_BYTES / 32; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            sums[i] = joined_halves(sums[2 * i], sums[2 * i + 1]);
 #else
-    for (int i = 0; i < WIDE_LANES; i++)
-        to[i] = wide_total(v[i]);
+    real totals[LANES], lanes[LANES];
+    for (int i = 0; i < LANES; i++) {
+        store(lanes, v[i]);
+        for (int step = LANES / 2; step; step /= 2)
+            for (int j = 0; j < step; j++)
+                lanes[j] += lanes[j + step];
+        totals[i] = lanes[0];
+    }
+    sums[0] = load(totals);
 #endif
+    store_pair(to, widened(sums[0]));
 }
 
 /* Adds the lanes of v to as many doubles. */
@@ -261,13 +296,11 @@ INLINE vec middle_of(vec a, vec b, vec c)
     return larger(smaller(a, b), smaller(larger(a, b), c));
 }
 
-INLINE real first_lane(vec v)
+INLINE real middle_real(real a, real b, real c)
 {
-#if defined(LRN_VECTORS)
-    return v[0];
-#else
-    return v;
-#endif
+    real low = a < b ? a : b, high = a > b ? a : b;
+    high = high < c ? high : c;
+    return low > high ? low : high;
 }
 
 #endif

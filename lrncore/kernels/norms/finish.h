@@ -62,16 +62,16 @@ INLINE wide factor_of(const Norm *norm, wide r, wide eps)
 /* What loops take of `count` sets. Whether all are in range. */
 INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm)
 {
-    double n = norm->given ? 1 : norm->n;
+    double of_n = norm->given ? 1 : 1 / norm->n;
     wide_bits outside = first_bits(0);
     for (ptrdiff_t i = 0; i < count; i += WIDE_LANES) {
         double *at = from + i;
         real *out = to + i;
-        wide shift = load_doubles(at), first = load_doubles(at + FIRST * apart), off = first / n;
+        wide shift = load_doubles(at), first = load_doubles(at + FIRST * apart), off = first * of_n;
         wide squares = load_doubles(at + SQUARES * apart) - first * off, eps = load_doubles(at + EPS * apart);
         wide mean = shift + off, part = mean - shift, low = (shift - (mean - part)) + (off - part);
         wide_bits constant = DOUBLES_WHERE(squares <= 0), found, far, nothing;
-        wide v = doubles_unless(constant, squares) / n, deviation, s, r;
+        wide v = doubles_unless(constant, squares) * of_n, deviation, s, r;
         deviation = wide_root(norm->outside ? v : v + eps);
         s = norm->outside ? deviation + eps : deviation;
         r = 1 / s;
@@ -83,9 +83,9 @@ INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count,
         reals_of_wide(out + INVERSE * apart, r);
         reals_of_wide(out + LOW_TERM * apart, -(low * r));
         if (norm->gradients) {
-            wide h = norm->centred ? load_doubles(at + H * apart) / n : r - r, h_low, slope, size;
+            wide h = norm->centred ? load_doubles(at + H * apart) * of_n : r - r, h_low, slope, size;
             wide products = load_doubles(at + PRODUCTS * apart) - first * h;
-            slope = doubles_unless(constant, products) / n * r;
+            slope = doubles_unless(constant, products) * of_n * r;
             size = h * h + slope * slope;
             nothing = DOUBLES_WHERE(load_doubles(at + H * apart) == 0) & DOUBLES_WHERE(products == 0);
             found |= ~((DOUBLES_WHERE(size >= norm->h_lowest * norm->h_lowest) & DOUBLES_WHERE(size - size == 0)) | nothing);

@@ -5,7 +5,7 @@ cdef enum:
     # of a tile's row or rows: x, and g, stay in the first-level cache
     TILE_BYTES = 1 << 14
     MOST_LANES = 16
-    # vectors added up in `real` before doubles take them, in four registers
+    # vectors added up in `real` before doubles take them
     RUN = 32
     # columns: of sets side by side, fewer where these are not split into chunks; of a tile; rows of a tile at most, and
     # rows that are added up in `real`
@@ -22,7 +22,7 @@ cdef enum:
     # and rows of fewer elements that share too many cache lines
     SHORT_ROW = 512
     # rows: sets that are measured together, at most, and bytes of them
-    BUNDLE = 16
+    BUNDLE = 32
     BUNDLE_BYTES = 1 << 14
     # sets whose sums for weights are added up in `real`
     FLUSH = 32

@@ -39,7 +39,7 @@
 #     b) One pass over x, about a shift near the mean: the middle one of three elements, or in float64 the mean of the
 #        first tile. With the shift off by k deviations the variance has 1 + k^2 times the rounding errors that it has
 #        about the mean. Where k^2 > 9 (4 in float64) the set is measured again, in doubles and about the mean that was
-#        found. float32 is summed in float32 over a tile, at most 32 vectors in four registers (columns: over some 64
+#        found. float32 is summed in float32 over a run of at most 32 vectors and their lanes (columns: over some 64
 #        rows), then in doubles; where sums are returned (`measures`), in doubles all the way.
 #     c) Gradients of parameters that do not change within a row (or column) follow from its sums in phase 1; others
 #        are added up in phase 3.
@@ -61,6 +61,7 @@ cdef extern from *:
 
 cdef extern from "prefetch.h" nogil:
     void touch(const void* at, Py_ssize_t bytes) noexcept
+    void prefetch(const void* at) noexcept
 
 
 cdef extern from "simd.h" nogil:
@@ -74,6 +75,7 @@ cdef extern from "simd.h" nogil:
     vec load_part(const real* at, Py_ssize_t count) noexcept
     void store(real* at, vec v) noexcept
     void fence_stores() noexcept
+    vec held(vec v) noexcept
     void store_part(real* at, vec v, Py_ssize_t count) noexcept
     vec splat(real a) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
@@ -137,7 +139,7 @@ cdef extern from "norms/finish.h" nogil:
     Pair widened(vec v) noexcept
     vec narrowed(const double* at) noexcept
     vec middle_of(vec a, vec b, vec c) noexcept
-    real first_lane(vec v) noexcept
+    real middle_real(real a, real b, real c) noexcept
     Pair load_pair(const double* at) noexcept
     void store_pair(double* at, Pair p) noexcept
     Pair plus(Pair a, Pair b) noexcept
@@ -149,7 +151,7 @@ cdef extern from "norms/finish.h" nogil:
     wide wide_splat(double a) noexcept
     wide fused(wide a, wide b, wide c) noexcept
     double wide_total(wide v) noexcept
-    void store_totals(double* to, const wide* v) noexcept
+    void store_sums(double* to, const vec* v) noexcept
     void add_to_doubles(double* to, vec v) noexcept
     vec larger_magnitude(vec a, vec b) noexcept
     double largest_lane(vec v) noexcept

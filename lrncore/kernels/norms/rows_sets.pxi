@@ -1,7 +1,7 @@
 # Sets of rows, one by one: phases 1 and 2.
 
-cdef inline vec middle_of_row(const real* x, Py_ssize_t length) noexcept nogil:
-    return middle_of(splat(real_of(x)), splat(real_of(x + length // 2)), splat(real_of(x + length - 1)))
+cdef inline real middle_of_row(const real* x, Py_ssize_t length) noexcept nogil:
+    return middle_real(real_of(x), real_of(x + length // 2), real_of(x + length - 1))
 
 
 # What x's deviations are taken from: the middle one of three elements of the set, or where sums are no more exact than
@@ -22,7 +22,7 @@ cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept 
     tile.rows = 1
     bring(job, room, set, &tile, X)
     open_row(job, room, set, &tile, 0, &row)
-    shift[0] = first_lane(middle_of_row(row.x, row.length))
+    shift[0] = middle_of_row(row.x, row.length)
 
 
 # The sums over a set, chunk by chunk, join the table.

@@ -58,99 +58,119 @@ cdef inline vec parameter(const real* at, bint along, real otherwise, Py_ssize_t
     return fetch(at + i, part)
 
 
-# ---- sums in `real`, which join those in doubles after a run of vectors -------------------------------------------
+# ---- sums in `real` over a run of vectors -------------------------------------------------------------------------
 
-cdef inline vec about(const real* at, Py_ssize_t part, vec less) noexcept nogil:
-    if UNLIKELY(part != 0):
-        return first_lanes(fetch(at, part) + less, splat(0), part)
-    return load(at) + less
+# x less the shift, if there is one; 0 behind the row's end
+cdef inline vec about(const real* at, Py_ssize_t part, vec less, bint centred) noexcept nogil:
+    cdef vec v = fetch(at, part)
+    if not centred:
+        return v
+    return first_lanes(v + less, splat(0), part) if UNLIKELY(part != 0) else v + less
 
 
-# Adds a row of x.
-cdef inline void add_row(const Row* row, vec less, bint centred, Sums* sums) noexcept nogil:
-    cdef const real* x = row.x
-    cdef vec a, b, c, d, p, q, r, s, e, f, g, h
-    cdef Py_ssize_t i = 0, end
-    while i < row.length:
-        end = min(row.length, i + RUN * LANES)
-        a = b = c = d = p = q = r = s = splat(0)
-        while i + 4 * LANES <= end:
-            e = load(x + i) + less
-            f = load(x + i + LANES) + less
-            g = load(x + i + 2 * LANES) + less
-            h = load(x + i + 3 * LANES) + less
-            if centred:
-                a = a + e
-                b = b + f
-                c = c + g
-                d = d + h
-            p = muladd(e, e, p)
-            q = muladd(f, f, q)
-            r = muladd(g, g, r)
-            s = muladd(h, h, s)
-            i += 4 * LANES
-        while i < end:
-            e = about(x + i, part_of(end - i), less)
-            a = a + e
-            p = muladd(e, e, p)
-            i += LANES
+# Sums over elements i to end - 1 of x
+cdef inline void sum_run(const real* x, Py_ssize_t i, Py_ssize_t end, vec less, bint centred, vec* first,
+                         vec* squares) noexcept nogil:
+    cdef vec a, b, p, q, d, e
+    a = b = p = q = splat(0)
+    while i + 2 * LANES <= end:
+        d = about(x + i, 0, less, centred)
+        e = about(x + i + LANES, 0, less, centred)
         if centred:
-            sums.first = sums.first + folded((a + b) + (c + d))
-        sums.squares = sums.squares + folded((p + q) + (r + s))
+            a = a + d
+            b = b + e
+        p = muladd(d, d, p)
+        q = muladd(e, e, q)
+        i += 2 * LANES
+    while i < end:
+        d = about(x + i, part_of(end - i), less, centred)
+        if centred:
+            a = a + d
+        p = muladd(d, d, p)
+        i += LANES
+    first[0], squares[0] = a + b, p + q
 
 
 cdef inline vec h_about(const Row* row, Py_ssize_t i, Py_ssize_t part, bint weighted, vec less) noexcept nogil:
-    cdef vec v
-    if not weighted:
-        return about(row.g + i, part, less)
-    v = muladd(fetch(row.g + i, part), parameter(row.weight, True, 0, i, part), less)
+    cdef vec v = fetch(row.g + i, part)
+    v = muladd(v, parameter(row.weight, True, 0, i, part), less) if weighted else v + less
     return first_lanes(v, splat(0), part) if UNLIKELY(part != 0) else v
 
 
-# Adds a row of x and of h (g where the weight does not change along it). Where x is centred the sums of h are about
-# the row's first one.
-cdef inline void add_products(const Row* row, vec less, bint centred, bint weighted, Sums* sums) noexcept nogil:
+# What the h of a row are taken from
+cdef inline real h_shift_of(const Row* row, bint centred, bint weighted) noexcept nogil:
+    if not centred:
+        return 0
+    return real_of(row.g) * (row.weight[0] if weighted else 1)
+
+
+# Sums over elements i to end - 1 of x and of h (g where the weight does not change along the row)
+cdef inline void sum_products(const Row* row, Py_ssize_t i, Py_ssize_t end, vec less, vec h_less, bint centred,
+                              bint weighted, vec* first, vec* squares, vec* of_h, vec* products) noexcept nogil:
     cdef const real* x = row.x
-    cdef real h_shift = real_of(row.g) * (row.weight[0] if weighted else 1) if centred else 0
-    cdef vec a, b, p, q, s, t, u, v, d, e, h, k, h_less = splat(-h_shift)
-    cdef wide first = wide_splat(0), shift = wide_splat(h_shift)
-    cdef Py_ssize_t i = 0, end
-    while i < row.length:
-        end = min(row.length, i + RUN // 2 * LANES)
-        a = b = p = q = s = t = u = v = splat(0)
-        while i + 2 * LANES <= end:
-            d = load(x + i) + less
-            e = load(x + i + LANES) + less
-            h = h_about(row, i, 0, weighted, h_less)
-            k = h_about(row, i + LANES, 0, weighted, h_less)
-            if centred:
-                a = a + d
-                b = b + e
-            s = s + h
-            t = t + k
-            p = muladd(d, d, p)
-            q = muladd(e, e, q)
-            u = muladd(d, h, u)
-            v = muladd(e, k, v)
-            i += 2 * LANES
-        while i < end:
-            d = about(x + i, part_of(end - i), less)
-            h = h_about(row, i, part_of(end - i), weighted, h_less)
-            if centred:
-                a = a + d
-            s = s + h
-            p = muladd(d, d, p)
-            u = muladd(d, h, u)
-            i += LANES
+    cdef vec a, b, p, q, s, t, u, v, d, e, h, k
+    a = b = p = q = s = t = u = v = splat(0)
+    while i + 2 * LANES <= end:
+        d = about(x + i, 0, less, centred)
+        e = about(x + i + LANES, 0, less, centred)
+        h = h_about(row, i, 0, weighted, h_less)
+        k = h_about(row, i + LANES, 0, weighted, h_less)
         if centred:
-            first = first + folded(a + b)
-        sums.squares = sums.squares + folded(p + q)
-        sums.h = sums.h + folded(s + t)
-        sums.products = sums.products + folded(u + v)
-    if centred:
-        sums.first = sums.first + first
-        sums.h = fused(shift, wide_splat(<double>row.length / WIDE_LANES), sums.h)
-        sums.products = fused(shift, first, sums.products)
+            a = a + d
+            b = b + e
+        s = s + h
+        t = t + k
+        p = muladd(d, d, p)
+        q = muladd(e, e, q)
+        u = muladd(d, h, u)
+        v = muladd(e, k, v)
+        i += 2 * LANES
+    while i < end:
+        d = about(x + i, part_of(end - i), less, centred)
+        h = h_about(row, i, part_of(end - i), weighted, h_less)
+        if centred:
+            a = a + d
+        s = s + h
+        p = muladd(d, d, p)
+        u = muladd(d, h, u)
+        i += LANES
+    first[0], squares[0], of_h[0], products[0] = a + b, p + q, s + t, u + v
+
+
+# Adds a row of x, and of h. Where x is centred the sums of h are about the row's first one.
+cdef inline void add_runs(const Row* row, vec less, bint gradients, bint centred, bint weighted,
+                          Sums* sums) noexcept nogil:
+    cdef real h_shift = h_shift_of(row, centred, weighted) if gradients else 0
+    cdef wide all_first = wide_splat(0), by = wide_splat(h_shift)
+    cdef Py_ssize_t i = 0, length = (RUN // 2 if gradients else RUN) * LANES
+    cdef vec first, squares, h, products
+    while i < row.length:
+        if gradients:
+            sum_products(row, i, min(row.length, i + length), less, splat(-h_shift), centred, weighted, &first,
+                         &squares, &h, &products)
+            sums.h = sums.h + folded(h)
+            sums.products = sums.products + folded(products)
+        else:
+            sum_run(row.x, i, min(row.length, i + length), less, centred, &first, &squares)
+        sums.squares = sums.squares + folded(squares)
+        if centred:
+            all_first = all_first + folded(first)
+        i += length
+    sums.first = sums.first + all_first
+    if gradients and centred:
+        sums.h = fused(by, wide_splat(<double>row.length / WIDE_LANES), sums.h)
+        sums.products = fused(by, all_first, sums.products)
+
+
+cdef void add_row(const Job* job, const Row* row, vec less, bint gradients, Sums* sums) noexcept nogil:
+    if gradients and job.within and job.params.weight:
+        add_runs(row, less, True, job.centred, True, sums)
+    elif gradients:
+        add_runs(row, less, True, job.centred, False, sums)
+    elif job.centred:
+        add_runs(row, less, False, True, False, sums)
+    else:
+        add_runs(row, less, False, False, False, sums)
 
 
 # ---- in doubles, of numbers times powers of two ------------------------------------------------------------------
@@ -227,10 +247,10 @@ cdef inline void open_affine(const Job* job, const Row* row, Terms* t) noexcept 
 
 
 # Sums over some tiles of a set; `exactly`: in doubles
-cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
-                          Py_ssize_t end, bint gradients, bint weighted, bint exactly, double* to) noexcept nogil:
+cdef void sum_rows(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end,
+                   bint gradients, bint exactly, double* to) noexcept nogil:
     cdef double shift = doubles_of(&room.table, SHIFT)[0]
-    cdef bint tlu = gradients and job.params.tau != NULL
+    cdef bint tlu = gradients and job.params.tau != NULL, weighted = job.within and job.params.weight != NULL
     cdef double* slots = to + 4
     cdef Py_ssize_t tile_index, j, slot
     cdef Totals totals
@@ -239,9 +259,9 @@ cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_s
     cdef Tile tile
     cdef Row row
     memset(&totals, 0, sizeof(totals))
-    sums.first = sums.squares = wide_splat(0)
+    memset(&sums, 0, sizeof(sums))
+    memset(&terms, 0, sizeof(terms))
     if exactly:
-        memset(&terms, 0, sizeof(terms))
         open_terms(&room.table, 0, &terms)
     if gradients:
         to[2] = to[3] = 0
@@ -257,14 +277,10 @@ cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_s
                 if tlu:
                     open_affine(job, &row, &terms)
                 add_exactly(&row, &terms, paired(shift), gradients, weighted, tlu, &totals)
-            elif gradients:
-                sums.h = sums.products = wide_splat(0)
-                add_products(&row, splat(-<real>shift), job.centred, weighted, &sums)
-                totals.h, totals.products = wide_total(sums.h), wide_total(sums.products)
-            elif job.centred:
-                add_row(&row, splat(-<real>shift), True, &sums)
             else:
-                add_row(&row, splat(0), False, &sums)
+                sums.h = sums.products = wide_splat(0)
+                add_row(job, &row, splat(-<real>shift), gradients, &sums)
+                totals.h, totals.products = wide_total(sums.h), wide_total(sums.products)
             if gradients and job.span:
                 slot = row.param - set.param
                 slots[slot] += totals.h
@@ -279,16 +295,9 @@ cdef inline void sum_rows(const Job* job, const Room* room, const Set* set, Py_s
 
 cdef rare sum_exactly(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end,
                       bint gradients, double* to) noexcept nogil:
-    sum_rows(job, room, set, first, end, gradients, job.within and job.params.weight != NULL, True, to)
+    sum_rows(job, room, set, first, end, gradients, True, to)
 
 
 cdef void sum_set(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end,
                   double* to) noexcept nogil:
-    if sums_exactly(job, job.gradients):
-        sum_exactly(job, room, set, first, end, job.gradients, to)
-    elif not job.gradients:
-        sum_rows(job, room, set, first, end, False, False, False, to)
-    elif job.within and job.params.weight:
-        sum_rows(job, room, set, first, end, True, True, False, to)
-    else:
-        sum_rows(job, room, set, first, end, True, False, False, to)
+    sum_rows(job, room, set, first, end, job.gradients, sums_exactly(job, job.gradients), to)

@@ -9,6 +9,7 @@ cdef struct Bundle:
     char* const* data
     Py_ssize_t task         # the first
     Py_ssize_t count
+    bint alike              # all have the same parameters
 
 
 cdef bint is_short(const Job* job) noexcept nogil:
@@ -37,6 +38,7 @@ cdef inline void open_bundle(const Job* job, const Room* room, Bundle* bundle) n
     cdef const Extent* axis = &job.kept[0]
     cdef Py_ssize_t i
     cdef Set set
+    bundle.alike = True
     if job.kept_dims == 1 and not staged:
         open_set(job, bundle.data, bundle.task, &set)
         for i in range(bundle.count):
@@ -46,10 +48,12 @@ cdef inline void open_bundle(const Job* job, const Room* room, Bundle* bundle) n
             if job.streams:
                 bundle.y[i] = room.staged[Y] + i * job.inner.length
             bundle.param[i] = set.param + i * axis.param
+        bundle.alike = axis.param == 0
         return
     for i in range(bundle.count):
         open_set(job, bundle.data, bundle.task + i, &set)
         bundle.param[i] = set.param
+        bundle.alike = bundle.alike and set.param == bundle.param[0]
         bring_short(job, room, &set, i, bundle)
 
 
@@ -104,37 +108,59 @@ cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
         open_table(job, &room.table, 0, BUNDLE, 0)
 
 
-# Phase 1
+# Phase 1. The sums of rows that are a single run are added up together.
 cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bundle, bint gradients, bint centred,
                             bint weighted) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
+    cdef real shift = 0
+    cdef vec less
+    cdef vec first[BUNDLE]
+    cdef vec squares[BUNDLE]
+    cdef vec h[BUNDLE]
+    cdef vec products[BUNDLE]
+    cdef real h_shift[BUNDLE]
     cdef Py_ssize_t i
-    cdef vec shift = splat(0)
-    cdef wide first[BUNDLE]
-    cdef wide squares[BUNDLE]
-    cdef wide h[BUNDLE]
-    cdef wide products[BUNDLE]
+    cdef Row row
+    for i in range(bundle.count):
+        if centred:
+            shift = middle_of_row(bundle.x[i], job.inner.length)
+            doubles_of(table, SHIFT)[i] = shift
+        if not single:
+            sum_long(job, room, bundle, i, shift)
+            continue
+        open_short(job, room, bundle, i, &row)
+        less = splat(-shift)
+        if gradients:
+            h_shift[i] = h_shift_of(&row, centred, weighted)
+            sum_products(&row, 0, row.length, less, splat(-h_shift[i]), centred, weighted, first + i, squares + i,
+                         h + i, products + i)
+        else:
+            sum_run(row.x, 0, row.length, less, centred, first + i, squares + i)
+    i = 0
+    while i < bundle.count and single:
+        if centred:
+            store_sums(doubles_of(table, FIRST) + i, first + i)
+        store_sums(doubles_of(table, SQUARES) + i, squares + i)
+        if gradients:
+            store_sums(doubles_of(table, H) + i, h + i)
+            store_sums(doubles_of(table, PRODUCTS) + i, products + i)
+        i += LANES
+    for i in range(bundle.count if single and gradients and centred else 0):
+        doubles_of(table, H)[i] += <double>h_shift[i] * <double>job.inner.length
+        doubles_of(table, PRODUCTS)[i] += h_shift[i] * doubles_of(table, FIRST)[i]
+
+
+# Those of a longer one
+cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i, real shift) noexcept nogil:
+    cdef const Table* table = &room.table
     cdef Sums sums
     cdef Row row
-    cdef const Table* table = &room.table
-    for i in range(bundle.count):
-        open_short(job, room, bundle, i, &row)
-        if centred:
-            shift = middle_of_row(row.x, row.length)
-            doubles_of(table, SHIFT)[i] = first_lane(shift)
-        sums.first = sums.squares = sums.h = sums.products = wide_splat(0)
-        if gradients:
-            add_products(&row, -shift, centred, weighted, &sums)
-        else:
-            add_row(&row, -shift, centred, &sums)
-        first[i], squares[i], h[i], products[i] = sums.first, sums.squares, sums.h, sums.products
-    i = 0
-    while i < bundle.count:
-        store_totals(doubles_of(table, FIRST) + i, first + i)
-        store_totals(doubles_of(table, SQUARES) + i, squares + i)
-        if gradients:
-            store_totals(doubles_of(table, H) + i, h + i)
-            store_totals(doubles_of(table, PRODUCTS) + i, products + i)
-        i += WIDE_LANES
+    open_short(job, room, bundle, i, &row)
+    memset(&sums, 0, sizeof(sums))
+    add_row(job, &row, splat(-shift), job.gradients, &sums)
+    doubles_of(table, FIRST)[i], doubles_of(table, SQUARES)[i] = wide_total(sums.first), wide_total(sums.squares)
+    doubles_of(table, H)[i], doubles_of(table, PRODUCTS)[i] = wide_total(sums.h), wide_total(sums.products)
 
 
 cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
@@ -164,73 +190,73 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
 
 
 # Are sets `i` and the next in range, and their parameters the same ones?
-cdef inline bint go_together(const Bundle* bundle, const Table* table, Py_ssize_t i) noexcept nogil:
-    return (i + 1 < bundle.count and bundle.param[i] == bundle.param[i + 1]
-            and doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0)
+cdef inline bint go_together(const Bundle* bundle, const Table* table, Py_ssize_t i, bint all_in) noexcept nogil:
+    return (i + 1 < bundle.count and bundle.alike
+            and (all_in or doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0))
 
 
 # y
-cdef inline void normalize_bundle(const Job* job, const Room* room, const Bundle* bundle, bint weighted, bint biased,
-                                  bint tlu) noexcept nogil:
-    cdef const Table* table = &room.table
+cdef inline void normalize_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in, bint weighted,
+                                  bint biased, bint tlu) noexcept nogil:
+    cdef Table table = room.table
     cdef Py_ssize_t i = 0
     cdef Terms terms, others
     cdef Row row, other
     while i < bundle.count:
         open_short(job, room, bundle, i, &row)
-        open_terms(table, i, &terms)
-        if (weighted or biased) and go_together(bundle, table, i):
+        open_terms(&table, i, &terms)
+        if (weighted or biased) and go_together(bundle, &table, i, all_in):
             open_short(job, room, bundle, i + 1, &other)
-            open_terms(table, i + 1, &others)
+            open_terms(&table, i + 1, &others)
             normalize_two_rows(&row, &terms, &other, &others, weighted, biased, job.far)
             i += 1
-        elif doubles_of(table, OUT)[i] == 0:
+        elif all_in or doubles_of(&table, OUT)[i] == 0:
             open_affine(job, &row, &terms)
             normalize_row(&row, &terms, weighted, biased, False, tlu, job.far)
         i += 1
 
 
 # dx. The gradients of parameters that change along rows are those of two rows at a time, wherever these lie.
-cdef inline void differentiate_bundle(const Job* job, const Room* room, const Bundle* bundle, bint weighted,
-                                      bint within) noexcept nogil:
-    cdef const Table* table = &room.table
+cdef inline void differentiate_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in,
+                                      bint weighted, bint within) noexcept nogil:
+    cdef Table table = room.table
     cdef Py_ssize_t i = 0
     cdef Terms terms, others
     cdef Row row, other
     while i < bundle.count:
         open_short(job, room, bundle, i, &row)
-        open_terms(table, i, &terms)
+        open_terms(&table, i, &terms)
         open_affine(job, &row, &terms)
-        open_gradient_terms(table, i, &terms)
-        if within and go_together(bundle, table, i):
-            open_terms(table, i + 1, &others)
-            open_gradient_terms(table, i + 1, &others)
+        open_gradient_terms(&table, i, &terms)
+        if within and go_together(bundle, &table, i, all_in):
+            open_terms(&table, i + 1, &others)
+            open_gradient_terms(&table, i + 1, &others)
             open_short(job, room, bundle, i + 1, &other)
             gradient_two(&row, &terms, &other, &others, weighted, job.far)
             i += 1
-        elif doubles_of(table, OUT)[i] == 0:
+        elif all_in or doubles_of(&table, OUT)[i] == 0:
             gradient_row(&row, &terms, weighted, within, False, False, job.far)
         i += 1
 
 
-cdef void apply_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
+cdef void apply_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in) noexcept nogil:
     cdef bint weighted = job.along and job.params.weight != NULL, biased = job.along and job.params.bias != NULL
     if job.gradients and weighted:
-        differentiate_bundle(job, room, bundle, True, True)
+        differentiate_bundle(job, room, bundle, all_in, True, True)
     elif job.gradients and job.within:
-        differentiate_bundle(job, room, bundle, False, True)
+        differentiate_bundle(job, room, bundle, all_in, False, True)
     elif job.gradients:
-        differentiate_bundle(job, room, bundle, False, False)
+        differentiate_bundle(job, room, bundle, all_in, False, False)
     elif job.params.tau:
-        normalize_bundle(job, room, bundle, weighted, biased, True)
+        normalize_bundle(job, room, bundle, all_in, weighted, biased, True)
     elif weighted and biased:
-        normalize_bundle(job, room, bundle, True, True, False)
+        normalize_bundle(job, room, bundle, all_in, True, True, False)
     elif weighted:
-        normalize_bundle(job, room, bundle, True, False, False)
+        normalize_bundle(job, room, bundle, all_in, True, False, False)
     elif biased:
-        normalize_bundle(job, room, bundle, False, True, False)
+        normalize_bundle(job, room, bundle, all_in, False, True, False)
     else:
-        normalize_bundle(job, room, bundle, False, False, False)
+        normalize_bundle(job, room, bundle, all_in, False, False, False)
 
 
 cdef void tell_bundle(const Job* job, Room* room, const Bundle* bundle) noexcept nogil:
@@ -259,7 +285,7 @@ cdef void walk_bundle(const Job* job, Room* room, char* const* data, Py_ssize_t 
     open_bundle(job, room, &bundle)
     measure_bundle(job, room, &bundle)
     all_in = finish_table(job, &room.table, count, job.gradients)
-    apply_bundle(job, room, &bundle)
+    apply_bundle(job, room, &bundle, all_in)
     close_bundle(job, room, &bundle, all_in)
     if job.params.mean or job.params.deps or (job.gradients and not job.within):
         tell_bundle(job, room, &bundle)

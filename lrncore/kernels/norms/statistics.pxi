@@ -23,13 +23,12 @@ cdef inline void open_table(const Job* job, const Table* table, Py_ssize_t first
     for i in range(first, end):
         set = index + (i - first) // job.run
         doubles_of(table, EPS)[i] = eps_of(job, set)
-        doubles_of(table, SHIFT)[i] = doubles_of(table, OUT)[i] = 0
+        doubles_of(table, SHIFT)[i] = doubles_of(table, FIRST)[i] = doubles_of(table, OUT)[i] = 0
         reals_of(table, SCALE)[i] = reals_of(table, G_SCALE)[i] = 1
         reals_of(table, LOWER)[i] = reals_of(table, LOWER_TOO)[i] = 1
         if job.given:
             doubles_of(table, SHIFT)[i] = job.params.mean[set]
             doubles_of(table, SQUARES)[i] = job.params.var[set]
-            doubles_of(table, FIRST)[i] = 0
 
 
 cdef inline bint finish_table(const Job* job, const Table* table, Py_ssize_t count, bint gradients) noexcept nogil:
