@@ -93,6 +93,26 @@ def test_impatience_leaves_no_traceback(others, running):
 
 
 @posix
+def test_the_first_of_signals_that_come_at_once_ends_the_command(command):
+    np.save("x.npy", np.ones((2, 3), "f4"))
+    before = """
+import os, signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+fsync, both = os.fsync, {signal.SIGINT, signal.SIGTERM}
+def hurry(descriptor):
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    for each in both: signal.pthread_kill(threading.get_ident(), each)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+    fsync(descriptor)
+os.fsync = hurry
+"""
+    done = command("apply", "x.npy", "y.npy", *WORDS, before=before)
+    assert (done.status, done.said) == (130, "lrncore apply: interrupted\n")
+    assert names() == ["x.npy"]
+
+
+@posix
 def test_interrupt_during_the_imports_leaves_no_traceback(folder):
     # the first thing that lrncore imports
     (folder / "numpy.py").write_text("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")

@@ -14,8 +14,13 @@ NAMES = (
 NUMBERS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 
+#: The one that ends the command
+FIRST: list[int] = []
+
+
 def heed() -> None:
     """Let each of them end the command, unless whoever started it has it ignored, as `nohup` and shells do."""
+    FIRST.clear()
     for number in NUMBERS:
         if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
             signal.signal(number, _end)
@@ -23,13 +28,17 @@ def heed() -> None:
 
 def ignore() -> None:
     """Let none of them disturb the end that has begun."""
+    FIRST.append(0)
     for number in NUMBERS:
         if signal.getsignal(number) is _end:
             signal.signal(number, signal.SIG_IGN)
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    ignore()
+    # Those that come with or after the first need a handler: Python says of one without that it was ignored.
+    if FIRST:
+        return
+    FIRST.append(number)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)
