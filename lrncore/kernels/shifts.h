@@ -41,4 +41,25 @@ INLINE vec lanes_before(vec before, vec v, int by)
 }
 #endif
 
+/* The vector whose first `count` lanes, any number of them, are the last ones of `before`, and the others those of v */
+#if defined(HAS_PERMUTE_2)
+#define REALIGNS 1
+INLINE ivec order_of(ptrdiff_t count)
+{
+    bits_t order[LANES];
+    for (int i = 0; i < LANES; i++)
+        order[i] = (bits_t)(LANES - count + i);
+    return as_bits(load((const real *)order));
+}
+
+INLINE vec realigned(vec before, vec v, ivec order)
+{
+    return (vec)X86(permutex2var)(before, (x86_bits)order, v);
+}
+#else
+#define REALIGNS 0
+INLINE ivec order_of(ptrdiff_t count) { return splat_bits((bits_t)count); }
+INLINE vec realigned(vec before, vec v, ivec order) { return (void)before, (void)order, v; }
+#endif
+
 #endif

@@ -59,18 +59,26 @@ cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nog
     return <int>min(parts, job.tasks)
 
 
-# Bytes for a copy of a parameter that rows read again and again: there its vectors do not cross cache lines.
+# Bytes for a copy of a weight or a bias that rows read again and again: there its vectors do not cross cache lines, and
+# there is a weight for all gradients.
 cdef Py_ssize_t params_apart(const Job* job) noexcept nogil:
-    if job.bundle == 1 or not job.along or job.tasks < FEW_ROWS:
+    cdef bint some = job.tasks >= FEW_ROWS and (job.params.weight != NULL or job.params.bias != NULL)
+    if job.bundle == 1 or not job.along or job.params.tau != NULL or not (some or job.gradients):
         return 0
     return round_up(job.params.count * <Py_ssize_t>sizeof(real), ALIGNMENT)
 
 
-cdef const real* copied(const real* param, Py_ssize_t count, char** memory) noexcept nogil:
-    cdef char* to = reserve(memory, count * <Py_ssize_t>sizeof(real))
-    if param:
-        memcpy(to, param, count * sizeof(real))
-    return <real*>to if param else NULL
+# `weight` is 1 where there is none.
+cdef void copy_params(Parameters* params, char** memory) noexcept nogil:
+    cdef Py_ssize_t bytes = params.count * <Py_ssize_t>sizeof(real), i
+    cdef real* weight = <real*>reserve(memory, bytes)
+    cdef real* bias = <real*>reserve(memory, bytes)
+    for i in range(params.count):
+        weight[i] = params.weight[i] if params.weight else 1
+    params.weight = weight
+    if params.bias:
+        memcpy(bias, params.bias, bytes)
+        params.bias = bias
 
 
 cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answer* answer) noexcept nogil:
@@ -110,8 +118,7 @@ cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answ
         return NORM_NO_MEMORY
     call.memory = <char*>round_up(<Py_ssize_t>memory, ALIGNMENT)
     if params:
-        call.job.params.weight = copied(job.params.weight, job.params.count, &call.memory)
-        call.job.params.bias = copied(job.params.bias, job.params.count, &call.memory)
+        copy_params(&call.job.params, &call.memory)
     if chunks:
         run_split(&call)
     else:

@@ -174,59 +174,70 @@ INLINE double total(Pair p)
 }
 
 #if defined(LRN_X86)
-/* Of two vectors the sums of neighbours, by eight bytes */
+/* Neighbours in two vectors, added to each other by eight bytes, */
 INLINE vec joined(vec a, vec b)
 {
     return (vec)X86_ANY(unpacklo_pd)((wide)a, (wide)b) + (vec)X86_ANY(unpackhi_pd)((wide)a, (wide)b);
 }
 
-/* In each sixteen bytes, the sums of those of as many vectors as these have lanes */
-INLINE vec joined_lanes(const vec *v)
-{
-#if defined(LRN_DOUBLE)
-    return joined(v[0], v[1]);
-#else
-    return joined((vec)X86(unpacklo)(v[0], v[1]) + (vec)X86(unpackhi)(v[0], v[1]),
-                  (vec)X86(unpacklo)(v[2], v[3]) + (vec)X86(unpackhi)(v[2], v[3]));
+#if VECTOR_BYTES == 64
+#define HALVES(a, b, low, high) (wide)(_mm512_shuffle_f64x2(a, b, low) + _mm512_shuffle_f64x2(a, b, high))
 #endif
-}
 
-/* Likewise of two vectors, by sixteen bytes */
-INLINE vec joined_halves(vec a, vec b)
+#if defined(LRN_DOUBLE)
+INLINE wide totals_of(const vec *v)
 {
 #if VECTOR_BYTES == 64
-    return (vec)_mm512_shuffle_f64x2((wide)a, (wide)b, 0x88) + (vec)_mm512_shuffle_f64x2((wide)a, (wide)b, 0xdd);
+    return HALVES(HALVES(joined(v[0], v[1]), joined(v[2], v[3]), 0x88, 0xdd),
+                  HALVES(joined(v[4], v[5]), joined(v[6], v[7]), 0x88, 0xdd), 0x88, 0xdd);
 #elif VECTOR_BYTES == 32
-    return (vec)_mm256_permute2f128_pd((wide)a, (wide)b, 0x20) + (vec)_mm256_permute2f128_pd((wide)a, (wide)b, 0x31);
+    wide a = joined(v[0], v[1]), b = joined(v[2], v[3]);
+    return _mm256_permute2f128_pd(a, b, 0x20) + _mm256_permute2f128_pd(a, b, 0x31);
 #else
-    return (void)b, a;
+    return joined(v[0], v[1]);
+#endif
+}
+#else
+/* and by four */
+INLINE vec joined_floats(const vec *v)
+{
+    return (vec)X86(unpacklo)(v[0], v[1]) + (vec)X86(unpackhi)(v[0], v[1]);
+}
+
+/* Two or four parts of each sum are added in doubles, as which the errors of the last sums would be the largest. */
+INLINE wide parts_added(vec parts)
+{
+    Pair p = widened(parts);
+    return p.low + p.high;
+}
+
+INLINE wide totals_of(const vec *v)
+{
+#if VECTOR_BYTES == 64
+    return HALVES(parts_added(joined(joined_floats(v), joined_floats(v + 2))),
+                  parts_added(joined(joined_floats(v + 4), joined_floats(v + 6))), 0x44, 0xee);
+#elif VECTOR_BYTES == 32
+    return parts_added(joined(joined_floats(v), joined_floats(v + 2)));
+#else
+    return parts_added(joined_floats(v));
 #endif
 }
 #endif
+#else
+INLINE wide totals_of(const vec *v)
+{
+    double totals[WIDE_LANES];
+    for (int i = 0; i < WIDE_LANES; i++)
+        totals[i] = total(widened(v[i]));
+    return load_doubles(totals);
+}
+#endif
 
-/* The sums of the lanes of LANES vectors, in `real` */
+/* The sums of the lanes of LANES vectors */
 OUT_OF_LINE void store_sums(double *to, const vec *v)
 {
-    vec sums[LANES];
-#if defined(LRN_X86)
-    enum { SIXTEENTH = 16 / sizeof(real) };
-    for (int i = 0; i < LANES; i += SIXTEENTH)
-        sums[i / SIXTEENTH] = joined_lanes(v + i);
-    for (int n = VECTOR_BYTES / 32; n; n /= 2)
-        for (int i = 0; i < n; i++)
-            sums[i] = joined_halves(sums[2 * i], sums[2 * i + 1]);
-#else
-    real totals[LANES], lanes[LANES];
-    for (int i = 0; i < LANES; i++) {
-        store(lanes, v[i]);
-        for (int step = LANES / 2; step; step /= 2)
-            for (int j = 0; j < step; j++)
-                lanes[j] += lanes[j + step];
-        totals[i] = lanes[0];
-    }
-    sums[0] = load(totals);
-#endif
-    store_pair(to, widened(sums[0]));
+    for (int i = 0; i < LANES; i += WIDE_LANES)
+        store_wide(to + i, totals_of(v + i));
 }
 
 /* Adds the lanes of v to as many doubles. */

@@ -71,7 +71,8 @@ cdef struct Job:
     bint ahead                  # columns: tiles are read once in the order of memory before they are used
     bint backwards              # columns: results from the last tile, which is still in the cache, to the first
     bint rolled                 # columns: rows begin where y is aligned
-    bint streams                # bundles are: through scratch, since short rows share cache lines
+    bint carries                # rows of whole vectors, without gaps: every cache line is written whole, by two of them
+    bint streams                # other bundles are: through scratch, since short rows share cache lines
     bint along                  # the weight changes along the inner axis
     bint within                 # it does within a set, or within a column of one
     bint split                  # into chunks of sets
@@ -132,8 +133,15 @@ cdef struct Table:
     Py_ssize_t apart
 
 
+# A vector of results of which some belong to a cache line that is not whole yet
+cdef struct Carried:
+    real lanes[MOST_LANES]
+    real* end               # of it in y; NULL: there is none
+
+
 # What a thread has to itself
 cdef struct Room:
+    Carried* carried
     real* staged[OPERANDS]
     Table table
     double* sums            # of a bundle of sets, or of a block of columns

@@ -238,10 +238,12 @@ cdef void set_stores(Job* job, bint far) noexcept nogil:
     job.backwards = not job.given and block < FAR_BYTES
     job.rolled = rolls(job)
     job.far = far and not job.measures and not job.operand[Y].staged
-    job.streams = False
+    job.streams = job.carries = False
     if job.columns:     # loops write two vectors at once
         job.far = job.far and job.rolled and 2 * LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
-    elif (job.far and job.bundle > 1 and job.inner.length < SHORT_ROW and job.kept_dims == 1
-          and not job.operand[X].staged and not job.operand[G].staged):
-        job.streams = job.kept[0].stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)
+    elif (job.far and job.bundle > 1 and job.kept_dims == 1 and not job.operand[X].staged
+          and not job.operand[G].staged
+          and job.kept[0].stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)):
+        job.carries = REALIGNS and job.inner.length % LANES == 0 and params_apart(job) > 0
+        job.streams = not job.carries and job.inner.length < SHORT_ROW
         job.far = not job.streams

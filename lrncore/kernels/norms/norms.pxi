@@ -36,11 +36,12 @@
 # Design
 #     a) The mean is kept as two numbers, high and low, and subtracted: x weight r + (bias - mean weight r) would lose
 #        log2(mean / deviation) bits.
-#     b) One pass over x, about a shift near the mean: the middle one of three elements, or in float64 the mean of the
-#        first tile. With the shift off by k deviations the variance has 1 + k^2 times the rounding errors that it has
-#        about the mean. Where k^2 > 9 (4 in float64) the set is measured again, in doubles and about the mean that was
-#        found. float32 is summed in float32 over a run of at most 32 vectors and their lanes (columns: over some 64
-#        rows), then in doubles; where sums are returned (`measures`), in doubles all the way.
+#     b) One pass over x, about a shift near the mean: the middle one of three elements (columns), or of the means of
+#        two (rows), or in float64 the mean of the first tile. With the shift off by k deviations the variance has
+#        1 + k^2 times the rounding errors that it has about the mean. Where k^2 > 9 (4 in float64) the set is measured
+#        again, in doubles and about the mean that was found. float32 is summed in float32 over a run of at most 32
+#        vectors (columns: over some 64 rows), then in doubles; where sums are returned (`measures`), in doubles all
+#        the way. The lanes of a run are added in float32 only while four sums of them or more are left.
 #     c) Gradients of parameters that do not change within a row (or column) follow from its sums in phase 1; others
 #        are added up in phase 3.
 #     d) Chunks depend on the shape alone and their sums are added in their order: the same bits for any threads.
@@ -49,6 +50,9 @@
 #        addresses, which this is not: beyond the caches a tile is touched in that order first. Where rows have no gaps
 #        they are taken from the first cache line of y on (`rolled`), so that lines are written whole, past the caches.
 #        Results of blocks within the caches come from the last tile on, which phase 1 read last.
+#     f) Short rows are measured a bundle at a time and normalized in pairs, from copies of weight and bias that lie at
+#        cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`): each of the end
+#        of a vector of results and the start of the next, in whichever row that is.
 
 from libc.math cimport fabs, ilogb, ldexp, sqrt
 from libc.stdlib cimport free, malloc
@@ -81,6 +85,13 @@ cdef extern from "simd.h" nogil:
     vec muladd(vec a, vec b, vec c) noexcept
     vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
     bint UNLIKELY(bint condition) noexcept
+
+
+cdef extern from "shifts.h" nogil:
+    ctypedef int ivec       # the bits of a vector
+    bint REALIGNS
+    ivec order_of(Py_ssize_t count) noexcept
+    vec realigned(vec before, vec v, ivec order) noexcept
 
 
 include "../operands.pxi"

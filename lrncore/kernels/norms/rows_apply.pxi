@@ -40,33 +40,109 @@ cdef inline void normalize_row(const Row* row, const Terms* t, bint weight_along
         i += step_of(part)
 
 
+# Whole cache lines of results of two rows, the second behind the first. A line is written when a vector and the one
+# before it are there: for the first vector of `other` this is at the end.
+cdef struct Lines:
+    ivec order
+    Py_ssize_t behind       # elements by which y begins behind a cache line
+    vec last
+    vec other_last
+    vec other_first
+
+
+cdef inline Py_ssize_t behind_line(const real* y) noexcept nogil:
+    return <Py_ssize_t>y // <Py_ssize_t>sizeof(real) % LANES
+
+
+# Writes what is left of a cache line.
+cdef void put_carried(Carried* carried) noexcept nogil:
+    cdef Py_ssize_t behind, i
+    if carried.end:
+        behind = behind_line(carried.end)
+        for i in range(behind):
+            carried.end[i - behind] = carried.lanes[LANES - behind + i]
+    carried.end = NULL
+
+
+cdef inline void begin_lines(Lines* lines, Carried* carried, const real* y) noexcept nogil:
+    if carried.end != y:
+        put_carried(carried)
+    lines.behind = behind_line(y)
+    lines.order = order_of(lines.behind)
+    lines.last = load(carried.lanes)
+    lines.other_last = lines.other_first = lines.last
+
+
+# Elements i to i + LANES - 1 of both
+cdef inline void put_lines(Lines* lines, const Carried* carried, real* y, real* other, Py_ssize_t i, vec u,
+                           vec v) noexcept nogil:
+    cdef Py_ssize_t behind = lines.behind
+    if i > 0:
+        store_far(y + i - behind, realigned(lines.last, u, lines.order))
+        store_far(other + i - behind, realigned(lines.other_last, v, lines.order))
+    else:
+        if carried.end:
+            store_far(y - behind, realigned(lines.last, u, lines.order))
+        elif behind:
+            store_part(y, u, LANES - behind)
+        else:
+            store_far(y, u)
+        lines.other_first = v
+    lines.last, lines.other_last = u, v
+
+
+cdef inline void end_lines(const Lines* lines, Carried* carried, real* other, Py_ssize_t length) noexcept nogil:
+    store_far(other - lines.behind, realigned(lines.last, lines.other_first, lines.order))
+    store(carried.lanes, lines.other_last)
+    carried.end = other + length
+
+
 # Two rows at once, whose parameters are the same and change along them
+cdef inline void normalized_two(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
+                                Py_ssize_t part, bint biased, vec* u, vec* v) noexcept nogil:
+    cdef vec weight = fetch(row.weight + i, part), bias = parameter(row.bias, biased, 0, i, part)
+    u[0] = normalized(row, t, i, part, weight, bias, True, False, False)
+    v[0] = normalized(other, o, i, part, weight, bias, True, False, False)
+
+
 cdef inline void normalize_two_rows_at(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
-                                       Py_ssize_t part, bint weighted, bint biased, bint far) noexcept nogil:
-    cdef vec weight = parameter(row.weight, weighted, 1, i, part), bias = parameter(row.bias, biased, 0, i, part)
-    cdef vec u = normalized(row, t, i, part, weight, bias, True, False, False)
-    cdef vec v = normalized(other, o, i, part, weight, bias, True, False, False)
+                                       Py_ssize_t part, bint biased, bint far) noexcept nogil:
+    cdef vec u, v
+    normalized_two(row, t, other, o, i, part, biased, &u, &v)
     put(row.y + i, u, far, part)
     put(other.y + i, v, far, part)
 
 
-cdef inline void normalize_two_rows(const Row* row, const Terms* t, const Row* other, const Terms* o, bint weighted,
-                                    bint biased, bint far) noexcept nogil:
+cdef inline void carry_two_rows(const Row* row, const Terms* t, const Row* other, const Terms* o,
+                                bint biased, Carried* carried) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef Lines lines
+    cdef vec u, v
+    begin_lines(&lines, carried, row.y)
+    while i < row.length:
+        normalized_two(row, t, other, o, i, 0, biased, &u, &v)
+        put_lines(&lines, carried, row.y, other.y, i, u, v)
+        i += LANES
+    end_lines(&lines, carried, other.y, row.length)
+
+
+cdef inline void normalize_two_rows(const Row* row, const Terms* t, const Row* other, const Terms* o, bint biased,
+                                    bint far) noexcept nogil:
     cdef bint both = far and (<char*>other.y - <char*>row.y) % (LANES * <Py_ssize_t>sizeof(real)) == 0
     cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, both)
     if part != 0:
-        normalize_two_rows_at(row, t, other, o, i, part, weighted, biased, both)
+        normalize_two_rows_at(row, t, other, o, i, part, biased, both)
         i += part
     if both:
         while i + LANES <= row.length:
-            normalize_two_rows_at(row, t, other, o, i, 0, weighted, biased, True)
+            normalize_two_rows_at(row, t, other, o, i, 0, biased, True)
             i += LANES
     else:
         while i + LANES <= row.length:
-            normalize_two_rows_at(row, t, other, o, i, 0, weighted, biased, False)
+            normalize_two_rows_at(row, t, other, o, i, 0, biased, False)
             i += LANES
     if i < row.length:
-        normalize_two_rows_at(row, t, other, o, i, row.length - i, weighted, biased, both)
+        normalize_two_rows_at(row, t, other, o, i, row.length - i, biased, both)
 
 
 cdef inline void add_along(const Row* row, Py_ssize_t i, Py_ssize_t part, vec dv, vec v) noexcept nogil:
@@ -129,38 +205,57 @@ cdef inline void gradient_row(const Row* row, const Terms* t, bint weighted, bin
 
 
 # The same of two rows at once, whose weights are the same
-cdef inline void gradient_two_at(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
-                                 Py_ssize_t part, bint weighted, bint far) noexcept nogil:
+cdef inline void gradients_of_two(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
+                                  Py_ssize_t part, vec* dx, vec* other_dx) noexcept nogil:
     cdef vec d = fetch(row.x + i, part) - splat(t.high), e = fetch(other.x + i, part) - splat(o.high)
     cdef vec v = fetch(row.g + i, part), u = fetch(other.g + i, part)
-    cdef vec w = parameter(row.weight, weighted, 1, i, part)
+    cdef vec w = fetch(row.weight + i, part)
     cdef vec h = muladd(v, w, splat(-t.h_high)), k = muladd(u, w, splat(-o.h_high))
-    h = (h + muladd(d, splat(t.slope), splat(t.term))) * splat(t.factor)
-    k = (k + muladd(e, splat(o.slope), splat(o.term))) * splat(o.factor)
-    put(row.y + i, h, far, part)
-    put(other.y + i, k, far, part)
+    dx[0] = (h + muladd(d, splat(t.slope), splat(t.term))) * splat(t.factor)
+    other_dx[0] = (k + muladd(e, splat(o.slope), splat(o.term))) * splat(o.factor)
     d = muladd(d, splat(t.inverse), splat(t.low_term))
     e = muladd(e, splat(o.inverse), splat(o.low_term))
     add_along(row, i, part, muladd(u, e, v * d), v + u)
 
 
-cdef inline void gradient_two(const Row* row, const Terms* t, const Row* other, const Terms* o, bint weighted,
+cdef inline void gradient_two_at(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
+                                 Py_ssize_t part, bint far) noexcept nogil:
+    cdef vec u, v
+    gradients_of_two(row, t, other, o, i, part, &u, &v)
+    put(row.y + i, u, far, part)
+    put(other.y + i, v, far, part)
+
+
+cdef inline void carry_gradients(const Row* row, const Terms* t, const Row* other, const Terms* o,
+                                 Carried* carried) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    cdef Lines lines
+    cdef vec u, v
+    begin_lines(&lines, carried, row.y)
+    while i < row.length:
+        gradients_of_two(row, t, other, o, i, 0, &u, &v)
+        put_lines(&lines, carried, row.y, other.y, i, u, v)
+        i += LANES
+    end_lines(&lines, carried, other.y, row.length)
+
+
+cdef inline void gradient_two(const Row* row, const Terms* t, const Row* other, const Terms* o,
                               bint far) noexcept nogil:
     cdef bint both = far and (<char*>other.y - <char*>row.y) % (LANES * <Py_ssize_t>sizeof(real)) == 0
     cdef Py_ssize_t i = 0, part = first_part(row.y, row.length, both)
     if part != 0:
-        gradient_two_at(row, t, other, o, i, part, weighted, both)
+        gradient_two_at(row, t, other, o, i, part, both)
         i += part
     if both:
         while i + LANES <= row.length:
-            gradient_two_at(row, t, other, o, i, 0, weighted, True)
+            gradient_two_at(row, t, other, o, i, 0, True)
             i += LANES
     else:
         while i + LANES <= row.length:
-            gradient_two_at(row, t, other, o, i, 0, weighted, False)
+            gradient_two_at(row, t, other, o, i, 0, False)
             i += LANES
     if i < row.length:
-        gradient_two_at(row, t, other, o, i, row.length - i, weighted, both)
+        gradient_two_at(row, t, other, o, i, row.length - i, both)
 
 
 # ---- tiles and sets ----------------------------------------------------------------------------------------------
@@ -171,30 +266,29 @@ cdef inline void open_gradient_terms(const Table* table, Py_ssize_t i, Terms* t)
     t.lower, t.lower_too = at(table, LOWER, i), at(table, LOWER_TOO, i)
 
 
-cdef inline void normalize_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
-                                Terms* t) noexcept nogil:
+cdef void normalize_one(const Job* job, const Row* row, const Terms* t) noexcept nogil:
     cdef bint weight_along = job.along and job.params.weight != NULL
     cdef bint bias_along = job.along and job.params.bias != NULL
+    if UNLIKELY(t.scaled or job.params.tau != NULL):
+        normalize_row(row, t, weight_along, bias_along, True, job.params.tau != NULL, job.far)
+    elif weight_along and bias_along:
+        normalize_row(row, t, True, True, False, False, job.far)
+    elif weight_along:
+        normalize_row(row, t, True, False, False, False, job.far)
+    elif bias_along:
+        normalize_row(row, t, False, True, False, False, job.far)
+    else:
+        normalize_row(row, t, False, False, False, False, job.far)
+
+
+cdef inline void normalize_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
+                                Terms* t) noexcept nogil:
     cdef Py_ssize_t i
     cdef Row row
     for i in range(tile.rows):
         open_row(job, room, set, tile, i, &row)
         open_affine(job, &row, t)
-        if UNLIKELY(t.scaled or job.params.tau != NULL):
-            normalize_any_row(job, &row, t)
-        elif weight_along and bias_along:
-            normalize_row(&row, t, True, True, False, False, job.far)
-        elif weight_along:
-            normalize_row(&row, t, True, False, False, False, job.far)
-        elif bias_along:
-            normalize_row(&row, t, False, True, False, False, job.far)
-        else:
-            normalize_row(&row, t, False, False, False, False, job.far)
-
-
-cdef void normalize_any_row(const Job* job, const Row* row, const Terms* t) noexcept nogil:
-    normalize_row(row, t, job.along and job.params.weight != NULL, job.along and job.params.bias != NULL, True,
-                  job.params.tau != NULL, job.far)
+        normalize_one(job, &row, t)
 
 
 # dx = weight g r: as y, of g
@@ -211,9 +305,20 @@ cdef inline void scale_tile(const Job* job, const Room* room, const Set* set, co
         normalize_row(&row, t, False, False, False, False, job.far)
 
 
+cdef void gradient_one(const Job* job, const Row* row, const Terms* t) noexcept nogil:
+    cdef bint weighted = job.along and job.params.weight != NULL
+    if UNLIKELY(t.scaled or job.params.tau != NULL or job.owned):
+        gradient_row(row, t, weighted, job.within, True, job.params.tau != NULL, job.far)
+    elif weighted:
+        gradient_row(row, t, True, True, False, False, job.far)
+    elif job.within:
+        gradient_row(row, t, False, True, False, False, job.far)
+    else:
+        gradient_row(row, t, False, False, False, False, job.far)
+
+
 cdef inline void differentiate_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
                                     Terms* t) noexcept nogil:
-    cdef bint weighted = job.along and job.params.weight != NULL
     cdef Py_ssize_t i
     cdef Row row
     for i in range(tile.rows):
@@ -224,19 +329,7 @@ cdef inline void differentiate_tile(const Job* job, const Room* room, const Set*
             row.dweights, row.dbiases = room.dweight + row.param, room.dbias + row.param
         elif job.within:
             row.dweight, row.dbias = room.recent[0] + row.param, room.recent[1] + row.param
-        if UNLIKELY(t.scaled or job.params.tau != NULL or job.owned):
-            gradient_any_row(&row, t, weighted, job.within, job.params.tau != NULL, job.far)
-        elif weighted:
-            gradient_row(&row, t, True, True, False, False, job.far)
-        elif job.within:
-            gradient_row(&row, t, False, True, False, False, job.far)
-        else:
-            gradient_row(&row, t, False, False, False, False, job.far)
-
-
-cdef void gradient_any_row(const Row* row, const Terms* t, bint weighted, bint within, bint tlu,
-                           bint far) noexcept nogil:
-    gradient_row(row, t, weighted, within, True, tlu, far)
+        gradient_one(job, &row, t)
 
 
 # The sums of the last sets for parameters that change along rows join those in doubles.

@@ -1,10 +1,12 @@
 # Sets of rows, one by one: phases 1 and 2.
 
-cdef inline real middle_of_row(const real* x, Py_ssize_t length) noexcept nogil:
-    return middle_real(real_of(x), real_of(x + length // 2), real_of(x + length - 1))
+# The middle one of the means of two of a row's elements each, which are a fifth of it apart
+cdef inline real middle_of_row(const real* x, Py_ssize_t part, Py_ssize_t last) noexcept nogil:
+    return <real>0.5 * middle_real(real_of(x) + real_of(x + part), real_of(x + 2 * part) + real_of(x + 3 * part),
+                                   real_of(x + 4 * part) + real_of(x + last))
 
 
-# What x's deviations are taken from: the middle one of three elements of the set, or where sums are no more exact than
+# What x's deviations are taken from: near the middle of the set's elements, or where sums are no more exact than
 # x the mean of the first tile
 cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept nogil:
     cdef double* shift = doubles_of(&room.table, SHIFT)
@@ -22,7 +24,7 @@ cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept 
     tile.rows = 1
     bring(job, room, set, &tile, X)
     open_row(job, room, set, &tile, 0, &row)
-    shift[0] = middle_of_row(row.x, row.length)
+    shift[0] = middle_of_row(row.x, (row.length - 1) // 5, row.length - 1)
 
 
 # The sums over a set, chunk by chunk, join the table.

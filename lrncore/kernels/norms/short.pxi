@@ -113,6 +113,7 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
                             bint weighted) noexcept nogil:
     cdef const Table* table = &room.table
     cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
+    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5
     cdef real shift = 0
     cdef vec less
     cdef vec first[BUNDLE]
@@ -124,7 +125,7 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
     cdef Row row
     for i in range(bundle.count):
         if centred:
-            shift = middle_of_row(bundle.x[i], job.inner.length)
+            shift = middle_of_row(bundle.x[i], part, last)
             doubles_of(table, SHIFT)[i] = shift
         if not single:
             sum_long(job, room, bundle, i, shift)
@@ -160,7 +161,8 @@ cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ss
     memset(&sums, 0, sizeof(sums))
     add_row(job, &row, splat(-shift), job.gradients, &sums)
     doubles_of(table, FIRST)[i], doubles_of(table, SQUARES)[i] = wide_total(sums.first), wide_total(sums.squares)
-    doubles_of(table, H)[i], doubles_of(table, PRODUCTS)[i] = wide_total(sums.h), wide_total(sums.products)
+    if job.gradients:
+        doubles_of(table, H)[i], doubles_of(table, PRODUCTS)[i] = wide_total(sums.h), wide_total(sums.products)
 
 
 cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
@@ -173,8 +175,10 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
         open_table(job, table, i, i + 1, set.index)
     if job.given:
         return
-    if job.gradients and job.within and job.params.weight:
-        sum_bundle(job, room, bundle, True, job.centred, True)
+    if job.gradients and job.within and job.params.weight and job.centred:
+        sum_bundle(job, room, bundle, True, True, True)
+    elif job.gradients and job.within and job.params.weight:
+        sum_bundle(job, room, bundle, True, False, True)
     elif job.gradients:
         sum_bundle(job, room, bundle, True, job.centred, False)
     elif job.centred:
@@ -189,74 +193,74 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
         doubles_of(table, PRODUCTS)[i] *= weight
 
 
-# Are sets `i` and the next in range, and their parameters the same ones?
-cdef inline bint go_together(const Bundle* bundle, const Table* table, Py_ssize_t i, bint all_in) noexcept nogil:
-    return (i + 1 < bundle.count and bundle.alike
+# Are sets `i` and the next in range, with the same parameters, which change along them?
+cdef inline bint go_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i,
+                             bint all_in) noexcept nogil:
+    return (i + 1 < bundle.count and bundle.alike and job.along and job.params.weight != NULL
             and (all_in or doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0))
 
 
-# y
-cdef inline void normalize_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in, bint weighted,
-                                  bint biased, bint tlu) noexcept nogil:
-    cdef Table table = room.table
-    cdef Py_ssize_t i = 0
+# Set `i` by itself
+cdef void apply_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i) noexcept nogil:
+    cdef Terms terms
+    cdef Row row
+    open_short(job, room, bundle, i, &row)
+    open_terms(&room.table, i, &terms)
+    open_affine(job, &row, &terms)
+    if job.gradients:
+        open_gradient_terms(&room.table, i, &terms)
+        gradient_one(job, &row, &terms)
+    else:
+        normalize_one(job, &row, &terms)
+
+
+# Sets `i` and the next: y
+cdef inline void normalize_pair(const Job* job, const Room* room, const Bundle* bundle, const Table* table,
+                                Py_ssize_t i, bint biased) noexcept nogil:
     cdef Terms terms, others
     cdef Row row, other
-    while i < bundle.count:
-        open_short(job, room, bundle, i, &row)
-        open_terms(&table, i, &terms)
-        if (weighted or biased) and go_together(bundle, &table, i, all_in):
-            open_short(job, room, bundle, i + 1, &other)
-            open_terms(&table, i + 1, &others)
-            normalize_two_rows(&row, &terms, &other, &others, weighted, biased, job.far)
-            i += 1
-        elif all_in or doubles_of(&table, OUT)[i] == 0:
-            open_affine(job, &row, &terms)
-            normalize_row(&row, &terms, weighted, biased, False, tlu, job.far)
-        i += 1
+    open_short(job, room, bundle, i, &row)
+    open_short(job, room, bundle, i + 1, &other)
+    open_terms(table, i, &terms)
+    open_terms(table, i + 1, &others)
+    if job.carries:
+        carry_two_rows(&row, &terms, &other, &others, biased, room.carried)
+    else:
+        normalize_two_rows(&row, &terms, &other, &others, biased, job.far)
 
 
 # dx. The gradients of parameters that change along rows are those of two rows at a time, wherever these lie.
-cdef inline void differentiate_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in,
-                                      bint weighted, bint within) noexcept nogil:
-    cdef Table table = room.table
-    cdef Py_ssize_t i = 0
+cdef inline void differentiate_pair(const Job* job, const Room* room, const Bundle* bundle, const Table* table,
+                                    Py_ssize_t i) noexcept nogil:
     cdef Terms terms, others
     cdef Row row, other
-    while i < bundle.count:
-        open_short(job, room, bundle, i, &row)
-        open_terms(&table, i, &terms)
-        open_affine(job, &row, &terms)
-        open_gradient_terms(&table, i, &terms)
-        if within and go_together(bundle, &table, i, all_in):
-            open_terms(&table, i + 1, &others)
-            open_gradient_terms(&table, i + 1, &others)
-            open_short(job, room, bundle, i + 1, &other)
-            gradient_two(&row, &terms, &other, &others, weighted, job.far)
-            i += 1
-        elif all_in or doubles_of(&table, OUT)[i] == 0:
-            gradient_row(&row, &terms, weighted, within, False, False, job.far)
-        i += 1
+    open_short(job, room, bundle, i, &row)
+    open_short(job, room, bundle, i + 1, &other)
+    open_terms(table, i, &terms)
+    open_terms(table, i + 1, &others)
+    open_gradient_terms(table, i, &terms)
+    open_gradient_terms(table, i + 1, &others)
+    if job.carries:
+        carry_gradients(&row, &terms, &other, &others, room.carried)
+    else:
+        gradient_two(&row, &terms, &other, &others, job.far)
 
 
 cdef void apply_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in) noexcept nogil:
-    cdef bint weighted = job.along and job.params.weight != NULL, biased = job.along and job.params.bias != NULL
-    if job.gradients and weighted:
-        differentiate_bundle(job, room, bundle, all_in, True, True)
-    elif job.gradients and job.within:
-        differentiate_bundle(job, room, bundle, all_in, False, True)
-    elif job.gradients:
-        differentiate_bundle(job, room, bundle, all_in, False, False)
-    elif job.params.tau:
-        normalize_bundle(job, room, bundle, all_in, weighted, biased, True)
-    elif weighted and biased:
-        normalize_bundle(job, room, bundle, all_in, True, True, False)
-    elif weighted:
-        normalize_bundle(job, room, bundle, all_in, True, False, False)
-    elif biased:
-        normalize_bundle(job, room, bundle, all_in, False, True, False)
-    else:
-        normalize_bundle(job, room, bundle, all_in, False, False, False)
+    cdef Table table = room.table
+    cdef Py_ssize_t i = 0
+    while i < bundle.count:
+        if go_together(job, bundle, &table, i, all_in):
+            if job.gradients:
+                differentiate_pair(job, room, bundle, &table, i)
+            elif job.params.bias:
+                normalize_pair(job, room, bundle, &table, i, True)
+            else:
+                normalize_pair(job, room, bundle, &table, i, False)
+            i += 1
+        elif all_in or doubles_of(&table, OUT)[i] == 0:
+            apply_short(job, room, bundle, i)
+        i += 1
 
 
 cdef void tell_bundle(const Job* job, Room* room, const Bundle* bundle) noexcept nogil:

@@ -46,6 +46,7 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
         room.staged[which] = NULL
         if job.operand[which].staged or (which == Y and job.streams):
             room.staged[which] = <real*>reserve(&memory, tile * <Py_ssize_t>sizeof(real))
+    room.carried = <Carried*>reserve(&memory, sizeof(Carried))
     memory = furnish_table(job, room, memory, 1)
     room.chunk_sums = <double*>reserve(&memory, job.sums * <Py_ssize_t>sizeof(double))
     room.kept_sums = NULL
@@ -103,6 +104,7 @@ cdef void work(const void* shared, int part) noexcept nogil:
     furnish(job, &room, scratch_of(call, part))
     clear_sums(job, &room)
     open_bundles(job, &room)
+    room.carried.end = NULL
     while task < last:
         count = min(job.bundle, last - task)
         open_set(job, call.data, task, &set)
@@ -119,6 +121,7 @@ cdef void work(const void* shared, int part) noexcept nogil:
             flush(job, &room)
     if room.recent[0]:
         flush(job, &room)
+    put_carried(room.carried)
     if job.far or job.streams:
         fence_stores()
 
