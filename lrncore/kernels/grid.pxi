@@ -12,6 +12,9 @@ cdef enum:
     # defeat the prefetcher.
     CACHE_BYTES = 32768
     TILE_ROW_BYTES = 1536
+    # forward, n = 15 and 31: without reflected windows, longer rows in the second-level cache are quicker.
+    EARLY_BYTES = 131072
+    EARLY_ROW_BYTES = 2048
     MOST_TILE_VECTORS = 4
     # whole windows over fewer channels are walked as others are: slabs would be too short.
     WHOLE_CHANNELS = 64
@@ -27,8 +30,8 @@ cdef enum:
     SHORT_ROW_BYTES = 256
     # or windows reach over so many channels that rows have to be.
     LONG_REACH = 1100
-    # Chunks of windows with so many levels, whose lags lie in the second-level cache, are longer: fewer turns.
-    LONG_LEVELS = 5
+    # Chunks of windows that remember so many channels, in the second-level cache, are longer: fewer turns.
+    LONG_ROWS = 80
     LONG_CHUNK_BYTES = 1 << 14
     # bandwidth: arrays of more bytes are far. Their rows are as long as the second-level cache holds them, and chunks
     # so short that the loads of the next one are in flight while the arithmetic of the last is finished (halves are
@@ -239,7 +242,7 @@ cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
         if job.far and not job.straight:
             late = job.op.late and not is_halves(&job.operand[X])
             width = min(width, FAR_LATE_CHUNK_BYTES if late else FAR_CHUNK_BYTES)
-        if job.window.levels >= LONG_LEVELS:
+        if job.window.rows >= LONG_ROWS:
             width = max(width, LONG_CHUNK_BYTES)
         job.chunk = round_up(width // item, LANES)
         if not grid.tiled:
@@ -258,6 +261,8 @@ cdef rare set_tiles(Job* job, Grid* grid, int threads) noexcept nogil:
         if job.op.late:
             rows += job.before + 2
         width = max((FAR_ROWS_BYTES if job.far else CACHE_BYTES) // rows, <Py_ssize_t>TILE_ROW_BYTES)
+        if not job.op.late:
+            width = max(width, min(EARLY_BYTES // rows, <Py_ssize_t>EARLY_ROW_BYTES))
         rows = rows_scratch(job) // row_pitch(1)
         width = min(width, max(SCRATCH_BYTES // rows, <Py_ssize_t>VECTOR_BYTES)) // item
     split_rows(job, grid, (job.inner + width - 1) // width, threads)

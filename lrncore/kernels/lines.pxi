@@ -70,6 +70,7 @@ cdef enum:
 cdef struct Taps:
     int count
     int levels
+    int nearest                 # the level of the first tap
     const real* line[MAX_TAPS]
     const real* masks           # of the first tap, where the lines begin
     Py_ssize_t mask_pitch       # from one tap's masks to the next one's

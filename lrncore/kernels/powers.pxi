@@ -20,7 +20,8 @@
 #     31           3/5     both        both                        1.12, 1.03    1.11, 1.04    not measured
 #
 # AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. Windows of more than nine are
-# mostly three taps on some levels: of 11, 13, 15, 31 and 63 channels. All these loops are a tenth of a module.
+# mostly five taps on some levels: of 11, 13, 15, 31 and 33 channels; those of 19, 21 and 63 are three. All these loops
+# are a tenth of a module.
 #
 # A loop forms the sum of the next vector before the power of this one. The two are one chain of some twenty operations,
 # and a processor has room for a few chains only: 0.95 of the time on AVX2, and of the forward on AVX-512.
@@ -123,15 +124,26 @@ cdef inline Inside gains_two(const real* x_at, const real* g_at, real* gp, real*
     return still_inside(still_inside(inside, raised.tested, to.holds), raised_behind.tested, to.holds)
 
 
-# The same for a part of a vector where beta is 3/4, in one copy for all ways to sum: called once for each line
+# The same for a part of a vector, in one copy for all ways to sum: called once or twice for each line
 cdef Inside normalize_part(const Formula* f, const Lines* lines, const real* x, real* y, Spot at,
                            Inside inside) noexcept nogil:
     cdef Windows windows
-    cdef Raising to = raising(f, THREE_QUARTERS)
+    cdef Raising to = raising(f, f.kind)
+    cdef vec s
     open_windows(&windows, f, lines, SQUARES, how_of(f, lines), 0)
-    return normalize_vector(x, y, any_sum_under_power(&windows, at), THREE_QUARTERS, &to, False, at.part, inside)
+    s = any_sum_under_power(&windows, at)
+    if f.kind == THREE_QUARTERS:
+        return normalize_vector(x, y, s, THREE_QUARTERS, &to, False, at.part, inside)
+    if f.kind == HALF:
+        return normalize_vector(x, y, s, HALF, &to, False, at.part, inside)
+    if f.kind == ONE:
+        return normalize_vector(x, y, s, ONE, &to, False, at.part, inside)
+    if f.kind == TWO:
+        return normalize_vector(x, y, s, TWO, &to, False, at.part, inside)
+    return normalize_vector(x, y, s, ANY, &to, False, at.part, inside)
 
 
+# As `normalize_part`, where beta is 3/4
 cdef Inside gains_part(const Formula* f, const Lines* lines, const real* x, const real* g, Spot at,
                        Inside inside) noexcept nogil:
     cdef Windows windows
@@ -146,9 +158,10 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
     cdef Windows windows
     cdef Raising to = raising(f, kind)
     cdef Inside inside = nothing_outside()
+    # `shift` elements before a line, whose elements have the same index as in scratch then
     cdef const real* x = lines.x
     cdef real* y = lines.y
-    cdef Py_ssize_t line, i, end, shift = 0, length = lines.length
+    cdef Py_ssize_t line, i, last, end, shift = 0, length = lines.length
     cdef bint far = how.source == FAR, masked = how.source == MASKED
     # a line's last vector overlaps the one before: quicker than a part of one
     cdef bint overlaps = not far and not masked and length >= LANES
@@ -156,48 +169,41 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how, constant_taps)
     for line in range(lines.count):
-        i = at.mask = 0
-        at.part = first_part(y, length, far)
-        if kind == THREE_QUARTERS or overlaps:
-            if far and at.part:
-                at.i = shift
-                inside = normalize_part(f, lines, x, y, at, inside)
-                i = at.part
-            at.part = 0
-            end = length if overlaps else length - LANES + 1
-            if TWO_AT_ONCE:
-                while constant_taps and not far and not masked and i <= length - 2 * LANES:
-                    at.i = i + shift
-                    inside = normalize_two(x + i, y + i, &windows, at, kind, &to, inside)
-                    i += 2 * LANES
-            at.i = min(i, length - LANES) + shift
-            if i < end:
-                s_ahead = sum_under_power(&windows, at)
-            while i < end:
-                if not far and not masked:
-                    i = min(i, length - LANES)
+        at.i = shift
+        at.mask = 0
+        end = shift + length
+        at.part = first_part(y + shift, length, far)
+        if far and at.part:
+            inside = normalize_part(f, lines, x + shift, y + shift, at, inside)
+            at.i += at.part
+        at.part = 0
+        if TWO_AT_ONCE:
+            while constant_taps and not far and not masked and at.i <= end - 2 * LANES:
+                inside = normalize_two(x + at.i, y + at.i, &windows, at, kind, &to, inside)
+                at.i += 2 * LANES
+        # the last whole vector, if there is one
+        last = end - LANES if overlaps else at.i - LANES + (end - at.i) // LANES * LANES
+        if TWO_AT_ONCE and at.i < end:
+            at.i = min(at.i, last)
+        if (overlaps and not TWO_AT_ONCE) or at.i <= last:
+            s_ahead = sum_under_power(&windows, at)
+            while True:
+                i = at.i
+                s = s_ahead
+                at.i = min(i + LANES, last)
                 if masked:
                     at.mask = next_mask(at.mask, windows.period)
-                at.i = min(i + LANES, length - LANES) + shift
-                s = s_ahead
                 s_ahead = sum_under_power(&windows, at)
                 inside = normalize_vector(x + i, y + i, s, kind, &to, far, 0, inside)
-                i += LANES
-            if i < length:
-                at.i = i + shift
-                at.part = length - i
-                inside = normalize_part(f, lines, x + i, y + i, at, inside)
-        else:
-            while i < length:
-                at.i = i + shift
-                inside = normalize_vector(x + i, y + i, sum_under_power(&windows, at), kind, &to, far, at.part, inside)
-                i += step_of(at.part)
-                at.part = part_of(length - i)
-                if masked:
-                    at.mask = next_mask(at.mask, windows.period)
-        x = <const real*>(<const char*>x + lines.x_pitch)
-        y = <real*>(<char*>y + lines.y_pitch)
+                if i >= last:
+                    break
+            at.i = i + LANES
+        if not overlaps and at.i < end:
+            at.part = end - at.i
+            inside = normalize_part(f, lines, x + at.i, y + at.i, at, inside)
         shift += lines.pitch
+        x = <const real*>(<const char*>x + lines.x_pitch) - lines.pitch
+        y = <real*>(<char*>y + lines.y_pitch) - lines.pitch
     if UNLIKELY(not all_inside(inside, to.holds)):
         normalize_exactly(f, lines)
 
@@ -300,9 +306,13 @@ cdef inline void normalize_ways(const Formula* f, Kind kind, How how, const Line
         normalize_loop(f, kind, How(source=ENTERING, taps=9, addition=addition), 9, lines)
     elif is_way(how, kind, STORED, 9):
         normalize_loop(f, kind, How(source=STORED, taps=9, addition=addition), 9, lines)
-    elif not is_light(kind) and is_long_way(how, ENTERING, 3):
+    elif not is_light(kind) and is_long_way(how, ENTERING, 5):
+        normalize_loop(f, kind, How(source=ENTERING, taps=5, addition=APART), 5, lines)
+    elif is_long_way(how, STORED, 5):
+        normalize_loop(f, kind, How(source=STORED, taps=5, addition=APART), 5, lines)
+    elif kind == THREE_QUARTERS and is_long_way(how, ENTERING, 3):
         normalize_loop(f, kind, How(source=ENTERING, taps=3, addition=APART), 3, lines)
-    elif is_long_way(how, STORED, 3):
+    elif kind == THREE_QUARTERS and is_long_way(how, STORED, 3):
         normalize_loop(f, kind, How(source=STORED, taps=3, addition=APART), 3, lines)
     else:
         normalize_loop(f, kind, how, 0, lines)
@@ -344,9 +354,13 @@ cdef inline void gains_ways(const Formula* f, Kind kind, How how, const Lines* l
         gains_loop(f, kind, How(source=ENTERING, taps=9, addition=addition), 9, lines)
     elif is_way(how, kind, STORED, 9):
         gains_loop(f, kind, How(source=STORED, taps=9, addition=addition), 9, lines)
-    elif not is_light(kind) and is_long_way(how, ENTERING, 3):
+    elif not is_light(kind) and is_long_way(how, ENTERING, 5):
+        gains_loop(f, kind, How(source=ENTERING, taps=5, addition=APART), 5, lines)
+    elif is_long_way(how, STORED, 5):
+        gains_loop(f, kind, How(source=STORED, taps=5, addition=APART), 5, lines)
+    elif kind == THREE_QUARTERS and is_long_way(how, ENTERING, 3):
         gains_loop(f, kind, How(source=ENTERING, taps=3, addition=APART), 3, lines)
-    elif is_long_way(how, STORED, 3):
+    elif kind == THREE_QUARTERS and is_long_way(how, STORED, 3):
         gains_loop(f, kind, How(source=STORED, taps=3, addition=APART), 3, lines)
     else:
         gains_loop(f, kind, how, 0, lines)

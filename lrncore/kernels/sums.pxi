@@ -6,6 +6,7 @@
 
 cdef enum:
     MOST_LANES = 16
+    HELD_TAPS = 5           # more pointers than registers would pass through vectors
     CLIMBED = 16            # vectors that climb one level at a time: packed, n = 31 (Zen 4, November 2026)
 
 
@@ -20,8 +21,9 @@ cdef struct How:
 cdef struct Windows:
     How how
     const Taps* taps
-    bint constant                   # the number of taps is, and they are in registers:
-    const real* line[DIRECT_TAPS]
+    bint constant                   # the number of taps is,
+    int held                        # and so many are in registers:
+    const real* line[HELD_TAPS]
     const real* masks
     Py_ssize_t mask_pitch
     Py_ssize_t period
@@ -68,7 +70,8 @@ cdef inline void open_windows(Windows* windows, const Formula* f, const Lines* l
     windows.how = how
     windows.taps = &lines.taps[which]
     windows.constant = constant_taps != 0
-    for j in range(constant_taps):
+    windows.held = min(constant_taps, <int>HELD_TAPS)
+    for j in range(windows.held):
         windows.line[j] = lines.taps[which].line[j]
     windows.masks = lines.taps[which].masks
     windows.mask_pitch = lines.taps[which].mask_pitch
@@ -81,7 +84,7 @@ cdef inline void open_windows(Windows* windows, const Formula* f, const Lines* l
 
 
 cdef inline vec term(const Windows* windows, int j, Source source, Spot at) noexcept nogil:
-    cdef const real* line = windows.line[j] if windows.constant else windows.taps.line[j]
+    cdef const real* line = windows.line[j] if j < windows.held else windows.taps.line[j]
     cdef vec v
     if source == FAR:
         v = fetch(line + at.i, at.part)
@@ -90,6 +93,12 @@ cdef inline vec term(const Windows* windows, int j, Source source, Spot at) noex
     if source == MASKED:
         v = keep(v, load(windows.masks + at.mask + j * windows.mask_pitch))
     return v
+
+
+# Two more taps of a sum in two halves
+cdef inline void add_two(const Windows* windows, int j, Source source, Spot at, vec* even, vec* odd) noexcept nogil:
+    even[0] = even[0] + term(windows, j, source, at)
+    odd[0] = odd[0] + term(windows, j + 1, source, at)
 
 
 # The sum of the taps, the newest of which is given, in two halves: two chains of additions in place of one. One order
@@ -102,9 +111,17 @@ cdef inline void half_sums(const Windows* windows, vec newest, int taps, Source 
     if taps == 1:
         return
     odd[0] = term(windows, 1, source, at)
-    for j in range(2, taps - 1, 2):
-        even[0] = even[0] + term(windows, j, source, at)
-        odd[0] = odd[0] + term(windows, j + 1, source, at)
+    if windows.constant:
+        # not a loop, which compilers keep
+        if taps > 3:
+            add_two(windows, 2, source, at, even, odd)
+        if taps > 5:
+            add_two(windows, 4, source, at, even, odd)
+        if taps > 7:
+            add_two(windows, 6, source, at, even, odd)
+    else:
+        for j in range(2, taps - 1, 2):
+            add_two(windows, j, source, at, even, odd)
     if taps & 1:
         even[0] = even[0] + term(windows, taps - 1, source, at)
 
@@ -115,20 +132,29 @@ cdef inline vec climbed(const Taps* taps, int level, vec newest, Py_ssize_t i) n
     return newest
 
 
-# Squares that enter, and climb where there are levels, which are three or more
+# Squares that enter, and climb where there are levels: the newest elements of the first tap, which are not loaded again
+# (a load would wait for the store)
 cdef inline vec entered(const Windows* windows, Spot at) noexcept nogil:
-    cdef vec newest = fetch(windows.entering + at.i, at.part)
+    cdef const Taps* taps = windows.taps
+    cdef vec newest = fetch(windows.entering + at.i, at.part), nearest
     cdef int level
     newest = newest * newest
     store(windows.squares + at.i, newest)
     if windows.how.addition != APART:
         return newest
-    newest = climbed(windows.taps, 2, climbed(windows.taps, 1, newest, at.i), at.i)
-    if windows.taps.levels > 3:
-        newest = climbed(windows.taps, 3, newest, at.i)
-        for level in range(4, windows.taps.levels):
-            newest = climbed(windows.taps, level, newest, at.i)
-    return term(windows, 0, STORED, at)
+    nearest = newest
+    newest = climbed(taps, 1, newest, at.i)
+    if taps.nearest >= 1:
+        nearest = newest
+    if taps.levels > 2:
+        newest = climbed(taps, 2, newest, at.i)
+        if taps.nearest >= 2:
+            nearest = newest
+        for level in range(3, taps.levels):
+            newest = climbed(taps, level, newest, at.i)
+            if taps.nearest >= level:
+                nearest = newest
+    return nearest
 
 
 # The two halves of a window's sum

@@ -240,6 +240,7 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     for which in range(SETS):
         lines.taps[which].count = job.window.taps
         lines.taps[which].levels = job.window.levels
+        lines.taps[which].nearest = job.window.level[0]
 
     for r in range(low, end + job.after + job.behind):
         c = r - job.after

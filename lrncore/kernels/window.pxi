@@ -3,16 +3,19 @@
 # T_m[r] is the sum of the m newest squares up to row r; T_1 are the squares themselves, and each level holds three of
 # the one below: T_3m[r] = T_m[r] + T_m[r - m] + T_m[r - 2m]. The window of n rows ending at r is
 #     n <= 9      T_1[r] + T_1[r - 1] + ... + T_1[r - n + 1]
-#     otherwise   on level 3^i as many taps as digit i of n in base 3 (0, 1 or 2), the smallest level nearest:
-#                 32 = 2 * 1 + 1 * 3 + 0 * 9 + 1 * 27 is T_1[r] + T_1[r - 1] + T_3[r - 2] + T_27[r - 5]
-# so n costs at most 4 log3(n) additions and log3(n) stores, each row enters only the windows that hold it, and the
-# order of the additions depends on n alone. A tap on level T_m lies fewer than 2m rows back, and the farthest row of a
-# climb exactly 2m: a level needs no more than 2m + 1 rows.
+#     otherwise   two to five taps on the largest level 3^i, and on each smaller one as many as its digit of n in base 3
+#                 (0, 1 or 2), the smallest level nearest: 32 = 2 * 1 + 1 * 3 + 3 * 9 is
+#                 T_1[r] + T_1[r - 1] + T_3[r - 2] + T_9[r - 5] + T_9[r - 14] + T_9[r - 23]
+# so n costs about 4 log3(n) additions and log3(n) stores, each row enters only the windows that hold it, and the order
+# of the additions depends on n alone. (Instead of three taps, one on a level more would take as many additions and a
+# store.) A tap below the largest level lies fewer than 2m rows back, and the farthest row of a climb exactly 2m: such a
+# level needs no more than 2m + 1 rows.
 
 cdef enum:
     DIRECT_TAPS = 9
-    MAX_LEVELS = 26         # windows of up to 3^26 channels
-    MAX_TAPS = 52
+    MOST_TAPS = 5           # on the largest of several levels
+    MAX_LEVELS = 26
+    MAX_TAPS = 55
     LONGEST_WINDOW = 2541865828328  # 3^26 - 1
 
 
@@ -27,34 +30,25 @@ cdef struct Window:
 
 
 cdef rare plan_window(Window* window, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t lag = 0, span = 1
+    cdef Py_ssize_t lag = 0, span = 1, left = size, digit
     cdef int level = 0, i
-    window.levels = 1
+    cdef bint largest = False
     window.taps = 0
-    if size <= DIRECT_TAPS:
-        for lag in range(size):
-            window.level[lag] = 0
-            window.lag[lag] = lag
-        window.taps = <int>size
-        window.depth[0] = size
-        window.rows = size
-        return
     window.rows = 0
-    while size >= span:
+    while not largest:
+        largest = size <= DIRECT_TAPS or left <= MOST_TAPS
+        digit = left if largest else left % 3
         window.span[level] = span
         window.depth[level] = 2 * span + 1
-        for i in range(size // span % 3):
+        for i in range(digit):
             window.level[window.taps] = level
             window.lag[window.taps] = lag
             window.taps += 1
             lag += span
-        span *= 3
-        if size < span:
-            window.depth[level] = window.lag[window.taps - 1] + 1
+        if largest:
+            window.depth[level] = lag - span + 1
         window.rows += window.depth[level]
+        left //= 3
+        span *= 3
         level += 1
     window.levels = level
-    if window.taps == 3:
-        # two small taps first, then the largest: one rounding less of the whole
-        window.level[1], window.level[2] = window.level[2], window.level[1]
-        window.lag[1], window.lag[2] = window.lag[2], window.lag[1]
