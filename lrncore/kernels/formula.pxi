@@ -16,7 +16,7 @@ cdef enum Kind:
 cdef enum Addition:
     PLAIN           # even + odd
     TOGETHER        # k + scale * (even + odd)
-    APART           # (k + scale * even) + scale * odd: one rounding less for small k, in windows of many channels
+    APART           # (k + scale * odd) + scale * even: one rounding less for small k, in windows of many channels
     COMPENSATED     # TOGETHER with most of what even + odd was rounded by: for beta 2, which doubles all errors
 
 

@@ -190,7 +190,8 @@ cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd
 cdef inline vec added(const Windows* windows, Addition addition, vec even, vec odd) noexcept nogil:
     cdef vec sum
     if addition == APART:
-        return muladd(windows.scale, odd, muladd(windows.scale, even, windows.k))
+        # first the half of fewer taps
+        return muladd(windows.scale, even, muladd(windows.scale, odd, windows.k))
     sum = even if windows.how.taps == 1 else even + odd
     if addition == PLAIN:
         return sum
