@@ -14,11 +14,14 @@ INLINE void prefetch(const void *at)
 #endif
 }
 
-/* Reads a byte of each cache line, so that the processor sees an order to prefetch in. */
-INLINE void touch(const void *at, ptrdiff_t bytes)
+/* Likewise into the second-level cache, which leaves the first one's few misses at once to what is read now */
+INLINE void prefetch_outer(const void *at)
 {
-    for (ptrdiff_t i = 0; i < bytes; i += 64)
-        (void)((const volatile char *)at)[i];
+#if defined(__GNUC__)
+    __builtin_prefetch(at, 0, 2);
+#else
+    (void)at;
+#endif
 }
 
 /* The cache lines of `bytes` bytes */

@@ -86,7 +86,7 @@ cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answ
     cdef void* memory = NULL
     cdef Py_ssize_t elements = 1, params
     cdef int i, threads
-    cdef bint chunks
+    cdef bint chunks, far
     cdef Room room
     for i in range(asked.ndim):
         elements *= asked.shape[i]
@@ -104,7 +104,9 @@ cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answ
     lay_out(job, views, asked)
     if job.params.tau and (changes_in_sets(asked) or (job.gradients and job.given)):
         return NORM_VARIED_THRESHOLD
-    set_stores(job, elements * views[X].itemsize >= FAR_BYTES and aligned(views[Y]))
+    far = elements * views[X].itemsize >= FAR_BYTES
+    set_strips(job, far)
+    set_stores(job, far and aligned(views[Y]))
     call.job = job[0]
     chunks = job.split and threads > 1
     call.parts = threads if chunks else 1 if job.split else parts_of(job, elements, threads)

@@ -6,39 +6,26 @@ cdef inline bint one_far(const Job* job) noexcept nogil:
     return job.far and LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
 
 
-# A vector of columns of y, where the parameters do not change by row
-cdef inline void normalize_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                                   Py_ssize_t column, Py_ssize_t part, bint tlu) noexcept nogil:
+# A vector of columns of y, or two, where the parameters do not change by row
+cdef inline void normalize_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t column,
+                                   Py_ssize_t part, bint far, bint tlu, bint two) noexcept nogil:
+    cdef const real* at = table.reals + column + (LANES if two else 0)
     cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec gain = load(reals_of(table, GAIN) + column), addend = load(reals_of(table, ADDEND) + column)
-    cdef vec v, tau = splat(0)
-    cdef bint far = one_far(job)
-    cdef Py_ssize_t i
+    cdef vec by2 = load(at + SCALE * table.apart), high2 = splat(0) - load(at + HIGH * table.apart)
+    cdef vec gain2 = load(at + GAIN * table.apart), addend2 = load(at + ADDEND * table.apart), v, tau = splat(0)
+    cdef Py_ssize_t later = job.later[X], i
     if tlu:
         tau = parameter_at(job, job.params.tau, rows.param[0], 0, column, part)
-    for i in range(count):
-        v = muladd(fetch(rows.x[i] + column, part), by, high)
+    for i in range(rows.first, rows.end):
+        v = muladd(take(rows.x[i] + column, later, part), by, high)
         v = muladd(v, gain, addend)
         if tlu:
             v = replaced_below(v, v, tau, tau)
         put(rows.y[i] + column, v, far, part)
-
-
-# Two of them
-cdef inline void normalize_two(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                               bint far) noexcept nogil:
-    cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
-    cdef vec gain = load(reals_of(table, GAIN) + column), addend = load(reals_of(table, ADDEND) + column)
-    cdef vec by2 = load(reals_of(table, SCALE) + column + LANES)
-    cdef vec high2 = splat(0) - load(reals_of(table, HIGH) + column + LANES)
-    cdef vec gain2 = load(reals_of(table, GAIN) + column + LANES)
-    cdef vec addend2 = load(reals_of(table, ADDEND) + column + LANES), v, u
-    cdef Py_ssize_t i
-    for i in range(count):
-        v = muladd(load(rows.x[i] + column), by, high)
-        u = muladd(load(rows.x[i] + column + LANES), by2, high2)
-        put(rows.y[i] + column, muladd(v, gain, addend), far, 0)
-        put(rows.y[i] + column + LANES, muladd(u, gain2, addend2), far, 0)
+        if two:
+            v = muladd(take_second(rows.x[i] + column + LANES, later), by2, high2)
+            put(rows.y[i] + column + LANES, muladd(v, gain2, addend2), far, 0)
 
 
 # A row of y, with the row's parameters
@@ -57,42 +44,30 @@ cdef inline void normalize_line(const Job* job, const Table* table, const RowTab
         column += LANES
 
 
-# dx of a vector of columns, where the weight does not change by row
-cdef inline void differentiate_columns(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                                       Py_ssize_t part, bint far) noexcept nogil:
-    cdef vec high = load(reals_of(table, HIGH) + column), h_high = splat(0) - load(reals_of(table, H_HIGH) + column)
-    cdef vec slope = load(reals_of(table, SLOPE) + column), term = load(reals_of(table, TERM) + column)
-    cdef vec factor = load(reals_of(table, FACTOR) + column), weight = load(reals_of(table, WEIGHTS) + column), d, h
-    cdef Py_ssize_t i
-    for i in range(count):
-        d = fetch(rows.x[i] + column, part) - high
-        h = muladd(fetch(rows.g[i] + column, part), weight, h_high)
-        put(rows.y[i] + column, (h + muladd(d, slope, term)) * factor, far, part)
-
-
-# Of two
-cdef inline void differentiate_two(const Table* table, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                                   bint far) noexcept nogil:
-    cdef const real* at = table.reals + column + LANES
-    cdef Py_ssize_t apart = table.apart, i
+# dx of a vector of columns, or of two, where the weight does not change by row
+cdef inline void differentiate_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t column,
+                                       Py_ssize_t part, bint far, bint two) noexcept nogil:
+    cdef const real* at = table.reals + column + (LANES if two else 0)
+    cdef Py_ssize_t apart = table.apart, later = job.later[X], g_later = job.later[G], i
     cdef vec high = load(reals_of(table, HIGH) + column), h_high = splat(0) - load(reals_of(table, H_HIGH) + column)
     cdef vec slope = load(reals_of(table, SLOPE) + column), term = load(reals_of(table, TERM) + column)
     cdef vec factor = load(reals_of(table, FACTOR) + column), weight = load(reals_of(table, WEIGHTS) + column)
     cdef vec high2 = load(at + HIGH * apart), h_high2 = splat(0) - load(at + H_HIGH * apart)
     cdef vec slope2 = load(at + SLOPE * apart), term2 = load(at + TERM * apart)
-    cdef vec factor2 = load(at + FACTOR * apart), weight2 = load(at + WEIGHTS * apart), d, e, h, k
-    for i in range(count):
-        d = load(rows.x[i] + column) - high
-        e = load(rows.x[i] + column + LANES) - high2
-        h = muladd(load(rows.g[i] + column), weight, h_high)
-        k = muladd(load(rows.g[i] + column + LANES), weight2, h_high2)
-        put(rows.y[i] + column, (h + muladd(d, slope, term)) * factor, far, 0)
-        put(rows.y[i] + column + LANES, (k + muladd(e, slope2, term2)) * factor2, far, 0)
+    cdef vec factor2 = load(at + FACTOR * apart), weight2 = load(at + WEIGHTS * apart), d, h
+    for i in range(rows.first, rows.end):
+        d = take(rows.x[i] + column, later, part) - high
+        h = muladd(take(rows.g[i] + column, g_later, part), weight, h_high)
+        put(rows.y[i] + column, (h + muladd(d, slope, term)) * factor, far, part)
+        if two:
+            d = take_second(rows.x[i] + column + LANES, later) - high2
+            h = muladd(take_second(rows.g[i] + column + LANES, g_later), weight2, h_high2)
+            put(rows.y[i] + column + LANES, (h + muladd(d, slope2, term2)) * factor2, far, 0)
 
 
 # The same of numbers times powers of two, and where there is a threshold
-cdef rare differentiate_any_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                                    Py_ssize_t column, Py_ssize_t part) noexcept nogil:
+cdef rare differentiate_any_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t column,
+                                    Py_ssize_t part) noexcept nogil:
     cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec h_high = splat(0) - load(reals_of(table, H_HIGH) + column)
     cdef vec slope = load(reals_of(table, SLOPE) + column), term = load(reals_of(table, TERM) + column)
@@ -100,7 +75,7 @@ cdef rare differentiate_any_columns(const Job* job, const Table* table, const Ro
     cdef vec lower_too = load(reals_of(table, LOWER_TOO) + column)
     cdef vec weight = load(reals_of(table, WEIGHTS) + column), h, d, cut = splat(0)
     cdef Py_ssize_t i
-    for i in range(count):
+    for i in range(rows.first, rows.end):
         d = muladd(fetch(rows.x[i] + column, part), by, high)
         h = muladd(column_g(job, table, rows, i, column, part, job.params.tau != NULL, &cut), weight, h_high)
         h = (h + muladd(d, slope, term)) * factor
@@ -149,21 +124,21 @@ cdef inline void differentiate_line(const Job* job, const Room* room, const RowT
         dbias[0] += total(of_g)
 
 
-cdef void normalize_block(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t count,
-                          Py_ssize_t first, Py_ssize_t end) noexcept nogil:
-    cdef Py_ssize_t column = first, i
-    for i in range(count if job.within else 0):
-        normalize_line(job, table, rows, i, end)
-    while column < end and not job.within:
-        if UNLIKELY(job.params.tau != NULL):
-            normalize_columns(job, table, rows, count, column, part_of(end - column), True)
-        elif column + 2 * LANES > end:
-            normalize_columns(job, table, rows, count, column, part_of(end - column), False)
+# Columns `left` to `right` - 1 of a strip of rows
+cdef void normalize_strip(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t left,
+                          Py_ssize_t right) noexcept nogil:
+    cdef Py_ssize_t column = left, part
+    while column < right:
+        part = part_of(right - column)
+        if UNLIKELY(job.params.tau != NULL or part != 0):
+            normalize_columns(job, table, rows, column, part, False, job.params.tau != NULL, False)
+        elif column + 2 * LANES > right:
+            normalize_columns(job, table, rows, column, 0, one_far(job), False, False)
         elif job.far:
-            normalize_two(table, rows, count, column, True)
+            normalize_columns(job, table, rows, column, 0, True, False, True)
             column += LANES
         else:
-            normalize_two(table, rows, count, column, False)
+            normalize_columns(job, table, rows, column, 0, False, False, True)
             column += LANES
         column += LANES
 
@@ -176,38 +151,49 @@ cdef inline bint some_scaled(const Table* table, Py_ssize_t first, Py_ssize_t en
     return False
 
 
-cdef void differentiate_block(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
-                              Py_ssize_t first, Py_ssize_t end, bint scaled) noexcept nogil:
-    cdef const Table* table = &room.table
-    cdef Py_ssize_t column = first, part, i
-    for i in range(count if job.within else 0):
-        if UNLIKELY(scaled):
-            differentiate_line(job, room, rows, i, end, True)
-        else:
-            differentiate_line(job, room, rows, i, end, False)
-    while column < end and not job.within:
-        part = part_of(end - column)
-        if UNLIKELY(job.params.tau != NULL or (scaled and some_scaled(table, column, min(column + LANES, end)))):
-            differentiate_any_columns(job, table, rows, count, column, part)
+cdef void differentiate_strip(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t left,
+                              Py_ssize_t right, bint scaled) noexcept nogil:
+    cdef Py_ssize_t column = left, part
+    while column < right:
+        part = part_of(right - column)
+        if UNLIKELY(job.params.tau != NULL or (scaled and some_scaled(table, column, min(column + LANES, right)))):
+            differentiate_any_columns(job, table, rows, column, part)
         elif UNLIKELY(part != 0):
-            differentiate_columns(table, rows, count, column, part, False)
-        elif UNLIKELY(scaled) or column + 2 * LANES > end:
-            differentiate_columns(table, rows, count, column, 0, one_far(job))
+            differentiate_columns(job, table, rows, column, part, False, False)
+        elif UNLIKELY(scaled) or column + 2 * LANES > right:
+            differentiate_columns(job, table, rows, column, 0, one_far(job), False)
         elif job.far:
-            differentiate_two(table, rows, count, column, True)
+            differentiate_columns(job, table, rows, column, 0, True, True)
             column += LANES
         else:
-            differentiate_two(table, rows, count, column, False)
+            differentiate_columns(job, table, rows, column, 0, False, True)
             column += LANES
         column += LANES
 
 
-cdef inline void apply_rows(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
-                            Py_ssize_t first, Py_ssize_t end, bint scaled) noexcept nogil:
-    if job.gradients and not job.given:
-        differentiate_block(job, room, rows, count, first, end, scaled)
+# A row, with the row's parameters
+cdef inline void apply_line(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t i, Py_ssize_t length,
+                            bint scaled) noexcept nogil:
+    if not job.gradients or job.given:
+        normalize_line(job, &room.table, rows, i, length)
+    elif UNLIKELY(scaled):
+        differentiate_line(job, room, rows, i, length, True)
     else:
-        normalize_block(job, &room.table, rows, count, first, end)
+        differentiate_line(job, room, rows, i, length, False)
+
+
+# Rows from `rows.first` to `count` - 1
+cdef void apply_rows(const Job* job, const Room* room, RowTable* rows, Py_ssize_t count, Py_ssize_t left,
+                     Py_ssize_t right, bint scaled) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(rows.first, count if job.within else 0):
+        apply_line(job, room, rows, i, right, scaled)
+    while not job.within and open_strip(job, rows, count):
+        if job.gradients and not job.given:
+            differentiate_strip(job, &room.table, rows, left, right, scaled)
+        else:
+            normalize_strip(job, &room.table, rows, left, right)
+        rows.first = rows.end
 
 
 # Elements before the first cache line
@@ -219,14 +205,13 @@ cdef inline Py_ssize_t columns_before_line(const real* y) noexcept nogil:
 cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
                       Py_ssize_t end) noexcept nogil:
     cdef bint scaled = some_scaled(&room.table, 0, set.length)
-    cdef Py_ssize_t step, index, lead = 0
+    cdef Py_ssize_t index, lead = 0
     cdef Tile tile
     cdef RowTable rows
     if job.rolled:
         open_tile(job, set, first, &tile)
         lead = columns_before_line(<real*>row_of(job, room, set, &tile, Y, 0))
-    for step in range(first, end):
-        index = first + end - 1 - step if job.backwards else step
+    for index in range(first, end):
         open_tile(job, set, index, &tile)
         bring(job, room, set, &tile, X)
         if job.gradients:
@@ -234,15 +219,13 @@ cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize
         open_rows(job, room, set, &tile, &rows)
         if job.given and job.gradients:
             memcpy(rows.x, rows.g, sizeof(rows.x))
-        if job.ahead and not job.backwards:
-            touch_tile(job, &rows, &tile, job.gradients)
+        rows.first = 0
         if job.rolled and index == first:
             apply_rows(job, room, &rows, 1, 0, lead, scaled)
+            rows.first = 0
         if job.rolled and index + 1 == end:
-            tile.rows -= 1
-            apply_rows(job, room, &rows, tile.rows, lead, lead + set.length, scaled)
-            rows.x[0], rows.g[0], rows.y[0] = rows.x[tile.rows], rows.g[tile.rows], rows.y[tile.rows]
-            apply_rows(job, room, &rows, 1, lead, set.length, scaled)
+            apply_rows(job, room, &rows, tile.rows - 1, lead, lead + set.length, scaled)
+            apply_rows(job, room, &rows, tile.rows, lead, set.length, scaled)
         else:
             apply_rows(job, room, &rows, tile.rows, lead, lead + set.length, scaled)
         take_away(job, room, set, &tile)

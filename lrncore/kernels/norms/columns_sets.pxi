@@ -126,7 +126,7 @@ cdef void roll_columns(const Table* table, Py_ssize_t length) noexcept nogil:
 
 
 # The statistics of x alone, by which it is known where y is below tau
-cdef void finish_thresholds(const Job* job, const Room* room, const Set* set) noexcept nogil:
+cdef rare finish_thresholds(const Job* job, const Room* room, const Set* set) noexcept nogil:
     if not job.given:
         sum_block_chunks(job, room, set, False, True, room.sums)
         take_block(job, room, set, room.sums, False)
@@ -142,7 +142,7 @@ cdef void sum_columns(const Job* job, const Room* room, const Set* set, bint exa
 
 
 # The largest magnitude of an operand in each marked column, or in the columns that are one set
-cdef void largest_columns(const Job* job, const Room* room, const Set* set, int which, double* to) noexcept nogil:
+cdef rare largest_columns(const Job* job, const Room* room, const Set* set, int which, double* to) noexcept nogil:
     cdef Py_ssize_t i, j, k, column
     cdef real* most = line_of(room, LINE_X)
     cdef double largest

@@ -1,11 +1,13 @@
 # Sets side by side: a vector holds as many sets, or columns of sets, as it has lanes. Their sums.
 
-# Where the rows of a tile begin, and their parameters
+# Where the rows of a tile begin, their parameters, and which of them are a strip
 cdef struct RowTable:
     const real* x[BLOCK_ROWS]
     const real* g[BLOCK_ROWS]
     real* y[BLOCK_ROWS]
     Py_ssize_t param[BLOCK_ROWS]
+    Py_ssize_t first
+    Py_ssize_t end
 
 
 # Bytes from one row of a tile to the next, where they are the same for all
@@ -13,20 +15,6 @@ cdef inline Py_ssize_t row_pitch(const Job* job, const Tile* tile, int which) no
     if job.operand[which].staged:
         return tile.length * <Py_ssize_t>sizeof(real)
     return job.reduced[0].stride[which] if job.reduced_dims else 0
-
-
-# Reads the rows of a tile one after the other, as memory is fastest.
-cdef inline void touch_rows(const real* const* rows, Py_ssize_t count, Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(count):
-        touch(rows[i], length * <Py_ssize_t>sizeof(real))
-
-
-cdef inline void touch_tile(const Job* job, const RowTable* rows, const Tile* tile, bint gradients) noexcept nogil:
-    if not job.operand[X].staged:
-        touch_rows(rows.x, tile.rows, tile.length)
-    if gradients and not job.operand[G].staged:
-        touch_rows(rows.g, tile.rows, tile.length)
 
 
 cdef inline void place_rows(const char** at, const char* first, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
@@ -48,6 +36,12 @@ cdef void open_rows(const Job* job, const Room* room, const Set* set, const Tile
         rows.y[i] = <real*>row_of(job, room, set, tile, Y, i)
     for i in range(tile.rows if job.within else 1):
         rows.param[i] = param_of(job, set, tile, i)
+
+
+# The strip from row `first` on; False where there is none
+cdef inline bint open_strip(const Job* job, RowTable* rows, Py_ssize_t count) noexcept nogil:
+    rows.end = min(rows.first + job.strip, count)
+    return rows.first < count
 
 
 # A parameter of some columns in a row
@@ -90,94 +84,90 @@ cdef inline vec minus_shift(const Room* room, Py_ssize_t column) noexcept nogil:
     return splat(0) - load(reals_of(&room.table, HIGH) + column)
 
 
-# Adds x in two vectors of columns.
-cdef inline void add_columns(const Room* room, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                             bint centred) noexcept nogil:
-    cdef vec less = minus_shift(room, column), less_too = minus_shift(room, column + LANES)
-    cdef vec a = splat(0), b = splat(0), c = splat(0), d = splat(0), p = splat(0), q = splat(0), r = splat(0)
-    cdef vec s = splat(0), e, f, g, h
-    cdef Py_ssize_t i = 0
-    while i + 2 <= count:
-        e = load(rows.x[i] + column) + less
-        f = load(rows.x[i] + column + LANES) + less_too
-        g = load(rows.x[i + 1] + column) + less
-        h = load(rows.x[i + 1] + column + LANES) + less_too
-        if centred:
-            a = a + e
-            b = b + f
-            c = c + g
-            d = d + h
-        p = muladd(e, e, p)
-        q = muladd(f, f, q)
-        r = muladd(g, g, r)
-        s = muladd(h, h, s)
-        i += 2
-    if i < count:
-        e = load(rows.x[i] + column) + less
-        f = load(rows.x[i] + column + LANES) + less_too
-        a = a + e
-        b = b + f
-        p = muladd(e, e, p)
-        q = muladd(f, f, q)
-    if centred:
-        add_line(room, LINE_X, column, a + c)
-        add_line(room, LINE_X, column + LANES, b + d)
-    add_line(room, LINE_SQUARES, column, p + r)
-    add_line(room, LINE_SQUARES, column + LANES, q + s)
+# A vector of columns of a row, and a second one; where these share a cache line the first has prefetched it.
+cdef inline vec take(const real* at, Py_ssize_t later, Py_ssize_t part) noexcept nogil:
+    prefetch_outer(<const char*>at + later)
+    return fetch(at, part)
 
 
-# Adds x in one.
-cdef inline void add_column(const Room* room, const RowTable* rows, Py_ssize_t count, Py_ssize_t column,
-                            Py_ssize_t part) noexcept nogil:
-    cdef vec less = minus_shift(room, column), a = splat(0), p = splat(0), d
-    cdef Py_ssize_t i
-    for i in range(count):
-        d = fetch(rows.x[i] + column, part) + less
-        a = a + d
-        p = muladd(d, d, p)
-    add_line(room, LINE_X, column, a)
-    add_line(room, LINE_SQUARES, column, p)
+cdef inline vec take_second(const real* at, Py_ssize_t later) noexcept nogil:
+    return take(at, later, 0) if LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE else load(at)
 
 
-# Adds x and h in a vector of columns.
-cdef inline void add_column_products(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
-                                     Py_ssize_t column, Py_ssize_t part, bint weighted) noexcept nogil:
-    cdef vec less = minus_shift(room, column), h_less = splat(0) - load(line_of(room, LINE_FIRST) + column)
-    cdef vec a = splat(0), b = splat(0), p = splat(0), q = splat(0), s = splat(0), t = splat(0), u = splat(0)
-    cdef vec v = splat(0), d, e, h, k
-    cdef Py_ssize_t i = 0
-    while i + 2 <= count:
-        d = fetch(rows.x[i] + column, part) + less
-        e = fetch(rows.x[i + 1] + column, part) + less
-        h = h_of_column(job, rows, i, column, part, weighted) + h_less
-        k = h_of_column(job, rows, i + 1, column, part, weighted) + h_less
-        a = a + d
-        b = b + e
+# Adds x in a vector of columns of a strip, or in two.
+cdef inline void add_columns(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t column,
+                             Py_ssize_t part, bint two) noexcept nogil:
+    cdef Py_ssize_t later = job.later[X], i = rows.first
+    cdef vec less = minus_shift(room, column), less_too = minus_shift(room, column + (LANES if two else 0))
+    cdef vec a = splat(0), b = splat(0), p = splat(0), q = splat(0), r = splat(0), s = splat(0), d, e
+    while i + 2 <= rows.end:
+        d = take(rows.x[i] + column, later, part) + less
+        e = take(rows.x[i + 1] + column, later, part) + less
+        a = a + (d + e)
         p = muladd(d, d, p)
         q = muladd(e, e, q)
-        s = s + h
-        t = t + k
-        u = muladd(d, h, u)
-        v = muladd(e, k, v)
+        if two:
+            d = take_second(rows.x[i] + column + LANES, later) + less_too
+            e = take_second(rows.x[i + 1] + column + LANES, later) + less_too
+            b = b + (d + e)
+            r = muladd(d, d, r)
+            s = muladd(e, e, s)
         i += 2
-    if i < count:
-        d = fetch(rows.x[i] + column, part) + less
+    if i < rows.end:
+        d = take(rows.x[i] + column, later, part) + less
+        a = a + d
+        p = muladd(d, d, p)
+    if two and i < rows.end:
+        d = take_second(rows.x[i] + column + LANES, later) + less_too
+        b = b + d
+        r = muladd(d, d, r)
+    add_line(room, LINE_X, column, a)
+    add_line(room, LINE_SQUARES, column, p + q)
+    if two:
+        add_line(room, LINE_X, column + LANES, b)
+        add_line(room, LINE_SQUARES, column + LANES, r + s)
+
+
+# Adds x and h likewise.
+cdef inline void add_column_products(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t column,
+                                     Py_ssize_t part, bint weighted, bint two) noexcept nogil:
+    cdef const real* first_h = line_of(room, LINE_FIRST) + column
+    cdef Py_ssize_t later = job.later[X], second = LANES if two else 0, i
+    cdef vec less = minus_shift(room, column), less_too = minus_shift(room, column + second)
+    cdef vec h_less = splat(0) - load(first_h), h_less_too = splat(0) - load(first_h + second)
+    cdef vec a = splat(0), p = splat(0), s = splat(0), u = splat(0), b = splat(0), q = splat(0), t = splat(0)
+    cdef vec v = splat(0), d, h
+    for i in range(rows.first, rows.end):
+        d = take(rows.x[i] + column, later, part) + less
         h = h_of_column(job, rows, i, column, part, weighted) + h_less
         a = a + d
         p = muladd(d, d, p)
         s = s + h
         u = muladd(d, h, u)
-    add_line(room, LINE_X, column, a + b)
-    add_line(room, LINE_SQUARES, column, p + q)
-    add_line(room, LINE_H, column, s + t)
-    add_line(room, LINE_PRODUCTS, column, u + v)
+        if two:
+            d = take_second(rows.x[i] + column + LANES, later) + less_too
+            h = take_second(rows.g[i] + column + LANES, job.later[G]) + h_less_too
+            b = b + d
+            q = muladd(d, d, q)
+            t = t + h
+            v = muladd(d, h, v)
+    add_line(room, LINE_X, column, a)
+    add_line(room, LINE_SQUARES, column, p)
+    add_line(room, LINE_H, column, s)
+    add_line(room, LINE_PRODUCTS, column, u)
+    if two:
+        add_line(room, LINE_X, column + LANES, b)
+        add_line(room, LINE_SQUARES, column + LANES, q)
+        add_line(room, LINE_H, column + LANES, t)
+        add_line(room, LINE_PRODUCTS, column + LANES, v)
 
 
 cdef inline vec h_of_column(const Job* job, const RowTable* rows, Py_ssize_t i, Py_ssize_t column, Py_ssize_t part,
                             bint weighted) noexcept nogil:
+    cdef vec g = take(rows.g[i] + column, job.later[G], part)
     if not weighted:
-        return fetch(rows.g[i] + column, part)
-    return fetch(rows.g[i] + column, part) * parameter_at(job, job.params.weight, rows.param[i], 1, column, part)
+        return g
+    return g * parameter_at(job, job.params.weight, rows.param[i], 1, column, part)
 
 
 # New sums in `real`; those of h are about the first one.
@@ -258,28 +248,28 @@ cdef rare add_columns_exactly(const Job* job, const Table* table, const RowTable
         add_to(to + 4 * table.apart, c)
 
 
-cdef inline void add_tile(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t count,
-                          Py_ssize_t length, bint gradients) noexcept nogil:
-    cdef bint weighted = job.within and job.params.weight != NULL
+# A strip of the rows of a tile
+cdef inline void add_strip(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t length,
+                           bint gradients) noexcept nogil:
+    cdef bint weighted = gradients and job.within and job.params.weight != NULL
     cdef Py_ssize_t column = 0, part
+    cdef bint two
     while column < length:
         part = part_of(length - column)
-        if gradients:
-            if weighted:
-                add_column_products(job, room, rows, count, column, part, True)
-            elif UNLIKELY(part != 0):
-                add_column_products(job, room, rows, count, column, part, False)
-            else:
-                add_column_products(job, room, rows, count, column, 0, False)
-        elif column + 2 * LANES <= length:
-            if job.centred:
-                add_columns(room, rows, count, column, True)
-            else:
-                add_columns(room, rows, count, column, False)
-            column += LANES
+        two = column + 2 * LANES <= length
+        if not gradients and UNLIKELY(part != 0):
+            add_columns(job, room, rows, column, part, False)
+        elif not gradients and two:
+            add_columns(job, room, rows, column, 0, True)
+        elif not gradients:
+            add_columns(job, room, rows, column, 0, False)
+        elif UNLIKELY(weighted or part != 0):
+            add_column_products(job, room, rows, column, part, weighted, False)
+        elif two:
+            add_column_products(job, room, rows, column, 0, False, True)
         else:
-            add_column(room, rows, count, column, part)
-        column += LANES
+            add_column_products(job, room, rows, column, 0, False, False)
+        column += 2 * LANES if two and not weighted else LANES
 
 
 # Sums over some tiles of a block; `exactly`: in doubles, of the vectors of columns that are marked
@@ -296,8 +286,6 @@ cdef void sum_block(const Job* job, const Room* room, const Set* set, Py_ssize_t
         if gradients:
             bring(job, room, set, &tile, G)
         open_rows(job, room, set, &tile, &rows)
-        if job.ahead:
-            touch_tile(job, &rows, &tile, gradients)
         for k in range(room.marked if exactly else 0):
             add_columns_exactly(job, &room.table, &rows, tile.rows, room.mark[k],
                                 part_of(set.length - room.mark[k]), gradients, to)
@@ -305,7 +293,10 @@ cdef void sum_block(const Job* job, const Room* room, const Set* set, Py_ssize_t
             continue
         if count == 0:
             open_lines(job, room, &rows, set.length, gradients)
-        add_tile(job, room, &rows, tile.rows, set.length, gradients)
+        rows.first = 0
+        while open_strip(job, &rows, tile.rows):
+            add_strip(job, room, &rows, set.length, gradients)
+            rows.first = rows.end
         count += tile.rows
         if count >= BLOCK_ROWS or i + 1 == end:
             close_lines(room, count, set.length, gradients, to)

@@ -11,8 +11,11 @@ cdef enum:
     # rows that are added up in `real`
     BLOCK_BYTES = 1 << 12
     NARROW_BYTES = 1 << 9
-    BLOCK_TILE_BYTES = 1 << 13
+    BLOCK_TILE_BYTES = 1 << 14
     BLOCK_ROWS = 64
+    # columns: of a strip of rows, x and g, and from these to what is prefetched
+    STRIP_BYTES = 1 << 12
+    LATER_BYTES = 1 << 14
     CACHE_LINE = 64
     # groups of fewer adjacent channels, in sets of more rows, are columns that are merged
     LONG_RUN = 64
@@ -68,8 +71,6 @@ cdef struct Job:
     bint measures               # there is no output
     bint columns
     bint far                    # rows are written past the caches
-    bint ahead                  # columns: tiles are read once in the order of memory before they are used
-    bint backwards              # columns: results from the last tile, which is still in the cache, to the first
     bint rolled                 # columns: rows begin where y is aligned
     bint carries                # rows of whole vectors, without gaps: every cache line is written whole, by two of them
     bint streams                # other bundles are: through scratch, since short rows share cache lines
@@ -93,6 +94,8 @@ cdef struct Job:
     Py_ssize_t run              # columns: adjacent ones that are one set
     Py_ssize_t tile_rows
     Py_ssize_t tile_length
+    Py_ssize_t strip            # columns: rows that two vectors of columns are taken from before the next two
+    Py_ssize_t later[OPERANDS]  # columns: bytes to the row that is prefetched
     Py_ssize_t tiles            # of a set
     Py_ssize_t chunk            # tiles
     Py_ssize_t chunks           # of a set

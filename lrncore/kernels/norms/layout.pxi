@@ -5,7 +5,7 @@ cdef bint join(const Extent* last, const Extent* axis, int which) noexcept nogil
 
 
 # Joins axes that lie as one.
-cdef void fold(Extent* axes, int* dims) noexcept nogil:
+cdef rare fold(Extent* axes, int* dims) noexcept nogil:
     cdef int i, kept = 0, which
     cdef Py_ssize_t length
     cdef bint joins
@@ -25,7 +25,7 @@ cdef void fold(Extent* axes, int* dims) noexcept nogil:
 
 
 # The last `trailing` of some axes become the inner one as far as the parameters allow, however they lie.
-cdef void take_pieces(Job* job, Extent* axes, int* dims, int trailing) noexcept nogil:
+cdef rare take_pieces(Job* job, Extent* axes, int* dims, int trailing) noexcept nogil:
     cdef const Extent* axis = &axes[dims[0] - 1]
     cdef const Extent* outer = axis - 1
     cdef int i, which
@@ -43,7 +43,7 @@ cdef void take_pieces(Job* job, Extent* axes, int* dims, int trailing) noexcept 
 
 
 # A channel axis as the nearest one, groups and the channels of each: columns, of which runs are one set.
-cdef void take_runs(Job* job, const Extent* groups) noexcept nogil:
+cdef rare take_runs(Job* job, const Extent* groups) noexcept nogil:
     cdef Py_ssize_t rows = 1
     cdef int i, which
     for i in range(job.reduced_dims):
@@ -70,7 +70,7 @@ cdef Py_ssize_t length_over(const Extent* axes, int dims) noexcept nogil:
     return length
 
 
-cdef void set_rows(Job* job) noexcept nogil:
+cdef rare set_rows(Job* job) noexcept nogil:
     cdef Py_ssize_t length = TILE_BYTES // <Py_ssize_t>sizeof(real)
     job.blocks = 1
     job.tile_length = min(job.inner.length, length)
@@ -82,18 +82,29 @@ cdef void set_rows(Job* job) noexcept nogil:
         job.tiles = (job.rows + job.tile_rows - 1) // job.tile_rows
 
 
-cdef void set_columns(Job* job) noexcept nogil:
+# Rows of a strip, and from there to those that are prefetched. Memory is fastest in the order of addresses.
+cdef void set_strips(Job* job, bint far) noexcept nogil:
+    cdef Py_ssize_t bytes = job.tile_length * (2 if job.gradients else 1) * <Py_ssize_t>sizeof(real)
+    cdef int which
+    job.strip = max(<Py_ssize_t>2, STRIP_BYTES // bytes // 2 * 2) if far else job.tile_rows
+    for which in range(OPERANDS):
+        job.later[which] = 0
+        if job.reduced_dims and not job.operand[which].staged:
+            job.later[which] = max(job.strip, LATER_BYTES // bytes) * job.reduced[job.reduced_dims - 1].stride[which]
+
+
+cdef rare set_columns(Job* job) noexcept nogil:
     cdef bint whole = job.gradients and (job.within or job.params.tau != NULL)  # sets are not split into chunks
     cdef Py_ssize_t length = (NARROW_BYTES if whole else BLOCK_BYTES) // <Py_ssize_t>sizeof(real)
     job.tile_length = min(job.inner.length, length // job.run * job.run)
     job.tile_rows = BLOCK_TILE_BYTES // (job.tile_length * <Py_ssize_t>sizeof(real))
-    job.tile_rows = max(<Py_ssize_t>2, min(<Py_ssize_t>BLOCK_ROWS, job.tile_rows))
+    job.tile_rows = max(<Py_ssize_t>2, min(<Py_ssize_t>BLOCK_ROWS, job.tile_rows // 2 * 2))
     job.blocks = (job.inner.length + job.tile_length - 1) // job.tile_length
     job.tiles = (job.rows + job.tile_rows - 1) // job.tile_rows
 
 
 # Does the weight change within a set, or within a column? And how many of them does a set of rows have?
-cdef void set_params(Job* job) noexcept nogil:
+cdef rare set_params(Job* job) noexcept nogil:
     cdef int i
     job.along = job.inner.param != 0
     job.within = job.along and not job.columns
@@ -111,7 +122,7 @@ cdef void set_params(Job* job) noexcept nogil:
 
 
 # How sets are divided so that there are tasks for all threads, and which sums are added up when
-cdef void set_chunks(Job* job) noexcept nogil:
+cdef rare set_chunks(Job* job) noexcept nogil:
     cdef Py_ssize_t most, least = BLOCK_CHUNK_TILES if job.columns else CHUNK_TILES
     job.tasks = length_over(job.kept, job.kept_dims) * job.blocks
     if job.columns:
@@ -137,7 +148,7 @@ cdef void set_bundle(Job* job) noexcept nogil:
 
 
 # Axes of length 1 are left out. Where the statistics are given only the `trailing` ones need to be walked as a set.
-cdef void take_axes(Job* job, Py_buffer** views, const norm_call* asked, int trailing) noexcept nogil:
+cdef rare take_axes(Job* job, Py_buffer** views, const norm_call* asked, int trailing) noexcept nogil:
     cdef const Py_buffer* x = views[X]
     cdef bint spread = job.given and not job.gradients and trailing > 0
     cdef Py_ssize_t set = 1
@@ -180,7 +191,7 @@ cdef int trailing_axes(const Py_buffer* x, const bint* kept) noexcept nogil:
 
 
 # The axes come from the farthest strides of x to the nearest.
-cdef void lay_out(Job* job, Py_buffer** views, const norm_call* asked) noexcept nogil:
+cdef rare lay_out(Job* job, Py_buffer** views, const norm_call* asked) noexcept nogil:
     cdef int trailing = trailing_axes(views[X], asked.kept), which
     cdef Extent groups
     take_axes(job, views, asked, trailing)
@@ -233,9 +244,6 @@ cdef bint rolls(const Job* job) noexcept nogil:
 
 # Results beyond the caches are written past them.
 cdef void set_stores(Job* job, bint far) noexcept nogil:
-    cdef Py_ssize_t block = job.rows * job.tile_length * <Py_ssize_t>sizeof(real) * (2 if job.gradients else 1)
-    job.ahead = far
-    job.backwards = not job.given and block < FAR_BYTES
     job.rolled = rolls(job)
     job.far = far and not job.measures and not job.operand[Y].staged
     job.streams = job.carries = False

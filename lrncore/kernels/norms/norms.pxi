@@ -46,10 +46,12 @@
 #        are added up in phase 3.
 #     d) Chunks depend on the shape alone and their sums are added in their order: the same bits for any threads.
 #     e) Columns are walked in tiles of whole rows that fit the first-level cache, two vectors of columns after the
-#        other, with what these take in registers. Memory and the third-level cache are fastest in the order of
-#        addresses, which this is not: beyond the caches a tile is touched in that order first. Where rows have no gaps
-#        they are taken from the first cache line of y on (`rolled`), so that lines are written whole, past the caches.
-#        Results of blocks within the caches come from the last tile on, which phase 1 read last.
+#        other, with what these take in registers. Memory is fastest in the order of addresses, which this is not:
+#        beyond the caches a tile is walked in strips of a few rows. Rows that follow are prefetched line by line, into
+#        the second-level cache: prefetches into the first one wait for its few misses, many at once are dropped, and
+#        reading a tile once before it is used overlaps with nothing (Zen 4). Where rows have no gaps they are taken
+#        from the first cache line of y on (`rolled`), so that lines are written whole, past the caches. Results of
+#        blocks come from the last chunk on, which phase 1 read last.
 #     f) Short rows are measured a bundle at a time and normalized in pairs, from copies of weight and bias that lie at
 #        cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`): each of the end
 #        of a vector of results and the start of the next, in whichever row that is.
@@ -64,8 +66,7 @@ cdef extern from *:
 
 
 cdef extern from "prefetch.h" nogil:
-    void touch(const void* at, Py_ssize_t bytes) noexcept
-    void prefetch(const void* at) noexcept
+    void prefetch_outer(const void* at) noexcept
 
 
 cdef extern from "simd.h" nogil:

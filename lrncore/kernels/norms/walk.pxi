@@ -89,6 +89,13 @@ cdef inline void apply_tiles(const Job* job, const Room* room, const Set* set, P
         apply_set(job, room, set, first, end)
 
 
+# Chunks from the last one, which phase 1 read last
+cdef void apply_chunks(const Job* job, const Room* room, const Set* set) noexcept nogil:
+    cdef Py_ssize_t chunk
+    for chunk in range(job.chunks - 1, -1, -1):
+        apply_tiles(job, room, set, chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk))
+
+
 cdef inline Py_ssize_t share_of(Py_ssize_t items, int part, int parts) noexcept nogil:
     return part * (items // parts) + min(<Py_ssize_t>part, items % parts)
 
@@ -112,7 +119,7 @@ cdef void work(const void* shared, int part) noexcept nogil:
             walk_bundle(job, &room, call.data, task, count)
         elif job.columns:
             measure_columns(job, &room, &set)
-            apply_tiles(job, &room, &set, 0, job.tiles)
+            apply_chunks(job, &room, &set)
         else:
             walk_set(job, &room, &set)
         task += count
