@@ -90,6 +90,8 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
                 walk_whole(job, &piece, &room)
             elif job.streamed:
                 walk_stream(job, &piece, &room)
+            elif job.straight and piece.first == 0 and piece.end >= job.channels and piece.length >= LANES:
+                walk_columns(job, &piece, &room)
             else:
                 walk_rows(job, &piece, &room)
     if job.far:
@@ -218,8 +220,9 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
         job.far = False
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
-    job.straight = (grid.streamed and not grid.tiled and not grid.adjoining and job.inner == 1
-                    and job.op.straight != NULL and goes_straight(&job.formula, job.before, job.after))
+    job.straight = (job.op.straight != NULL and goes_straight(&job.formula, job.before, job.after)
+                    and not job.whole and (SHIFTS_LANES and job.inner == 1 and not grid.adjoining if grid.streamed
+                                           else not staged and columns_fit(job)))
     # tiles do not come in one run
     job.squared = (grid.streamed and not grid.tiled and not job.straight and job.op.enter == square
                    and converts(&job.operand[X]))

@@ -28,9 +28,9 @@
 #         tangent          squares, and x dx    of both            dy                    -
 #         parameters       squares              their sums         adds to the totals    -
 #
-# `along` is for boxes: the sums along a row itself. Packed data may go `straight` through the backward, with all that
-# its hooks pass on in registers (op_backward_packed). Where windows hold every channel, their sums come before the
-# first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
+# `along` is for boxes: the sums along a row itself. Data may go `straight` through the backward, with all that its
+# hooks pass on in registers (op_backward_packed, op_backward_planar). Where windows hold every channel, their sums come
+# before the first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
 # has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
@@ -103,6 +103,7 @@ cdef extern from "power_any.h" nogil:
     int LANES
     int VECTOR_BYTES
     bint TWO_AT_ONCE        # the loops take two vectors in one turn
+    bint MANY_REGISTERS     # a loop may keep some twenty vectors
 
     int EXPONENT_BIAS
     int FRACTION_BITS
@@ -260,6 +261,7 @@ include "op_forward_pairs.pxi"
 include "exact_sliding.pxi"
 include "exact_gradients.pxi"
 include "op_backward_packed.pxi"
+include "op_backward_planar.pxi"
 include "op_backward.pxi"
 include "op_tangent.pxi"
 include "op_parameters.pxi"

@@ -30,10 +30,11 @@ cdef struct Place:
     const real* g
     real* y
     Py_ssize_t left     # elements of the line from here on
+    Py_ssize_t row      # of planar data
 
 
 cdef inline Place begin_of_lines(const Lines* lines) noexcept nogil:
-    return Place(x=lines.x, g=lines.g, y=lines.y, left=lines.length)
+    return Place(x=lines.x, g=lines.g, y=lines.y, left=lines.length, row=0)
 
 
 # Is a place at the last vector of a line? That may be a part of one.
@@ -111,13 +112,3 @@ cdef inline bint backward_packed_loop(const Formula* f, const Lines* lines, int 
             go_on(&square, lines)
     return (all_inside(inside, to.holds) and not may_have_nonfinite(seen)
             and (all_inside(inside, to.lossless) or not may_lose_bits(f, lines)))
-
-
-# Does the operator have a loop for whole slabs?
-cdef inline bint goes_straight(const Formula* f, Py_ssize_t before, Py_ssize_t after) noexcept nogil:
-    return SHIFTS_LANES and f.kind == THREE_QUARTERS and before == after and 1 <= before <= 2
-
-
-# The gradient of whole slabs. False if some has to be recomputed, and all of them have to be done the other way.
-cdef bint backward_straight(const Formula* f, const Lines* lines, Py_ssize_t reach) noexcept nogil:
-    return backward_packed_loop(f, lines, 2) if reach == 2 else backward_packed_loop(f, lines, 1)

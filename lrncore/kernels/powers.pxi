@@ -338,7 +338,7 @@ cdef inline void gains_ways(const Formula* f, Kind kind, How how, const Lines* l
         gains_loop(f, kind, How(source=ENTERING, taps=5, addition=addition), 5, lines)
     elif is_way(how, kind, STORED, 5):
         gains_loop(f, kind, How(source=STORED, taps=5, addition=addition), 5, lines)
-    elif is_rare_way(how, kind, FAR):
+    elif not MANY_REGISTERS and is_rare_way(how, kind, FAR):
         gains_loop(f, kind, How(source=FAR, taps=5, addition=addition), 5, lines)
     elif is_rare_way(how, kind, MASKED):
         gains_loop(f, kind, How(source=MASKED, taps=5, addition=addition), 5, lines)

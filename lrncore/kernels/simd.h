@@ -75,6 +75,7 @@ typedef uint32_t bits_t;
 #define HAS_MASK_REGISTERS 1 /* loads and stores of the lanes in a mask, of any element */
 #define HAS_ESTIMATES_14 1   /* of 1/s and s^-1/2, to 14 bits, for float and double */
 #define HAS_MAX_BITS 1       /* the maximum of unsigned lanes */
+#define MANY_REGISTERS 1     /* 32 vectors: loops keep what many turns pass on (op_backward_packed.pxi) */
 #define HAS_TERNARY_LOGIC 1  /* any function of three bits */
 #define HAS_WORD_PERMUTE 1   /* any order of 16-bit words */
 #define HAS_TABLES 1         /* lookup of all float lanes at once in a table of two registers, */
@@ -91,6 +92,10 @@ typedef uint32_t bits_t;
 /* SSE2, NEON and plain C, in vectors of 16 bytes or of one lane */
 #else
 #define WIDEST_BYTES 16
+#endif
+
+#if !defined(MANY_REGISTERS)
+#define MANY_REGISTERS 0
 #endif
 
 /* On top of a set: FMA (part of NEON) and F16C */

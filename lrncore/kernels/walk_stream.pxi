@@ -228,7 +228,7 @@ cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece
     come(job, buffers, piece, X, 0, 0, slab, NULL)
     come(job, buffers, piece, G, 0, 0, slab, NULL)
     aim_lines(job, buffers, piece, 0, 0, lines)
-    if not job.op.straight(&job.formula, lines, job.before):
+    if not job.op.straight(&job.formula, lines, job.before, True):
         return False
     if job.operand[Y].staged:
         pass_lines(job, buffers, piece, Y, lines.y, 0, slab, NULL)
