@@ -109,6 +109,8 @@ cdef inline bint backward_planar_loop(const Formula* f, const Lines* lines, int 
 # The gradient of whole slabs, or of columns of one. False if some has to be recomputed, and all of it has to be done
 # the other way.
 cdef bint backward_straight(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil:
+    if not MANY_REGISTERS:
+        return False
     if packed:
         return backward_packed_loop(f, lines, 2) if reach == 2 else backward_packed_loop(f, lines, 1)
     return backward_planar_loop(f, lines, 2) if reach == 2 else backward_planar_loop(f, lines, 1)
