@@ -93,6 +93,7 @@ cdef extern from *:
 
 cdef extern from "prefetch.h" nogil:
     void prefetch(const void* at) noexcept
+    void prefetch_outer(const void* at) noexcept
     void prefetch_bytes(const char* at, Py_ssize_t bytes) noexcept
 
 

@@ -15,7 +15,7 @@ cdef enum:
     ESTIMATED_DOWN = 4
     GAINED_DOWN = 6
     COMBINED_DOWN = 9
-    COLUMNS_AHEAD = 128     # bytes from a vector to the one that is prefetched
+    COLUMNS_AHEAD = 128     # bytes from a vector to the one that is prefetched, into the second-level cache
 
 
 # The five latest vectors of a step, the newest first
@@ -77,7 +77,7 @@ cdef inline bint backward_planar_loop(const Formula* f, const Lines* lines, int 
         squares.latest[i] = terms.latest[i] = gains.latest[i] = splat(0)
     for turn in range(vectors + COMBINED_DOWN):
         if turn >= COMBINED_DOWN:
-            prefetch(<char*>dx.y + COLUMNS_AHEAD)
+            prefetch_outer(<char*>dx.y + COLUMNS_AHEAD)
             v = muladd(minus_slope, load(dx.x) * sum_down(&dx, lines, &terms, reach), gains.latest[2])
             store(dx.y, v)
             seen = seen + v
@@ -85,7 +85,7 @@ cdef inline bint backward_planar_loop(const Formula* f, const Lines* lines, int 
         push(&gains, gains.latest[0])
         push(&terms, terms.latest[0])
         if <size_t>(turn - GAINED_DOWN) < <size_t>vectors:
-            prefetch(<const char*>gain.g + COLUMNS_AHEAD)
+            prefetch_outer(<const char*>gain.g + COLUMNS_AHEAD)
             gains.latest[0] = times_corrected(held(load(gain.g)), correction)
             terms.latest[0] = gains.latest[0] * (load(gain.x) * correction.inverse)
             go_down(&gain, lines)
@@ -98,7 +98,7 @@ cdef inline bint backward_planar_loop(const Formula* f, const Lines* lines, int 
             inside = still_inside(inside, estimate.tested, to.holds)
         push(&squares, squares.latest[0])
         if turn < vectors:
-            prefetch(<const char*>square.x + COLUMNS_AHEAD)
+            prefetch_outer(<const char*>square.x + COLUMNS_AHEAD)
             v = load(square.x)
             squares.latest[0] = v * v
             go_down(&square, lines)
