@@ -94,6 +94,7 @@ cdef extern from *:
 cdef extern from "prefetch.h" nogil:
     void prefetch(const void* at) noexcept
     void prefetch_outer(const void* at) noexcept
+    void prefetch_into(const void* at, int outer) noexcept
     void prefetch_bytes(const char* at, Py_ssize_t bytes) noexcept
 
 

@@ -222,6 +222,7 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
     cdef vec s, s_ahead
     cdef Spot at
     open_windows(&windows, f, lines, SQUARES, how, constant_taps)
+    windows.outer = True    # the rows at hand fill the first-level cache
     for line in range(lines.count):
         i = at.mask = 0
         at.part = part_of(length)
@@ -238,7 +239,7 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, int constant_t
                 s_ahead = sum_under_power(&windows, at)
             while i < end:
                 if how.source == FAR:
-                    prefetch(g + i + g_ahead)
+                    prefetch_outer(g + i + g_ahead)
                 elif how.source == MASKED:
                     at.mask = next_mask(at.mask, windows.period)
                 else:

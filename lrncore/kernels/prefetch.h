@@ -24,6 +24,15 @@ INLINE void prefetch_outer(const void *at)
 #endif
 }
 
+/* Into the second-level cache if `outer` */
+INLINE void prefetch_into(const void *at, int outer)
+{
+    if (outer)
+        prefetch_outer(at);
+    else
+        prefetch(at);
+}
+
 /* The cache lines of `bytes` bytes */
 INLINE void prefetch_bytes(const char *at, ptrdiff_t bytes)
 {

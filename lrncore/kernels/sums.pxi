@@ -30,6 +30,7 @@ cdef struct Windows:
     const real* entering
     real* squares                   # where the squares of `entering` go
     Py_ssize_t ahead
+    bint outer                      # FAR: x is prefetched into the second-level cache
     vec scale
     vec k
 
@@ -79,6 +80,7 @@ cdef inline void open_windows(Windows* windows, const Formula* f, const Lines* l
     windows.entering = lines.entering
     windows.squares = lines.taps[which].level[0]
     windows.ahead = lines.ahead
+    windows.outer = False
     windows.scale = splat(f.scale)
     windows.k = splat(f.k)
 
@@ -170,9 +172,8 @@ cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd
             half_sums(windows, newest, taps, MASKED, at, even, odd)
         return
     if source == FAR:
-        prefetch(windows.entering + at.i + windows.ahead)
-        newest = term(windows, 0, FAR, at)
-        half_sums(windows, newest, taps, FAR, at, even, odd)
+        prefetch_into(windows.entering + at.i + windows.ahead, windows.outer)
+        half_sums(windows, term(windows, 0, FAR, at), taps, FAR, at, even, odd)
         return
     newest = entered(windows, at) if source == ENTERING else term(windows, 0, STORED, at)
     if taps == 5:
@@ -189,8 +190,7 @@ cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd
 
 cdef inline vec added(const Windows* windows, Addition addition, vec even, vec odd) noexcept nogil:
     cdef vec sum
-    if addition == APART:
-        # first the half of fewer taps
+    if addition == APART:   # first the half of fewer taps
         return muladd(windows.scale, even, muladd(windows.scale, odd, windows.k))
     sum = even if windows.how.taps == 1 else even + odd
     if addition == PLAIN:
