@@ -13,8 +13,9 @@ cdef enum:
     NARROW_BYTES = 1 << 9
     BLOCK_TILE_BYTES = 1 << 14
     BLOCK_ROWS = 64
-    # columns: of a strip of rows, x and g, and from these to what is prefetched
+    # columns: of a strip of rows, x and g
     STRIP_BYTES = 1 << 12
+    # from what is read to what is prefetched (columns: x and g)
     LATER_BYTES = 1 << 14
     CACHE_LINE = 64
     # groups of fewer adjacent channels, in sets of more rows, are columns that are merged
@@ -73,6 +74,7 @@ cdef struct Job:
     bint far                    # rows are written past the caches
     bint rolled                 # columns: rows begin where y is aligned
     bint carries                # rows of whole vectors, without gaps: every cache line is written whole, by two of them
+    bint ahead                  # rows: those that follow are prefetched
     bint streams                # other bundles are: through scratch, since short rows share cache lines
     bint along                  # the weight changes along the inner axis
     bint within                 # it does within a set, or within a column of one

@@ -242,9 +242,23 @@ cdef bint rolls(const Job* job) noexcept nogil:
     return True
 
 
+# Are rows beyond the caches prefetched? The processor does this by itself where long ones are read from end to end,
+# but not where some of its elements are read before (`middle_of_row`), or two arrays. Rows with gaps are not.
+cdef bint looks_ahead(const Job* job, bint far) noexcept nogil:
+    cdef Py_ssize_t bytes = job.inner.length * <Py_ssize_t>sizeof(real)
+    cdef int which
+    for which in range(OPERANDS):
+        if job.operand[which].staged:
+            return False
+        if job.bundle > 1 and (job.kept_dims != 1 or job.kept[0].stride[which] != bytes):
+            return False
+    return far and not job.columns and (job.centred or job.gradients or job.inner.length < SHORT_ROW)
+
+
 # Results beyond the caches are written past them.
 cdef void set_stores(Job* job, bint far) noexcept nogil:
     job.rolled = rolls(job)
+    job.ahead = looks_ahead(job, far)
     job.far = far and not job.measures and not job.operand[Y].staged
     job.streams = job.carries = False
     if job.columns:     # loops write two vectors at once

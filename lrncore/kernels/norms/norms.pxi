@@ -55,6 +55,9 @@
 #     f) Short rows are measured a bundle at a time and normalized in pairs, from copies of weight and bias that lie at
 #        cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`): each of the end
 #        of a vector of results and the start of the next, in whichever row that is.
+#     g) Rows beyond the caches are prefetched where the processor does that badly by itself (`ahead`): some elements
+#        of each are read for the shift, far from each other, before the row is, and backward reads two arrays. Within
+#        the caches it gains nothing, so that these loops are compiled without it too.
 
 from libc.math cimport fabs, ilogb, ldexp, sqrt
 from libc.stdlib cimport free, malloc

@@ -60,22 +60,34 @@ cdef inline vec parameter(const real* at, bint along, real otherwise, Py_ssize_t
 
 # ---- sums in `real` over a run of vectors -------------------------------------------------------------------------
 
+# A vector of a row; `ahead`: the cache line that comes so much later is prefetched.
+cdef inline vec taken(const real* at, Py_ssize_t part, bint ahead) noexcept nogil:
+    if ahead:
+        prefetch_outer(<const char*>at + LATER_BYTES)
+    return fetch(at, part)
+
+
+# Likewise for the second of two, where the first has not prefetched its cache line
+cdef inline bint also(bint ahead) noexcept nogil:
+    return ahead and LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
+
+
 # x less the shift, if there is one; 0 behind the row's end
-cdef inline vec about(const real* at, Py_ssize_t part, vec less, bint centred) noexcept nogil:
-    cdef vec v = fetch(at, part)
+cdef inline vec about(const real* at, Py_ssize_t part, vec less, bint centred, bint ahead) noexcept nogil:
+    cdef vec v = taken(at, part, ahead)
     if not centred:
         return v
     return first_lanes(v + less, splat(0), part) if UNLIKELY(part != 0) else v + less
 
 
 # Sums over elements i to end - 1 of x
-cdef inline void sum_run(const real* x, Py_ssize_t i, Py_ssize_t end, vec less, bint centred, vec* first,
-                         vec* squares) noexcept nogil:
+cdef inline void sum_run(const real* x, Py_ssize_t i, Py_ssize_t end, vec less, bint centred, bint ahead,
+                         vec* first, vec* squares) noexcept nogil:
     cdef vec a, b, p, q, d, e
     a = b = p = q = splat(0)
     while i + 2 * LANES <= end:
-        d = about(x + i, 0, less, centred)
-        e = about(x + i + LANES, 0, less, centred)
+        d = about(x + i, 0, less, centred, ahead)
+        e = about(x + i + LANES, 0, less, centred, also(ahead))
         if centred:
             a = a + d
             b = b + e
@@ -83,7 +95,7 @@ cdef inline void sum_run(const real* x, Py_ssize_t i, Py_ssize_t end, vec less, 
         q = muladd(e, e, q)
         i += 2 * LANES
     while i < end:
-        d = about(x + i, part_of(end - i), less, centred)
+        d = about(x + i, part_of(end - i), less, centred, ahead)
         if centred:
             a = a + d
         p = muladd(d, d, p)
@@ -91,8 +103,9 @@ cdef inline void sum_run(const real* x, Py_ssize_t i, Py_ssize_t end, vec less, 
     first[0], squares[0] = a + b, p + q
 
 
-cdef inline vec h_about(const Row* row, Py_ssize_t i, Py_ssize_t part, bint weighted, vec less) noexcept nogil:
-    cdef vec v = fetch(row.g + i, part)
+cdef inline vec h_about(const Row* row, Py_ssize_t i, Py_ssize_t part, bint weighted, vec less,
+                        bint ahead) noexcept nogil:
+    cdef vec v = taken(row.g + i, part, ahead)
     v = muladd(v, parameter(row.weight, True, 0, i, part), less) if weighted else v + less
     return first_lanes(v, splat(0), part) if UNLIKELY(part != 0) else v
 
@@ -106,15 +119,16 @@ cdef inline real h_shift_of(const Row* row, bint centred, bint weighted) noexcep
 
 # Sums over elements i to end - 1 of x and of h (g where the weight does not change along the row)
 cdef inline void sum_products(const Row* row, Py_ssize_t i, Py_ssize_t end, vec less, vec h_less, bint centred,
-                              bint weighted, vec* first, vec* squares, vec* of_h, vec* products) noexcept nogil:
+                              bint weighted, bint ahead, vec* first, vec* squares, vec* of_h,
+                              vec* products) noexcept nogil:
     cdef const real* x = row.x
     cdef vec a, b, p, q, s, t, u, v, d, e, h, k
     a = b = p = q = s = t = u = v = splat(0)
     while i + 2 * LANES <= end:
-        d = about(x + i, 0, less, centred)
-        e = about(x + i + LANES, 0, less, centred)
-        h = h_about(row, i, 0, weighted, h_less)
-        k = h_about(row, i + LANES, 0, weighted, h_less)
+        d = about(x + i, 0, less, centred, ahead)
+        e = about(x + i + LANES, 0, less, centred, also(ahead))
+        h = h_about(row, i, 0, weighted, h_less, ahead)
+        k = h_about(row, i + LANES, 0, weighted, h_less, also(ahead))
         if centred:
             a = a + d
             b = b + e
@@ -126,8 +140,8 @@ cdef inline void sum_products(const Row* row, Py_ssize_t i, Py_ssize_t end, vec 
         v = muladd(e, k, v)
         i += 2 * LANES
     while i < end:
-        d = about(x + i, part_of(end - i), less, centred)
-        h = h_about(row, i, part_of(end - i), weighted, h_less)
+        d = about(x + i, part_of(end - i), less, centred, ahead)
+        h = h_about(row, i, part_of(end - i), weighted, h_less, ahead)
         if centred:
             a = a + d
         s = s + h
@@ -138,7 +152,7 @@ cdef inline void sum_products(const Row* row, Py_ssize_t i, Py_ssize_t end, vec 
 
 
 # Adds a row of x, and of h. Where x is centred the sums of h are about the row's first one.
-cdef inline void add_runs(const Row* row, vec less, bint gradients, bint centred, bint weighted,
+cdef inline void add_runs(const Row* row, vec less, bint gradients, bint centred, bint weighted, bint ahead,
                           Sums* sums) noexcept nogil:
     cdef real h_shift = h_shift_of(row, centred, weighted) if gradients else 0
     cdef wide all_first = wide_splat(0), by = wide_splat(h_shift)
@@ -146,12 +160,12 @@ cdef inline void add_runs(const Row* row, vec less, bint gradients, bint centred
     cdef vec first, squares, h, products
     while i < row.length:
         if gradients:
-            sum_products(row, i, min(row.length, i + length), less, splat(-h_shift), centred, weighted, &first,
-                         &squares, &h, &products)
+            sum_products(row, i, min(row.length, i + length), less, splat(-h_shift), centred, weighted, ahead,
+                         &first, &squares, &h, &products)
             sums.h = sums.h + folded(h)
             sums.products = sums.products + folded(products)
         else:
-            sum_run(row.x, i, min(row.length, i + length), less, centred, &first, &squares)
+            sum_run(row.x, i, min(row.length, i + length), less, centred, ahead, &first, &squares)
         sums.squares = sums.squares + folded(squares)
         if centred:
             all_first = all_first + folded(first)
@@ -162,15 +176,23 @@ cdef inline void add_runs(const Row* row, vec less, bint gradients, bint centred
         sums.products = fused(by, all_first, sums.products)
 
 
-cdef void add_row(const Job* job, const Row* row, vec less, bint gradients, Sums* sums) noexcept nogil:
+cdef inline void add_row_of(const Job* job, const Row* row, vec less, bint gradients, bint ahead,
+                            Sums* sums) noexcept nogil:
     if gradients and job.within and job.params.weight:
-        add_runs(row, less, True, job.centred, True, sums)
+        add_runs(row, less, True, job.centred, True, ahead, sums)
     elif gradients:
-        add_runs(row, less, True, job.centred, False, sums)
+        add_runs(row, less, True, job.centred, False, ahead, sums)
     elif job.centred:
-        add_runs(row, less, False, True, False, sums)
+        add_runs(row, less, False, True, False, ahead, sums)
     else:
-        add_runs(row, less, False, False, False, sums)
+        add_runs(row, less, False, False, False, ahead, sums)
+
+
+cdef void add_row(const Job* job, const Row* row, vec less, bint gradients, Sums* sums) noexcept nogil:
+    if job.ahead:
+        add_row_of(job, row, less, gradients, True, sums)
+    else:
+        add_row_of(job, row, less, gradients, False, sums)
 
 
 # ---- in doubles, of numbers times powers of two ------------------------------------------------------------------

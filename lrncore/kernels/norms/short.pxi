@@ -110,7 +110,7 @@ cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
 
 # Phase 1. The sums of rows that are a single run are added up together.
 cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bundle, bint gradients, bint centred,
-                            bint weighted) noexcept nogil:
+                            bint weighted, bint ahead) noexcept nogil:
     cdef const Table* table = &room.table
     cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
     cdef Py_ssize_t last = job.inner.length - 1, part = last // 5
@@ -134,10 +134,10 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
         less = splat(-shift)
         if gradients:
             h_shift[i] = h_shift_of(&row, centred, weighted)
-            sum_products(&row, 0, row.length, less, splat(-h_shift[i]), centred, weighted, first + i, squares + i,
-                         h + i, products + i)
+            sum_products(&row, 0, row.length, less, splat(-h_shift[i]), centred, weighted, ahead, first + i,
+                         squares + i, h + i, products + i)
         else:
-            sum_run(row.x, 0, row.length, less, centred, first + i, squares + i)
+            sum_run(row.x, 0, row.length, less, centred, ahead, first + i, squares + i)
     i = 0
     while i < bundle.count and single:
         if centred:
@@ -165,6 +165,19 @@ cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ss
         doubles_of(table, H)[i], doubles_of(table, PRODUCTS)[i] = wide_total(sums.h), wide_total(sums.products)
 
 
+cdef inline void sum_bundle_of(const Job* job, const Room* room, const Bundle* bundle, bint ahead) noexcept nogil:
+    if job.gradients and job.within and job.params.weight and job.centred:
+        sum_bundle(job, room, bundle, True, True, True, ahead)
+    elif job.gradients and job.within and job.params.weight:
+        sum_bundle(job, room, bundle, True, False, True, ahead)
+    elif job.gradients:
+        sum_bundle(job, room, bundle, True, job.centred, False, ahead)
+    elif job.centred:
+        sum_bundle(job, room, bundle, False, True, False, ahead)
+    else:
+        sum_bundle(job, room, bundle, False, False, False, ahead)
+
+
 cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle) noexcept nogil:
     cdef const Table* table = &room.table
     cdef Py_ssize_t i
@@ -175,16 +188,10 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
         open_table(job, table, i, i + 1, set.index)
     if job.given:
         return
-    if job.gradients and job.within and job.params.weight and job.centred:
-        sum_bundle(job, room, bundle, True, True, True)
-    elif job.gradients and job.within and job.params.weight:
-        sum_bundle(job, room, bundle, True, False, True)
-    elif job.gradients:
-        sum_bundle(job, room, bundle, True, job.centred, False)
-    elif job.centred:
-        sum_bundle(job, room, bundle, False, True, False)
+    if job.ahead:
+        sum_bundle_of(job, room, bundle, True)
     else:
-        sum_bundle(job, room, bundle, False, False, False)
+        sum_bundle_of(job, room, bundle, False)
     for i in range(bundle.count if job.gradients and not job.within else 0):
         doubles_of(table, OF_G)[i] = doubles_of(table, H)[i]
         doubles_of(table, G_PRODUCTS)[i] = doubles_of(table, PRODUCTS)[i]
