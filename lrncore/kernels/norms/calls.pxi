@@ -59,10 +59,10 @@ cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nog
     return <int>min(parts, job.tasks)
 
 
-# Bytes for a copy of a weight or a bias that rows read again and again: there its vectors do not cross cache lines, and
+# Bytes for a copy of a weight or a bias that many rows read: there its vectors do not cross cache lines, and
 # there is a weight for all gradients.
 cdef Py_ssize_t params_apart(const Job* job) noexcept nogil:
-    cdef bint some = job.tasks >= FEW_ROWS and (job.params.weight != NULL or job.params.bias != NULL)
+    cdef bint some = job.tasks >= BUNDLE and (job.params.weight != NULL or job.params.bias != NULL)
     if job.bundle == 1 or not job.along or job.params.tau != NULL or not (some or job.gradients):
         return 0
     return round_up(job.params.count * <Py_ssize_t>sizeof(real), ALIGNMENT)
