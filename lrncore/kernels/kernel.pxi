@@ -34,9 +34,10 @@
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
 # has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
-# Nothing here is Python: its calls are in `_lrn.pyx`, one module for all builds. `exact`, `exact_gradients`,
-# `exact_sliding`, `exact_whole` and `exact_box` recompute what is out of the powers' range, in numbers with more room
-# (wide.h).
+# Nothing here is Python: its calls are in `_lrn.pyx`, one module for all builds. No module is initialized either, so
+# what does not change is an enum, a macro or a table that `c_entry` fills when a library is loaded. `exact`,
+# `exact_gradients`, `exact_sliding`, `exact_whole` and `exact_box` recompute what is out of the powers' range, in
+# numbers with more room (wide.h).
 #
 # Glossary
 #     slab      one (channels, inner) block of the arrays; planar arrays have long inner axes, packed ones none

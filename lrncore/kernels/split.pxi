@@ -33,6 +33,8 @@ cdef enum:
     STRETCH_BYTES = 2048
     LINE_BYTES = 64
     LINES_OF_TILE = 8       # tiles of fewer cache lines do not begin at whole ones
+    # a backward that goes straight down whole panels takes so many percent of that where they are cut into rows
+    CUTS_OF_STRAIGHT = 170
 
 
 # Where part `part` of `count` things in `parts` begins: the last ones may have one thing less.
@@ -92,6 +94,8 @@ cdef double time_of_rows(const Job* job, const Grid* grid, int threads) noexcept
         more = cost_of_seam(job) * row + STRETCH_BYTES
     if most * <double>widest > 1.2 * (tasks // threads) * narrowest:
         row *= 1000
+    if job.straight and grid.cuts > 1:
+        return (rows * row + more) * CUTS_OF_STRAIGHT / 100
     return rows * row + more
 
 
