@@ -266,19 +266,21 @@ cdef inline void open_gradient_terms(const Table* table, Py_ssize_t i, Terms* t)
     t.lower, t.lower_too = at(table, LOWER, i), at(table, LOWER_TOO, i)
 
 
-cdef void normalize_one(const Job* job, const Row* row, const Terms* t) noexcept nogil:
+cdef void normalize_one(const Job* job, const Row* given, const Terms* terms) noexcept nogil:
+    cdef Row row = given[0]     # copies, which stay in registers while y is written
+    cdef Terms t = terms[0]
     cdef bint weight_along = job.along and job.params.weight != NULL
     cdef bint bias_along = job.along and job.params.bias != NULL
     if UNLIKELY(t.scaled or job.params.tau != NULL):
-        normalize_row(row, t, weight_along, bias_along, True, job.params.tau != NULL, job.far)
+        normalize_row(&row, &t, weight_along, bias_along, True, job.params.tau != NULL, job.far)
     elif weight_along and bias_along:
-        normalize_row(row, t, True, True, False, False, job.far)
+        normalize_row(&row, &t, True, True, False, False, job.far)
     elif weight_along:
-        normalize_row(row, t, True, False, False, False, job.far)
+        normalize_row(&row, &t, True, False, False, False, job.far)
     elif bias_along:
-        normalize_row(row, t, False, True, False, False, job.far)
+        normalize_row(&row, &t, False, True, False, False, job.far)
     else:
-        normalize_row(row, t, False, False, False, False, job.far)
+        normalize_row(&row, &t, False, False, False, False, job.far)
 
 
 cdef inline void normalize_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
@@ -305,16 +307,18 @@ cdef inline void scale_tile(const Job* job, const Room* room, const Set* set, co
         normalize_row(&row, t, False, False, False, False, job.far)
 
 
-cdef void gradient_one(const Job* job, const Row* row, const Terms* t) noexcept nogil:
+cdef void gradient_one(const Job* job, const Row* given, const Terms* terms) noexcept nogil:
+    cdef Row row = given[0]
+    cdef Terms t = terms[0]
     cdef bint weighted = job.along and job.params.weight != NULL
     if UNLIKELY(t.scaled or job.params.tau != NULL or job.owned):
-        gradient_row(row, t, weighted, job.within, True, job.params.tau != NULL, job.far)
+        gradient_row(&row, &t, weighted, job.within, True, job.params.tau != NULL, job.far)
     elif weighted:
-        gradient_row(row, t, True, True, False, False, job.far)
+        gradient_row(&row, &t, True, True, False, False, job.far)
     elif job.within:
-        gradient_row(row, t, False, True, False, False, job.far)
+        gradient_row(&row, &t, False, True, False, False, job.far)
     else:
-        gradient_row(row, t, False, False, False, False, job.far)
+        gradient_row(&row, &t, False, False, False, False, job.far)
 
 
 cdef inline void differentiate_tile(const Job* job, const Room* room, const Set* set, const Tile* tile,
