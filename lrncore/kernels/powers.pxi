@@ -183,7 +183,7 @@ cdef inline void normalize_loop(const Formula* f, Kind kind, How how, int consta
                 at.i += 2 * LANES
         # the last whole vector, if there is one
         last = end - LANES if overlaps else at.i - LANES + (end - at.i) // LANES * LANES
-        if TWO_AT_ONCE and at.i < end:
+        if TWO_AT_ONCE and overlaps and at.i < end:
             at.i = min(at.i, last)
         if (overlaps and not TWO_AT_ONCE) or at.i <= last:
             s_ahead = sum_under_power(&windows, at)
