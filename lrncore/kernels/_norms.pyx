@@ -11,39 +11,7 @@ from libc.string cimport memset
 
 include "library.pxi"
 include "forms.pxi"
-
-
-cdef extern from "norms/calls.h" nogil:
-    int NORM_DONE
-    int NORM_VARIED_THRESHOLD
-    int NORM_NO_MEMORY
-
-    ctypedef struct norm_call:
-        bint gradients
-        bint centred
-        bint given
-        bint outside
-        bint measures
-        double eps
-        int ndim
-        const Py_ssize_t* shape
-        char* data[OPERANDS]
-        const Py_ssize_t* strides[OPERANDS]
-        int form
-        int swapped
-        const bint* kept
-        const Py_ssize_t* apart
-        Py_ssize_t params
-        void** numbers
-        int threads
-
-    ctypedef struct norm_answer:
-        int lanes
-        int item
-        int parts
-        Py_ssize_t bytes
-
-    ctypedef int (*norm_entry)(const norm_call*, norm_answer*) noexcept
+include "norms/asked.pxi"
 
 
 # The buffers after the arrays, in the order of `numbers`

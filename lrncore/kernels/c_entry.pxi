@@ -1,42 +1,5 @@
 # What the faces call (c_face.h, _lrn.pyx). Nothing here is Python.
 
-cdef extern from "c_face.h" nogil:
-    int LRN_BACKWARD
-    int LRN_TANGENT
-    int LRN_PARAMETERS
-
-    ctypedef struct lrn_build:
-        int lanes
-        int wide_lanes
-        int item
-        Py_ssize_t recomputed
-        Py_ssize_t summed
-
-    ctypedef struct lrn_shortage:
-        int parts
-        Py_ssize_t bytes
-
-    ctypedef struct lrn_pass:
-        int kind "pass"
-        int form
-        int ndim
-        int windows
-        const int* axes
-        const Py_ssize_t* shape
-        char* data[OPERANDS]
-        const Py_ssize_t* strides[OPERANDS]
-        Py_ssize_t before
-        Py_ssize_t after
-        double scale
-        double beta
-        double k
-        int threads
-        int swapped
-        double* derivatives
-        Py_ssize_t* results
-        lrn_shortage* shortage
-        lrn_build* build
-
 
 cdef inline const Operator* operator_of(int kind) noexcept nogil:
     if kind == LRN_BACKWARD:

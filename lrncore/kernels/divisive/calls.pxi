@@ -10,66 +10,6 @@ cdef extern from "parallel.h" nogil:
     void in_parallel(void (*body)(const void*, int) noexcept nogil, const void* shared, int parts, int threads) noexcept
 
 
-cdef extern from "divisive/calls.h" nogil:
-    int DIVISIVE_DONE
-    int DIVISIVE_NO_MEMORY
-
-    ctypedef struct divisive_call:
-        int ndim
-        const Py_ssize_t* shape
-        char* data[OPERANDS]
-        const Py_ssize_t* strides[OPERANDS]
-        int form[OPERANDS]
-        int swapped
-        bint gradients
-        double p
-        double q
-        double n
-        double total
-        int threads
-
-    ctypedef struct dense_call:
-        divisive_call arrays
-        const void* weights
-        const void* transposed
-        const void* sigma
-        double* dweights
-        double* dsigma
-        void* kept
-
-    ctypedef struct window_side:
-        int taps
-        Py_ssize_t* offsets
-        double* weights
-        const void* mass
-        int place
-
-    ctypedef struct windows_call:
-        divisive_call arrays
-        int sides
-        window_side side[MAX_SIDES]
-        const void* sigma
-        int sigma_at
-
-    ctypedef struct divisive_answer:
-        char* bad
-        Py_ssize_t blocks
-        Py_ssize_t block
-        Py_ssize_t tile[MAX_SIDES]
-        Py_ssize_t tiles[MAX_SIDES]
-        Py_ssize_t parts
-        Py_ssize_t bytes
-
-    ctypedef struct divisive_kernels:
-        int lanes
-        int item
-        int raised
-        int (*dense)(const dense_call*, divisive_answer*) noexcept nogil
-        int (*windows)(const windows_call*, divisive_answer*) noexcept nogil
-        void (*room)(Py_ssize_t, Py_ssize_t*, Py_ssize_t*) noexcept nogil
-        Py_ssize_t (*kept)(Py_ssize_t, Py_ssize_t) noexcept nogil
-
-
 cdef void set_operands(Operand* operand, char** at, Py_buffer* view, Py_buffer** views,
                        const divisive_call* asked) noexcept nogil:
     cdef int which

@@ -135,6 +135,7 @@ cdef extern from "divisive/transpose.h" nogil:
 
 include "../operands.pxi"
 include "../buffers.pxi"
+include "asked.pxi"
 include "arrays.pxi"
 include "lines.pxi"
 include "again.pxi"

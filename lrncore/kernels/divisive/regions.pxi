@@ -1,7 +1,6 @@
 # The blocks of pools of neighbours: their sides, what lies around them, and the lines of both.
 
 cdef enum:
-    MAX_SIDES = 8
     WINDOW_NUMBERS = 32768      # of one kind in a block, where windows let it
     SHORTEST_LANE = 64
 

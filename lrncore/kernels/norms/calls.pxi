@@ -5,49 +5,6 @@ cdef enum:
     ELEMENTS_PER_THREAD = 4096
 
 
-cdef extern from "norms/calls.h" nogil:
-    int NORM_DONE
-    int NORM_OVERLAPS
-    int NORM_VARIED_THRESHOLD
-    int NORM_NO_MEMORY
-    int NORM_WEIGHT
-    int NORM_BIAS
-    int NORM_TAU
-    int NORM_DWEIGHT
-    int NORM_DBIAS
-    int NORM_DTAU
-    int NORM_DEPS
-    int NORM_MEAN
-    int NORM_VAR
-    int NORM_EACH_EPS
-    int NORM_NUMBERS
-
-    ctypedef struct norm_call:
-        bint gradients
-        bint centred
-        bint given
-        bint outside
-        bint measures
-        double eps
-        int ndim
-        const Py_ssize_t* shape
-        char* data[OPERANDS]
-        const Py_ssize_t* strides[OPERANDS]
-        int form
-        int swapped
-        const bint* kept
-        const Py_ssize_t* apart
-        Py_ssize_t params
-        void** numbers
-        int threads
-
-    ctypedef struct norm_answer:
-        int lanes
-        int item
-        int parts
-        Py_ssize_t bytes
-
-
 # Those with sums of their own depend on the shape alone: the same bits for any threads.
 cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nogil:
     cdef Py_ssize_t parts = threads

@@ -173,6 +173,7 @@ cdef extern from "norms/finish.h" nogil:
     vec replaced_below(vec v, vec y, vec limit, vec below) noexcept
 
 
+include "asked.pxi"
 include "job.pxi"
 include "layout.pxi"
 include "statistics.pxi"
