@@ -31,3 +31,14 @@ def test_sign_of_x_is_kept_and_nothing_else_depends_on_it(layout, beta):
     spec = LRNSpec(3, 1, 1.0, beta, 0.5)
     mirrored = lrncore.lrn(-x, spec, case.axis)
     assert np.array_equal(cases.bits(mirrored), cases.bits(-lrncore.lrn(x, spec, case.axis)))
+
+
+@pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(n, m) for n in range(1, 7) for m in (1, 2, 3, 5)], ids=str)
+def test_nothing_beside_lines_shorter_than_a_vector_is_written(shape, dtype):
+    for axis in (0, 1):
+        for n in (1, 3, 5):
+            memory = np.full(96, 7, dtype)
+            out = memory[32 : 32 + shape[0] * shape[1]].reshape(shape)
+            lrncore.lrn(np.ones(shape, dtype), LRNSpec.torch(n), axis, out)
+            assert np.all(np.delete(memory, range(32, 32 + out.size)) == 7)

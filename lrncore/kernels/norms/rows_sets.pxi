@@ -18,7 +18,7 @@ cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept 
     open_tile(job, set, 0, &tile)
     if sizeof(real) == sizeof(double):
         shift[0] = 0
-        sum_exactly(job, room, set, 0, 1, False, sums)
+        sum_rows(job, room, set, 0, 1, False, True, sums)
         shift[0] = sums[0] / <double>(tile.rows * tile.length)
         return
     tile.rows = 1
@@ -35,7 +35,7 @@ cdef void sum_chunks(const Job* job, const Room* room, const Set* set, bint exac
         to = room.chunk_sums if chunk else sums
         first, end = chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk)
         if exactly:
-            sum_exactly(job, room, set, first, end, job.gradients, to)
+            sum_rows(job, room, set, first, end, job.gradients, True, to)
         else:
             sum_set(job, room, set, first, end, to)
         for j in range(job.sums if chunk else 0):
@@ -113,7 +113,7 @@ cdef void finish_threshold(const Job* job, const Room* room, const Set* set) noe
     if not job.given:
         all[0] = all[1] = 0
         for chunk in range(job.chunks):
-            sum_exactly(job, room, set, chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk), False, sums)
+            sum_rows(job, room, set, chunk * job.chunk, min(job.tiles, (chunk + 1) * job.chunk), False, True, sums)
             all[0] += sums[0]
             all[1] += sums[1]
         take_sums(job, room, set, all, False)

@@ -315,11 +315,6 @@ cdef void sum_rows(const Job* job, const Room* room, const Set* set, Py_ssize_t 
     to[0], to[1] = totals.first + wide_total(sums.first), totals.squares + wide_total(sums.squares)
 
 
-cdef rare sum_exactly(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end,
-                      bint gradients, double* to) noexcept nogil:
-    sum_rows(job, room, set, first, end, gradients, True, to)
-
-
 cdef void sum_set(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end,
                   double* to) noexcept nogil:
     sum_rows(job, room, set, first, end, job.gradients, sums_exactly(job, job.gradients), to)
