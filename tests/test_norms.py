@@ -49,6 +49,11 @@ def operands(shape, axes, dtype, mean=0.0):
     return [each.astype(dtype) for each in (g, x + mean, weight, bias)]
 
 
+def ends(axes, ndim, end):
+    """Return the index of the first or last element of every set."""
+    return tuple(end if axis in axes else slice(None) for axis in range(ndim))
+
+
 @pytest.mark.parametrize("mean", MEANS)
 @pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
 @pytest.mark.parametrize("name", SHAPES)
@@ -191,6 +196,25 @@ def test_numbers_of_any_magnitude(name, share, dtype, centred):
     )
     found = backward(centred, g * factor, x, axes, None, eps=0).dx
     assert_near(found / factor, reference.backward(g, x, axes, axes, None, 0, centred)[0], 20 * NEAR[dtype])
+
+
+# differences of such elements, and sums of two, overflow
+@pytest.mark.parametrize("dtype", cases.DTYPES, ids=str)
+@pytest.mark.parametrize("least", [-1, 0.5])
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.usefixtures("isa")
+def test_the_largest_numbers(name, least, dtype, centred):
+    shape, axes = SHAPES[name]
+    g, x, *_ = operands(shape, axes, dtype)
+    most = dtype.type(np.finfo(dtype).max)
+    x = np.where(x < 0, dtype.type(least) * most, most)
+    x[ends(axes, x.ndim, 0)] = most
+    x[ends(axes, x.ndim, -1)] = dtype.type(least) * most
+    y = forward(centred, x, axes, None, None)
+    assert_near(y, reference.forward(x, axes, axes, None, None, 0, centred), 2 * NEAR[dtype])
+    g = g * (most / dtype.type(16))
+    found = backward(centred, g, x, axes, None).dx
+    assert_near(found, reference.backward(g, x, axes, axes, None, 0, centred)[0], 20 * NEAR[dtype])
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -72,6 +72,7 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
     cdef double* shift = doubles_of(&room.table, SHIFT)
     cdef Py_ssize_t i, column = 0, tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows)
     cdef real* high = reals_of(&room.table, HIGH)
+    cdef real* line = NULL
     if job.given:
         return
     if not job.centred:
@@ -81,6 +82,11 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
         merge_runs(job, room.chunk_sums, set.length)
         for i in range(set.length):
             high[i] = room.chunk_sums[i] / <double>(min(tiles * job.tile_rows, job.rows) * job.run)
+            if UNLIKELY(high[i] - high[i] != 0):
+                if line == NULL:
+                    line = line_of(room, 0)
+                    take_row(job, room, set, 0, line)
+                high[i] = line[i]
     else:
         for i in range(3):
             take_row(job, room, set, i * (job.rows - 1) // 2, line_of(room, <int>i))

@@ -1,13 +1,17 @@
 # Sets of rows, one by one: phases 1 and 2.
 
+# The mean of two elements, whose sum may overflow
+cdef inline real mean_of(const real* a, const real* b) noexcept nogil:
+    return <real>0.5 * real_of(a) + <real>0.5 * real_of(b)
+
+
 # The middle one of the means of two of a row's elements each, which are a fifth of it apart
 cdef inline real middle_of_row(const real* x, Py_ssize_t part, Py_ssize_t last) noexcept nogil:
-    return <real>0.5 * middle_real(real_of(x) + real_of(x + part), real_of(x + 2 * part) + real_of(x + 3 * part),
-                                   real_of(x + 4 * part) + real_of(x + last))
+    return middle_real(mean_of(x, x + part), mean_of(x + 2 * part, x + 3 * part), mean_of(x + 4 * part, x + last))
 
 
 # What x's deviations are taken from: near the middle of the set's elements, or where sums are no more exact than
-# x the mean of the first tile
+# x the mean of the first tile, unless its sum overflows
 cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept nogil:
     cdef double* shift = doubles_of(&room.table, SHIFT)
     cdef double sums[2]
@@ -20,7 +24,8 @@ cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept 
         shift[0] = 0
         sum_rows(job, room, set, 0, 1, False, True, sums)
         shift[0] = sums[0] / <double>(tile.rows * tile.length)
-        return
+        if shift[0] - shift[0] == 0:
+            return
     tile.rows = 1
     bring(job, room, set, &tile, X)
     open_row(job, room, set, &tile, 0, &row)
