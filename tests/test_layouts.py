@@ -148,6 +148,24 @@ def test_planar_and_packed_gradients_agree(pixels, channels, spec):
     assert np.array_equal(cases.bits(dx), cases.bits(expected))
 
 
+# Pixels of few channels are walked as one line, in chunks; one that leaves the range is done again.
+@pytest.mark.parametrize("value", [1e30, np.inf, np.nan])
+@pytest.mark.parametrize("channels", [2, 3, 15, 23])
+@pytest.mark.parametrize("n", [3, 5])
+def test_gradients_of_few_channels_out_of_range(n, channels, value):
+    spec = LRNSpec(n // 2, n // 2, 0.1, 0.75, 1.0)
+    x, g = cases.normal((channels, 7001)), cases.normal((channels, 7001), seed=1)
+    x[1, 3000] = value
+    expected = cases.bits(lrncore.lrn_backward(g, x, spec, 0).T)
+    x, g = (np.ascontiguousarray(a.T) for a in (x, g))
+    for threads in (1, 3):
+        assert np.array_equal(cases.bits(lrncore.lrn_backward(g, x, spec, num_threads=threads)), expected)
+        for over in (0, 1):
+            arrays = [g.copy(), x.copy()]
+            out = lrncore.lrn_backward(*arrays, spec, out=arrays[over], num_threads=threads)
+            assert np.array_equal(cases.bits(out), expected)
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_part_of_an_array_gives_that_part_of_the_result(name):
     case = LARGE[name]

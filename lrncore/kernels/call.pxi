@@ -163,8 +163,13 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
 
 # The walk for a window along one axis
 cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept nogil:
+    cdef bint own
     cdef int which
-    choose(grid, job.operand[Y].item, 0 if job.whole else job.before + job.after)
+    job.straight = (job.op.straight != NULL and not job.whole
+                    and goes_straight(&job.formula, job.before, job.after))
+    own = job.straight or (job.op.ready == normalize and job.formula.kind == THREE_QUARTERS and job.window.taps == 5)
+    choose(grid, job.operand[Y].item, 0 if job.whole else job.before + job.after,
+           SOME_CHANNELS if own else FEW_CHANNELS)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
@@ -220,9 +225,8 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
         job.far = False
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
-    job.straight = (job.op.straight != NULL and goes_straight(&job.formula, job.before, job.after)
-                    and not job.whole and (SHIFTS_LANES and job.inner == 1 and not grid.adjoining if grid.streamed
-                                           else not staged and columns_fit(job)))
+    job.straight = job.straight and (SHIFTS_LANES and job.inner == 1 if grid.streamed
+                                     else not staged and columns_fit(job))
     # tiles do not come in one run
     job.squared = (grid.streamed and not grid.tiled and not job.straight and job.op.enter == square
                    and converts(&job.operand[X]))

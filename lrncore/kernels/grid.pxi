@@ -6,8 +6,10 @@
 cdef enum:
     # bandwidth, forward: an inner axis of fewer bytes is streamed together with the channels, if they lie together.
     SHORT_INNER_BYTES = 1024
-    # forward, packed of 3 channels: fewer are walked as one slab with masks, or else as rows of pixels.
+    # forward, packed of 3 channels: fewer are walked as one slab with masks, or else as rows of pixels;
     FEW_CHANNELS = 16
+    # of those with loops of their own more are, if they adjoin.
+    SOME_CHANNELS = 24
     # forward and backward: what a tile or a chunk keeps should about fit the first-level cache, but shorter rows
     # defeat the prefetcher.
     CACHE_BYTES = 32768
@@ -107,8 +109,8 @@ cdef rare fold(Grid* grid) noexcept nogil:
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
 # Where rows would be short, all outer axes are one inner axis, whose elements are copied through scratch one by one.
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow, and
-# where they would be too narrow to streams of tiles.
-cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach) noexcept nogil:
+# where they would be too narrow to streams of tiles. Adjoining slabs of fewer than `few` channels are walked as one.
+cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, Py_ssize_t few) noexcept nogil:
     cdef Py_ssize_t kept = 0, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
@@ -124,7 +126,7 @@ cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach) noexcept nogil:
         whole_slab = adjacent(&grid.channel, last.length * item)
         rows = last.length * <Py_ssize_t>sizeof(real) >= SHORT_INNER_BYTES or not whole_slab
     elif adjacent(&grid.channel, item):
-        grid.adjoining = (grid.channel.length < FEW_CHANNELS and reach < DIRECT_TAPS and grid.dims == 1
+        grid.adjoining = (grid.channel.length < few and reach < DIRECT_TAPS and grid.dims == 1
                           and adjacent(last, grid.channel.length * item))
         rows = grid.channel.length < FEW_CHANNELS and not grid.adjoining
     else:

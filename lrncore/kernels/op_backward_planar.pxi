@@ -111,8 +111,10 @@ cdef inline bint backward_planar_loop(const Formula* f, const Lines* lines, int 
 cdef bint backward_straight(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil:
     if not MANY_REGISTERS:
         return False
+    if packed and lines.period:
+        return backward_packed_loop(f, lines, 2, True) if reach == 2 else backward_packed_loop(f, lines, 1, True)
     if packed:
-        return backward_packed_loop(f, lines, 2) if reach == 2 else backward_packed_loop(f, lines, 1)
+        return backward_packed_loop(f, lines, 2, False) if reach == 2 else backward_packed_loop(f, lines, 1, False)
     return backward_planar_loop(f, lines, 2) if reach == 2 else backward_planar_loop(f, lines, 1)
 
 

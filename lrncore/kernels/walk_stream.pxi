@@ -18,20 +18,29 @@
 # rows of its windows (walk_rows) would have to be short to fit.
 #
 # Slabs of few channels would make lines too short for vectors. Where they adjoin in memory, all are walked as one
-# slab, and masks take out of a window what belongs to the neighbouring pixels.
+# slab, and masks take out of a window what belongs to the neighbouring pixels. What goes straight takes a chunk of
+# whole slabs at a time, since nothing is kept for the next one.
+
+# Of so many slabs, those that are walked as one
+cdef inline Py_ssize_t slabs_together(const Job* job, Py_ssize_t slabs) noexcept nogil:
+    if not job.adjoining:
+        return 1
+    if job.straight:
+        return min(slabs, max(<Py_ssize_t>1, (job.chunk - job.after - job.behind) // job.channels))
+    return slabs
+
 
 cdef Stream plan_stream(const Job* job, Py_ssize_t inner) noexcept nogil:
     cdef Stream plan
-    cdef Py_ssize_t slab = job.channels * inner, unit = LANES, chunks
-    if job.adjoining:
-        slab *= job.slabs
+    cdef Py_ssize_t slab = job.channels * inner * slabs_together(job, job.slabs), unit = LANES, chunks
     plan.inner = inner
     plan.span = slab + (job.after + job.behind) * inner
     plan.lead = round_up((job.before + job.after) * inner, LANES)
     plan.lines = 1
-    if plan.span <= job.chunk and not job.adjoining:
+    if plan.span <= job.chunk and (job.straight or not job.adjoining):
         plan.step = plan.span
-        plan.lines = min(max(<Py_ssize_t>1, job.chunk // plan.span), job.slabs)
+        if not job.adjoining:
+            plan.lines = min(max(<Py_ssize_t>1, job.chunk // plan.span), job.slabs)
     else:
         chunks = (plan.span + job.chunk - 1) // job.chunk
         while job.slides and unit % inner:
@@ -141,10 +150,11 @@ cdef inline void aim_at_chunk(const Job* job, const Buffers* buffers, int which,
                 taps.earlier[level][j] = taps.level[level - 1] - lag * buffers.plan.inner
 
 
-# Zeros in set `which` outside positions [begin, end) of the chunk, where chunks follow each other
-cdef inline void clear_rest(const Buffers* buffers, int which, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+# Zeros in set `which` outside positions [begin, end) of the chunk, where not all chunks have the same
+cdef inline void clear_rest(const Job* job, const Buffers* buffers, int which, Py_ssize_t begin,
+                            Py_ssize_t end) noexcept nogil:
     cdef real* newest = newest_of(buffers, which, 0)
-    if buffers.plan.step < buffers.plan.span:
+    if job.adjoining or buffers.plan.step < buffers.plan.span:
         clear(newest, max(<Py_ssize_t>0, begin))
         end = max(<Py_ssize_t>0, end)
         clear(newest + end, max(<Py_ssize_t>0, buffers.plan.step - end))
@@ -228,6 +238,7 @@ cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece
     come(job, buffers, piece, X, 0, 0, slab, NULL)
     come(job, buffers, piece, G, 0, 0, slab, NULL)
     aim_lines(job, buffers, piece, 0, 0, lines)
+    lines.taps[SQUARES].masks = buffers.masks[SQUARES]
     if not job.op.straight(&job.formula, lines, job.before, True):
         return False
     if job.operand[Y].staged:
@@ -254,7 +265,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
         for which in range(op.entering):
             aim_at_chunk(job, buffers, which, idle, &lines.taps[which])
             if not idle:
-                clear_rest(buffers, which, 0, lines.length)
+                clear_rest(job, buffers, which, 0, lines.length)
         if lines.length:
             lines.entering = position_of(job, buffers, piece, X, p, 0)
             if not straight:
@@ -284,7 +295,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     if op.late and last > ready:
         idle = idle_levels(job, &buffers.plan, p - step, slab + ahead)
         if not idle:
-            clear_rest(buffers, SECOND, first - p + ahead, last - p + ahead)
+            clear_rest(job, buffers, SECOND, first - p + ahead, last - p + ahead)
         aim_at_chunk(job, buffers, SECOND, idle, &lines.taps[SECOND])
         op.climb(lines, SECOND, SETS, min(step, piece.end + ahead + behind - p))
         first = max(piece.first, p - ahead - behind)
@@ -309,7 +320,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
 
 
 cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noexcept nogil:
-    cdef Py_ssize_t slab, first = 0, p, item = sizeof(real)
+    cdef Py_ssize_t slab, together, first = 0, p, item = sizeof(real)
     cdef Piece piece = slabs[0]
     cdef Buffers buffers
     cdef Lines lines
@@ -325,15 +336,9 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
         around.g.step = piece.length * item
     if job.slides:
         open_track(&track, job, &around)
-    slab = job.channels * piece.length
-    piece.count = min(buffers.plan.lines, slabs.count)
-    lines.period = 0
-    if job.adjoining:
-        slab *= slabs.count
-        buffers.plan.span += slab - job.channels * job.slabs
-        piece.count = 1
-        lines.period = LANES * job.channels
-    piece.end = min(piece.end, slab)
+    together = slabs_together(job, slabs.count)
+    buffers.plan.span -= (slabs_together(job, job.slabs) - together) * job.channels * piece.length
+    lines.period = LANES * job.channels if job.adjoining else 0
     if job.adjoining or (job.tile < job.inner and buffers.plan.step >= buffers.plan.span):
         # a piece of another length may have left something behind this one's positions
         clear(room.scratch, stream_scratch(job))
@@ -352,8 +357,11 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     for which in range(SETS):
         lines.taps[which].mask_pitch = mask_pitch(job)
 
-    while first < (1 if job.adjoining else slabs.count):
-        lines.count = piece.count
+    while first < slabs.count:
+        together = min(together, slabs.count - first)
+        slab = job.channels * piece.length * together
+        piece.end = min(slabs.end, slab)
+        piece.count = lines.count = 1 if job.adjoining else min(buffers.plan.lines, slabs.count - first)
         if job.slides:
             forget(&track)
         if first == 0 or buffers.plan.step < buffers.plan.span:
@@ -363,6 +371,5 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
             walk_chunk(job, &buffers, &piece, slab, p, &lines)
             p += buffers.plan.step
         for which in range(OPERANDS):
-            piece.at[which] += piece.count * piece.pitch[which]
-        first += piece.count
-        piece.count = min(buffers.plan.lines, slabs.count - first)
+            piece.at[which] += piece.count * together * piece.pitch[which]
+        first += piece.count * together
