@@ -1,5 +1,9 @@
 # Blocks of sets side by side: phases 1 and 2.
 
+cdef enum:
+    MOST_SAMPLES = 8    # rows whose mean is the shift
+
+
 # Sums over columns that are one set are those of each.
 cdef void merge_runs(const Job* job, double* sums, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t first = 0, i
@@ -66,11 +70,38 @@ cdef void take_row(const Job* job, const Room* room, const Set* set, Py_ssize_t 
     memcpy(to, row_of(job, room, set, &tile, X, row - tile.row), set.length * sizeof(real))
 
 
+# The means of one, two, four or eight rows, as far apart as can be; a power of two, so that those of a constant are it.
+cdef void take_means(const Job* job, const Room* room, const Set* set, real* to) noexcept nogil:
+    cdef double* sums = room.chunk_sums
+    cdef Py_ssize_t samples = 1, row, column, i
+    cdef const real* at
+    cdef Pair share
+    cdef Tile tile
+    while samples < MOST_SAMPLES and 4 * samples <= job.rows:
+        samples *= 2
+    share = paired(1 / <double>samples)
+    memset(sums, 0, room.table.apart * sizeof(double))
+    for i in range(samples):
+        row = i * (job.rows - 1) // max(samples - 1, <Py_ssize_t>1)
+        open_tile(job, set, row // job.tile_rows, &tile)
+        bring(job, room, set, &tile, X)
+        at = <const real*>row_of(job, room, set, &tile, X, row - tile.row)
+        column = 0
+        while column < set.length:
+            store_pair(sums + column, times_plus(share, widened(fetch(at + column, part_of(set.length - column))),
+                                                 load_pair(sums + column)))
+            column += LANES
+    column = 0
+    while column < set.length:
+        store(to + column, narrowed(sums + column))
+        column += LANES
+
+
 # As take_shift in rows_sets.pxi, with whole rows. Columns that are one set have one shift, so that their sums can be
 # added up.
 cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept nogil:
     cdef double* shift = doubles_of(&room.table, SHIFT)
-    cdef Py_ssize_t i, column = 0, tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows)
+    cdef Py_ssize_t i, tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows)
     cdef real* high = reals_of(&room.table, HIGH)
     cdef real* line = NULL
     if job.given:
@@ -88,12 +119,7 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
                     take_row(job, room, set, 0, line)
                 high[i] = line[i]
     else:
-        for i in range(3):
-            take_row(job, room, set, i * (job.rows - 1) // 2, line_of(room, <int>i))
-        while column < set.length:
-            store(high + column, middle_of(load(line_of(room, 0) + column), load(line_of(room, 1) + column),
-                                           load(line_of(room, 2) + column)))
-            column += LANES
+        take_means(job, room, set, high)
     for i in range(set.length):
         shift[i] = high[i] = high[i - i % job.run]
 

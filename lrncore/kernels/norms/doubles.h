@@ -282,31 +282,7 @@ INLINE vec replaced_below(vec v, vec y, vec limit, vec below)
 #endif
 }
 
-/* The smaller and the larger one; which one where one is NaN is left open */
-INLINE vec smaller(vec a, vec b)
-{
-#if defined(LRN_X86)
-    return (vec)X86(min)(a, b);
-#else
-    return replaced_below(b, a, b, a);
-#endif
-}
-
-INLINE vec larger(vec a, vec b)
-{
-#if defined(LRN_X86)
-    return (vec)X86(max)(a, b);
-#else
-    return replaced_below(a, a, b, b);
-#endif
-}
-
 /* The middle one of three */
-INLINE vec middle_of(vec a, vec b, vec c)
-{
-    return larger(smaller(a, b), smaller(larger(a, b), c));
-}
-
 INLINE real middle_real(real a, real b, real c)
 {
     real low = a < b ? a : b, high = a > b ? a : b;

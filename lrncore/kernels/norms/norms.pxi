@@ -36,9 +36,9 @@
 # Design
 #     a) The mean is kept as two numbers, high and low, and subtracted: x weight r + (bias - mean weight r) would lose
 #        log2(mean / deviation) bits.
-#     b) One pass over x, about a shift near the mean: the middle one of three elements (columns), or of the means of
-#        two (rows), or in float64 the mean of the first tile. With the shift off by k deviations the variance has
-#        1 + k^2 times the rounding errors that it has about the mean. Where k^2 > 9 (4 in float64) the set is measured
+#     b) One pass over x, about a shift near the mean: the mean of up to eight elements (columns), the middle one of three
+#        means of two (rows), or in float64 the mean of the first tile. With the shift off by k deviations the variance
+#        has 1 + k^2 times the rounding errors that it has about the mean. Where k^2 > 4 (columns: 2) the set is measured
 #        again, in doubles and about the mean that was found. float32 is summed in float32 over a run of at most 32
 #        vectors (columns: over some 64 rows), then in doubles; where sums are returned (`measures`), in doubles all
 #        the way. The lanes of a run are added in float32 only while four sums of them or more are left.
@@ -153,7 +153,6 @@ cdef extern from "norms/finish.h" nogil:
     Pair paired(double a) noexcept
     Pair widened(vec v) noexcept
     vec narrowed(const double* at) noexcept
-    vec middle_of(vec a, vec b, vec c) noexcept
     real middle_real(real a, real b, real c) noexcept
     Pair load_pair(const double* at) noexcept
     void store_pair(double* at, Pair p) noexcept

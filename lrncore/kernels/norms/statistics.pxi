@@ -10,7 +10,7 @@ cdef inline Norm norm_of(const Job* job, bint gradients) noexcept nogil:
     norm.lowest = ldexp(1, -(EXPONENT_BIAS // 4 * 3))
     norm.highest = ldexp(1, EXPONENT_BIAS // 4 * 3)
     norm.h_lowest = ldexp(1, -(EXPONENT_BIAS // 2))
-    norm.farthest = 4 if sizeof(real) == sizeof(double) else 9
+    norm.farthest = 2 if job.columns else 4
     norm.gradients, norm.centred = gradients, job.centred
     norm.given, norm.outside = job.given, job.outside
     return norm
