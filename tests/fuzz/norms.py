@@ -26,8 +26,9 @@ FUNCTIONS = (
 RESULTS = ("the result", "dweight", "dbias", "dtau", "deps")
 LENGTHS = (1, 2, 3, 4, 6, 8, 16, 17, 31, 64, 70, 130, 300)
 MOST_ELEMENTS = 12_000
-#: of the largest element of a set, and of the terms of its gradients
-Y_ALLOWED, DX_ALLOWED = 4, 64
+#: of the largest element of a set, and of the terms of its gradients; the sums of float64 are in float64, and one
+#: element as large as all others together takes some bits of them
+Y_ALLOWED, DX_ALLOWED, DOUBLES_ALLOWED = 4, 64, 128
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,11 @@ def spread(call, name):
     return value.astype(real).astype(WIDE).reshape(shape)
 
 
+def smallest(info):
+    """Return the smallest number of a type."""
+    return WIDE(float(info.smallest_subnormal))
+
+
 def judge(call, found, x, g=None):
     """Compare a result with the formula in long double, set by set, where that says something."""
     if not found.size or call.function == "batch_norm":
@@ -188,8 +194,12 @@ def judge(call, found, x, g=None):
         plain = plain & (most_h > lowest * 2**30) & (most_h < WIDE(float(real.max)) / 8)
     plain = np.broadcast_to(plain, wide.shape).reshape(call.shape)
     unit = unit.reshape(call.shape)
-    allowed = (DX_ALLOWED if call.backward else Y_ALLOWED) * WIDE(float(real.eps)) * unit
-    allowed = allowed + WIDE(float(info.eps)) * abs(exact) + 2 * WIDE(float(info.smallest_subnormal))
+    allowed = DX_ALLOWED if call.backward else Y_ALLOWED
+    allowed = (DOUBLES_ALLOWED if call.dtype == "float64" else allowed) * WIDE(float(real.eps)) * unit
+    allowed = allowed + WIDE(float(info.eps)) * abs(exact) + 2 * smallest(info)
+    if g is None:
+        # x less the mean is no smaller than this
+        allowed = allowed + np.broadcast_to(r, wide.shape).reshape(call.shape) * abs(weight) * smallest(real)
     sane = plain & np.isfinite(exact) & (unit < float(info.max) / 4)
     wrong = np.argwhere(sane & ~(abs(found.astype(WIDE) - exact) <= allowed))
     if len(wrong):
