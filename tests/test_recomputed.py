@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("isa")
 
 LAYOUTS = {
     "planar": Shape((1, 96, 28, 28), 1),
-    "medium inner": Shape((1, 96, 14, 16), 1),
+    "medium inner": Shape((2, 96, 14, 16), 1),
     "packed": Shape((1, 14, 16, 96), 3),
     "short inner": Shape((4, 96, 3, 3), 1),
     "few channels": Shape((14, 16, 12), 2),

@@ -63,6 +63,7 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
     cdef const Grid* grid = &call.grid
     cdef Py_ssize_t task = first, tile, i
     cdef Py_ssize_t* offsets = NULL
+    cdef bint columns = GOES_DOWN and job.straight
     cdef Stretch stretch
     cdef Piece piece
     cdef Room room
@@ -90,7 +91,7 @@ cdef void work(const Call* call, Py_ssize_t first, Py_ssize_t last, Totals* tota
                 walk_whole(job, &piece, &room)
             elif job.streamed:
                 walk_stream(job, &piece, &room)
-            elif job.straight and piece.first == 0 and piece.end >= job.channels and piece.length >= LANES:
+            elif columns and piece.first == 0 and piece.end >= job.channels and piece.length >= LANES:
                 walk_columns(job, &piece, &room)
             else:
                 walk_rows(job, &piece, &room)
@@ -163,13 +164,11 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
 
 # The walk for a window along one axis
 cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept nogil:
-    cdef bint own
     cdef int which
     job.straight = (job.op.straight != NULL and not job.whole
-                    and goes_straight(&job.formula, job.before, job.after))
-    own = job.straight or (job.op.ready == normalize and job.formula.kind == THREE_QUARTERS and job.window.taps == 5)
+                    and goes_straight(&job.formula, job.before, job.after, job.op.late != NULL))
     choose(grid, job.operand[Y].item, 0 if job.whole else job.before + job.after,
-           SOME_CHANNELS if own else FEW_CHANNELS)
+           job.straight and not any_converted(job), threads)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
@@ -192,7 +191,7 @@ cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
         return box_scratch(job)
     if job.whole:
         return whole_scratch(job)
-    return stream_scratch(job) if job.streamed else rows_scratch(job)
+    return stream_scratch(job) if job.streamed else rows_scratch(job) + columns_scratch(job)
 
 
 # Bytes that recomputation has to itself; and how many positions of a stream are done together
@@ -216,6 +215,18 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept nogil:
     return 4 * job.positions * <Py_ssize_t>sizeof(double)
 
 
+# Do operands pass through scratch wherever they lie?
+cdef inline bint any_converted(const Job* job) noexcept nogil:
+    return (is_halves(&job.operand[X]) or job.operand[X].swapped or job.operand[G].swapped
+            or job.operand[Y].swapped)
+
+
+# May columns of vectors be read and written where they lie? In place too, where rows pass through scratch.
+cdef inline bint has_columns(const Job* job, const Grid* grid) noexcept nogil:
+    return (job.inner >= LANES and not any_converted(job) and not grid.scattered
+            and adjacent(&grid.inner, job.operand[Y].item) and columns_fit(&grid.channel))
+
+
 # Where `ready` has its squares from
 cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
     cdef bint direct = not grid.streamed and job.op.takes_entering
@@ -225,8 +236,10 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
         job.far = False
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
-    job.straight = job.straight and (SHIFTS_LANES and job.inner == 1 if grid.streamed
-                                     else not staged and columns_fit(job))
+    if grid.streamed:
+        job.straight = job.straight and MANY_REGISTERS and SHIFTS_LANES and job.inner == 1
+    else:
+        job.straight = job.straight and has_columns(job, grid)
     # tiles do not come in one run
     job.squared = (grid.streamed and not grid.tiled and not job.straight and job.op.enter == square
                    and converts(&job.operand[X]))

@@ -6,10 +6,15 @@
 cdef enum:
     # bandwidth, forward: an inner axis of fewer bytes is streamed together with the channels, if they lie together.
     SHORT_INNER_BYTES = 1024
-    # forward, packed of 3 channels: fewer are walked as one slab with masks, or else as rows of pixels;
+    # forward, 7x7 and 13x13: unless columns of vectors go straight down it, of so many elements. Columns of fewer rows
+    # begin and end too often, those of more leave the second-level cache, with what is prefetched; rows so many bytes
+    # apart take two to three times as long.
+    LEAST_INNER = 48
+    LEAST_ROWS = 24
+    MOST_ROWS = 1820
+    ROWS_APART = 2048
+    # forward, packed of 3 channels: fewer are walked as one slab with masks, or else as rows of pixels.
     FEW_CHANNELS = 16
-    # of those with loops of their own more are, if they adjoin.
-    SOME_CHANNELS = 24
     # forward and backward: what a tile or a chunk keeps should about fit the first-level cache, but shorter rows
     # defeat the prefetcher.
     CACHE_BYTES = 32768
@@ -105,13 +110,25 @@ cdef rare fold(Grid* grid) noexcept nogil:
     grid.dims = kept
 
 
+# Do the cache lines of a column of vectors, in all operands, find room in the first-level cache while the next vectors
+# need them, and with those of the next columns in the second-level one? Rows that are pages apart share few sets.
+cdef bint columns_fit(const Axis* channel) noexcept nogil:
+    cdef Py_ssize_t apart = 0
+    cdef int i
+    for i in range(OPERANDS):
+        apart |= channel.stride[i] & -channel.stride[i]
+    return LEAST_ROWS <= channel.length <= MOST_ROWS and apart < ROWS_APART
+
+
 # Decides between rows and stream. Streams want the whole slab adjacent in every operand, or a unit channel
 # stride; rows want a unit inner stride. What fits neither is staged, along the axis with the nearer elements.
 # Where rows would be short, all outer axes are one inner axis, whose elements are copied through scratch one by one.
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow, and
-# where they would be too narrow to streams of tiles. Adjoining slabs of fewer than `few` channels are walked as one.
-cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, Py_ssize_t few) noexcept nogil:
-    cdef Py_ssize_t kept = 0, i
+# where they would be too narrow to streams of tiles. Rows whose columns go straight may be shorter than others where no
+# two threads share a slab. Packed channels that go straight are walked as one slab up to nearly two vectors of them.
+cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, bint straight, int threads) noexcept nogil:
+    cdef Py_ssize_t few = max(FEW_CHANNELS, 2 * LANES - 2) if straight and MANY_REGISTERS else FEW_CHANNELS
+    cdef Py_ssize_t kept = 0, slabs = 1, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
     grid.adjoining = grid.tiled = False
@@ -125,6 +142,9 @@ cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, Py_ssize_t few) 
     elif adjacent(last, item):
         whole_slab = adjacent(&grid.channel, last.length * item)
         rows = last.length * <Py_ssize_t>sizeof(real) >= SHORT_INNER_BYTES or not whole_slab
+        for i in range(grid.dims - 1):
+            slabs *= grid.axes[i].length
+        rows = rows or (straight and slabs >= threads and last.length >= LEAST_INNER and columns_fit(&grid.channel))
     elif adjacent(&grid.channel, item):
         grid.adjoining = (grid.channel.length < few and reach < DIRECT_TAPS and grid.dims == 1
                           and adjacent(last, grid.channel.length * item))

@@ -14,8 +14,9 @@
 #
 # Four ideas, each in its own place:
 #
-#     walk      walk_rows, walk_stream,   order, tiles, rings, staging, tails; which line enters, is ready, is late:
-#               walk_whole, walk_box      each file opens with a timeline. Knows no formula
+#     walk      walk_rows, walk_columns,  order, tiles, rings, staging, tails; which line enters, is ready, is late:
+#               walk_stream, walk_whole,  each file opens with a timeline. Knows no formula
+#               walk_box
 #     sum       window, sums              windows as a few taps on trailing sums; nothing is ever subtracted
 #     power     power.h, power_any.h      functions of vectors, each with its domain and largest error;
 #               powers, out_of_range      the loops over them, and what happens to an s outside the domain
@@ -28,9 +29,9 @@
 #         tangent          squares, and x dx    of both            dy                    -
 #         parameters       squares              their sums         adds to the totals    -
 #
-# `along` is for boxes: the sums along a row itself. Data may go `straight` through the backward, with all that its
-# hooks pass on in registers (op_backward_packed, op_backward_planar). Where windows hold every channel, their sums come
-# before the first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
+# `along` is for boxes: the sums along a row itself. Data may go `straight` through the forward and the backward,
+# with all that their hooks pass on in registers (straight_packed, straight_planar). Where windows hold every channel,
+# their sums come before the first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
 # has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
@@ -62,7 +63,9 @@
 #     set       the levels of one kind of trailing sums: of squares, and a second one
 #     scattered an inner axis made of all outer axes, where rows along one of them would be short
 #     part      elements of a vector that is not whole
-#     turn      of a loop in which several vectors are under way: each takes a step of its chain (op_backward_packed)
+#     turn      of a loop in which several vectors are under way: each takes a step of its chain (straight_packed)
+#     gap       turns between two columns of vectors (straight_planar)
+#     originals what results are written over in place, kept until they may stay (straight_planar, walk_slabs)
 #     lead      what is kept before a chunk; zeros before and behind a row of boxes
 #     staged    copied through scratch, since the walk cannot read or write the array in place
 #     halves    elements of float16 or bfloat16; form: how an array holds its elements, as `real` or as one of these
@@ -107,6 +110,7 @@ cdef extern from "power_any.h" nogil:
     int VECTOR_BYTES
     bint TWO_AT_ONCE        # the loops take two vectors in one turn
     bint MANY_REGISTERS     # a loop may keep some twenty vectors
+    bint GOES_DOWN          # planar data may go straight through the forward
 
     int EXPONENT_BIAS
     int FRACTION_BITS
@@ -259,20 +263,22 @@ include "exact.pxi"
 include "operator.pxi"
 include "out_of_range.pxi"
 include "powers.pxi"
+include "straight_packed.pxi"
+include "straight_planar.pxi"
 include "op_forward.pxi"
 include "op_forward_pairs.pxi"
 include "exact_sliding.pxi"
 include "exact_gradients.pxi"
-include "op_backward_packed.pxi"
-include "op_backward_planar.pxi"
 include "op_backward.pxi"
 include "op_tangent.pxi"
 include "op_parameters.pxi"
 include "op_whole.pxi"
 include "job.pxi"
 include "walk_rows.pxi"
+include "walk_columns.pxi"
 include "belts.pxi"
 include "walk_stream.pxi"
+include "walk_slabs.pxi"
 include "walk_whole.pxi"
 include "grid.pxi"
 include "split.pxi"

@@ -98,6 +98,7 @@ cdef struct Lines:
     real* t                 # ready: what `late` adds up,
     real* gp                # and keeps
     real* along[SETS]       # boxes: where sums along a row go
+    real* originals         # straight: room for what results overwrite in place, in vectors, or NULL
     real* factors[SETS]     # whole windows: what x, or g, and x are multiplied with,
     bint beyond             # unless a sum is out of range
     Py_ssize_t ahead        # far: elements to the line of x, and of g, that is prefetched

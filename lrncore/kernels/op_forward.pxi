@@ -23,7 +23,8 @@ cdef rare define_forward() noexcept nogil:
     global FORWARD
     FORWARD = Operator(
         enter=square, climb=climb, along=sum_along, pile=NULL, add=NULL, factors=NULL,
-        ready=normalize, late=NULL, straight=NULL, exact=NULL, takes_entering=True, narrow=narrow_for_forward,
+        ready=normalize, late=NULL, straight=forward_straight, exact=NULL, takes_entering=True,
+        narrow=narrow_for_forward,
         entering=1, raised=0, steep_quotient=False, any_power=False, reads_g=False, g_enters=False, writes=True,
         parts=0,
     )

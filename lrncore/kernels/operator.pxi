@@ -5,7 +5,7 @@ ctypedef void (*Climb)(const Lines* lines, int first, int last, Py_ssize_t lengt
 ctypedef void (*Pile)(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
                       Py_ssize_t apart) noexcept nogil
 ctypedef void (*Add)(real* const* piles, int sets, Py_ssize_t length, Py_ssize_t behind) noexcept nogil
-ctypedef bint (*Straight)(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil
+ctypedef Py_ssize_t (*Straight)(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil
 ctypedef bint (*Factors)(const Formula* f, const Lines* lines) noexcept nogil
 ctypedef void (*Narrow)(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil
 
@@ -20,7 +20,7 @@ cdef struct Operator:
     Factors factors     # makes p, and more, of the sums; False if some are out of range. NULL: `ready` takes the sums
     Hook ready          # the windows of a line are complete
     Hook late           # its reflected windows are; NULL if there are none. `ready` makes the newest line of their set
-    Straight straight   # the results of whole slabs, or of columns; False if they need the hooks above. NULL: always
+    Straight straight   # the results of whole slabs, or of columns, if they need none of the hooks above. NULL: never
     Hook exact          # recomputes rows that waited for the end of a piece; NULL if there is nothing to recompute then
     Narrow narrow       # which sums the fast powers hold for
     int entering        # sets that `enter` makes

@@ -20,15 +20,6 @@
 # first-level cache (for arrays beyond the caches in the second-level one, with fewer, longer rows). Rows of zeros stand
 # for the channels outside. x is read a second time when it is ready, while its row is still in the cache.
 
-cdef enum:
-    # backward, planar: columns of fewer rows, or fewer vectors in all, begin and end too often,
-    LEAST_ROWS = 24
-    LEAST_COLUMNS = 8
-    LEAST_VECTORS = 768
-    # and those of more bytes, with what is prefetched, leave the second-level cache
-    COLUMN_BYTES = 1 << 20
-
-
 # A ring of rows, the newest of which takes the place of the oldest
 cdef struct Ring:
     real* rows
@@ -310,37 +301,3 @@ cdef void walk_rows(const Job* job, const Piece* piece, const Room* room) noexce
     if around.terms.end:
         lines.y_pitch = job.operand[Y].channel
         op.exact(formula, &lines)
-
-
-# Do the cache lines of a column and of the next ones, in all operands, find room in the second-level cache? Rows that
-# are a power of two apart share its sets.
-cdef bint columns_fit(const Job* job) noexcept nogil:
-    cdef Py_ssize_t apart = 64, stride
-    cdef int which
-    for which in range(OPERANDS):
-        stride = job.operand[which].channel
-        apart = max(apart, stride & -stride)
-    return job.inner >= LANES and job.channels >= LEAST_ROWS and job.channels * apart <= COLUMN_BYTES // 9
-
-
-# Some columns of vectors at a time straight from the inputs to the results; as rows where they have to
-cdef void walk_columns(const Job* job, const Piece* piece, const Room* room) noexcept nogil:
-    cdef Py_ssize_t width = LANES * max(<Py_ssize_t>LEAST_COLUMNS, LEAST_VECTORS // job.channels), begin = 0, i
-    cdef Piece columns = piece[0]
-    cdef Lines lines
-    lines.count = job.channels
-    lines.x_pitch = job.operand[X].channel
-    lines.g_pitch = job.operand[G].channel
-    lines.y_pitch = job.operand[Y].channel
-    while begin < piece.length:
-        # the last ones are more than one vector
-        columns.length = width if piece.length - begin >= width + LANES else piece.length - begin
-        for i in range(OPERANDS):
-            columns.at[i] = piece.at[i] + begin * <Py_ssize_t>sizeof(real)
-        lines.length = columns.length
-        lines.x = <const real*>columns.at[X]
-        lines.g = <const real*>columns.at[G]
-        lines.y = <real*>columns.at[Y]
-        if not job.op.straight(&job.formula, &lines, job.before, False):
-            walk_rows(job, &columns, room)
-        begin += columns.length

@@ -230,22 +230,6 @@ cdef inline void aim_lines(const Job* job, const Buffers* buffers, const Piece* 
     lines.around.first = first
 
 
-# Whole slabs straight from the inputs to the results: False if they have to go step by step, from inputs that have come
-# into scratch.
-cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece, Py_ssize_t slab,
-                      Lines* lines) noexcept nogil:
-    lines.length = slab
-    come(job, buffers, piece, X, 0, 0, slab, NULL)
-    come(job, buffers, piece, G, 0, 0, slab, NULL)
-    aim_lines(job, buffers, piece, 0, 0, lines)
-    lines.taps[SQUARES].masks = buffers.masks[SQUARES]
-    if not job.op.straight(&job.formula, lines, job.before, True):
-        return False
-    if job.operand[Y].staged:
-        pass_lines(job, buffers, piece, Y, lines.y, 0, slab, NULL)
-    return True
-
-
 # One chunk of some slabs, which begins at position `p` of each
 cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ssize_t slab, Py_ssize_t p,
                      Lines* lines) noexcept nogil:
@@ -255,7 +239,8 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
     # [ready, stop) get ready
     cdef Py_ssize_t ready = reach_back(job, piece, 0, buffers.plan.inner), stop = min(slab, piece.end + behind)
     cdef int which, idle
-    cdef bint straight = job.straight and step >= buffers.plan.span and piece.first == 0 and piece.end == slab
+    cdef bint straight = (MANY_REGISTERS and job.straight and step >= buffers.plan.span and piece.first == 0
+                          and piece.end == slab)
     if straight and go_straight(job, buffers, piece, slab, lines):
         return
     # [p, last) enters, and windows end before stop + ahead
