@@ -14,8 +14,8 @@
 #
 # In each turn the latest step is first: it takes what the turn before left. The vectors of all slabs follow each
 # other, and where a slab begins or ends, windows have zeros in place of the neighbours. x is read again for the result,
-# so results may be written over it; what they are written over in place is kept (`originals`, see walk_slabs.pxi). Slabs
-# that are walked as one (walk_stream.pxi) have masks in each window.
+# so results may be written over it; what they are written over in place is kept (`originals`, see walk_slabs.pxi).
+# Slabs that are walked as one (walk_stream.pxi) have masks in each window.
 
 cdef enum:
     SUMMED = 2      # the turns at which vector 0 takes its steps

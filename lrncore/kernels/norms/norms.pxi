@@ -36,12 +36,12 @@
 # Design
 #     a) The mean is kept as two numbers, high and low, and subtracted: x weight r + (bias - mean weight r) would lose
 #        log2(mean / deviation) bits.
-#     b) One pass over x, about a shift near the mean: the mean of up to eight elements (columns), the middle one of three
-#        means of two (rows), or in float64 the mean of the first tile. With the shift off by k deviations the variance
-#        has 1 + k^2 times the rounding errors that it has about the mean. Where k^2 > 4 (columns: 2) the set is measured
-#        again, in doubles and about the mean that was found. float32 is summed in float32 over a run of at most 32
-#        vectors (columns: over some 64 rows), then in doubles; where sums are returned (`measures`), in doubles all
-#        the way. The lanes of a run are added in float32 only while four sums of them or more are left.
+#     b) One pass over x, about a shift near the mean: the mean of up to eight elements (columns), the middle one of
+#        three means of two (rows), or in float64 the mean of the first tile. With the shift off by k deviations the
+#        variance has 1 + k^2 times the rounding errors that it has about the mean. Where k^2 > 4 (columns: 2) the set
+#        is measured again, in doubles and about the mean that was found. float32 is summed in float32 over a run of at
+#        most 32 vectors (columns: over some 64 rows), then in doubles; where sums are returned (`measures`), in doubles
+#        all the way. The lanes of a run are added in float32 only while four sums of them or more are left.
 #     c) Gradients of parameters that do not change within a row (or column) follow from its sums in phase 1; others
 #        are added up in phase 3.
 #     d) Chunks depend on the shape alone and their sums are added in their order: the same bits for any threads.
