@@ -17,9 +17,11 @@
 #     walk      walk_rows, walk_columns,  order, tiles, rings, staging, tails; which line enters, is ready, is late:
 #               walk_stream, walk_whole,  each file opens with a timeline. Knows no formula
 #               walk_box
-#     sum       window, sums              windows as a few taps on trailing sums; nothing is ever subtracted
+#     sum       window, sums,             windows as a few taps on trailing sums; nothing is ever subtracted
+#               two_at_once
 #     power     power.h, power_any.h      functions of vectors, each with its domain and largest error;
-#               powers, out_of_range      the loops over them, and what happens to an s outside the domain
+#               powers, powers_any,       the loops over them, and what happens to an s outside the domain
+#               out_of_range
 #     operator  operator, op_<name>       a row of hooks that a walk calls:
 #
 #         operator         enter                along              ready                 late
@@ -78,11 +80,12 @@
 #               where a line of a row lies
 #
 # Design
-#     a) A loop is specialized for its power alone. The way of the sum (which taps, from where) is decided for each
-#        vector by branches that are always predicted. That takes up to 15 %, and the modules are a third as large as
-#        with a loop for every pair of the two, and compile in a fifth of the time. Two loops, one that writes a line
-#        of s and one that reads it, were 20 to 27 % slower on AVX-512, whose stores take two cycles.
-#     b) Networks' windows have loops with both constant: the table in powers.pxi.
+#     a) A loop is specialized for its power, or for some that share it, and for where squares come from. The way of the
+#        sum (which taps, of how many levels) is found out in each turn by branches that are always predicted, for two
+#        vectors at once. That takes up to 15 %, and the libraries are much smaller than with a loop for every pair of
+#        the two. Two loops, one that writes a line of s and one that reads it, were 20 to 27 % slower on AVX-512, whose
+#        stores take two cycles.
+#     b) Networks' windows have loops with all constant: the table in powers.pxi.
 #     c) Hooks are pointers: one call for each line, some nanoseconds for hundreds of elements.
 #     d) docs/explanation/performance.md counts what limits each loop, numerics.md says why the range tests suffice.
 
@@ -111,6 +114,7 @@ cdef extern from "power_any.h" nogil:
     bint TWO_AT_ONCE        # the loops take two vectors in one turn
     bint MANY_REGISTERS     # a loop may keep some twenty vectors
     bint GOES_DOWN          # planar data may go straight through the forward
+    bint SPECIALIZED        # loops of their own are worth their bytes
 
     int EXPONENT_BIAS
     int FRACTION_BITS
@@ -259,12 +263,14 @@ include "formula.pxi"
 include "totals.pxi"
 include "lines.pxi"
 include "sums.pxi"
+include "two_at_once.pxi"
 include "exact.pxi"
 include "operator.pxi"
 include "out_of_range.pxi"
 include "powers.pxi"
 include "straight_packed.pxi"
 include "straight_planar.pxi"
+include "powers_any.pxi"
 include "op_forward.pxi"
 include "op_forward_pairs.pxi"
 include "exact_sliding.pxi"

@@ -14,16 +14,11 @@ cdef inline vec combine_vector(const real* x, real* dx, const real* gp, vec sum,
     return seen + v
 
 
-# Two vectors side by side, as `gains_two` (powers.pxi)
-cdef inline vec combine_two(const real* x, real* dx, const real* gp, const Windows* windows, Spot at, vec minus_slope,
+# Two vectors side by side, as `gains_two`
+cdef inline vec combine_two(const real* x, real* dx, const real* gp, Two sum, vec minus_slope,
                             vec seen) noexcept nogil:
-    cdef Spot behind = at
-    cdef vec sum, sum_behind, v, v_behind
-    behind.i += LANES
-    sum = sum_vector(windows, at)
-    sum_behind = sum_vector(windows, behind)
-    v = muladd(minus_slope, load(x) * sum, load(gp))
-    v_behind = muladd(minus_slope, load(x + LANES) * sum_behind, load(gp + LANES))
+    cdef vec v = muladd(minus_slope, load(x) * sum.first, load(gp))
+    cdef vec v_behind = muladd(minus_slope, load(x + LANES) * sum.second, load(gp + LANES))
     store(dx, v)
     store(dx + LANES, v_behind)
     return seen + (v + v_behind)
@@ -36,8 +31,8 @@ cdef vec combine_part(const Formula* f, const Lines* lines, const real* x, real*
     return combine_vector(x, dx, lines.gp + at.i, any_sum(&windows, &at), splat(-f.slope), False, at.part, seen)
 
 
-cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint far,
-                              const Lines* lines) noexcept nogil:
+# Constant taps, far from each other or not
+cdef inline vec combine_loop(const Formula* f, int taps, bint far, const Lines* lines) noexcept nogil:
     cdef Windows windows
     cdef vec minus_slope = splat(-f.slope), seen = splat(0)
     cdef const real* x = lines.x
@@ -45,70 +40,104 @@ cdef inline void combine_loop(const Formula* f, How how, int constant_taps, bint
     cdef real* y = lines.y
     cdef Py_ssize_t line, i, end, shift = 0, length = lines.length
     # as `gains`, which leaves nothing behind a line's end then
-    cdef bint overlaps = not far and how.source != MASKED and length >= LANES
+    cdef bint overlaps = not far and length >= LANES
     cdef Spot at
-    open_windows(&windows, f, lines, SECOND, how, constant_taps)
+    open_windows(&windows, f, lines, SECOND, How(source=STORED, taps=taps, addition=PLAIN), taps)
     for line in range(lines.count):
         i = at.mask = 0
         at.part = first_part(y, length, far)
-        if constant_taps or overlaps:
-            if far and at.part:
-                at.i = shift
-                seen = combine_part(f, lines, x, y, at, seen)
-                i = at.part
-            at.part = 0
-            end = length if overlaps else length - LANES + 1
-            if TWO_AT_ONCE:
-                while constant_taps and overlaps and i <= length - 2 * LANES:
-                    at.i = i + shift
-                    seen = combine_two(x + i, y + i, gp + i, &windows, at, minus_slope, seen)
-                    i += 2 * LANES
-            while i < end:
-                if not far and how.source != MASKED:
-                    i = min(i, length - LANES)
+        if far and at.part:
+            at.i = shift
+            seen = combine_part(f, lines, x, y, at, seen)
+            i = at.part
+        at.part = 0
+        end = length if overlaps else length - LANES + 1
+        if TWO_AT_ONCE:
+            while overlaps and i <= length - 2 * LANES:
                 at.i = i + shift
-                seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, 0, seen)
-                i += LANES
-            if i < length:
-                at.i = i + shift
-                at.part = length - i
-                seen = combine_part(f, lines, x + i, y + i, at, seen)
-        else:
-            while i < length:
-                at.i = i + shift
-                seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, at.part, seen)
-                i += step_of(at.part)
-                at.part = part_of(length - i)
-                if how.source == MASKED:
-                    at.mask = next_mask(at.mask, windows.period)
+                seen = combine_two(x + i, y + i, gp + i, sum_two_constant(&windows, at), minus_slope, seen)
+                i += 2 * LANES
+        while i < end:
+            if not far:
+                i = min(i, length - LANES)
+            at.i = i + shift
+            seen = combine_vector(x + i, y + i, gp + i, sum_vector(&windows, at), minus_slope, far, 0, seen)
+            i += LANES
+        if i < length:
+            at.i = i + shift
+            at.part = length - i
+            seen = combine_part(f, lines, x + i, y + i, at, seen)
         x = <const real*>(<const char*>x + lines.x_pitch)
         y = <real*>(<char*>y + lines.y_pitch)
         gp += lines.pitch
         shift += lines.pitch
-    if UNLIKELY(may_have_nonfinite(seen)):
-        combine_exactly(f, lines)
+    return seen
 
 
-cdef inline How plain(int taps) noexcept nogil:
-    return How(source=STORED, taps=taps, addition=PLAIN)
+# Any window, two vectors in each turn. Lines are two vectors long or more.
+cdef inline vec combine_by_twos(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef Windows windows
+    cdef vec minus_slope = splat(-f.slope), seen = splat(0)
+    cdef const real* x = lines.x
+    cdef const real* gp = lines.gp
+    cdef real* y = lines.y
+    cdef Py_ssize_t line, i, shift = 0
+    cdef Two sums
+    open_windows(&windows, f, lines, SECOND, how_second(lines), 0)
+    for line in range(lines.count):
+        i = 0
+        while i < lines.length:
+            i = min(i, lines.length - 2 * LANES)
+            sums = added_two(&windows, PLAIN, sum_two(&windows, STORED, False, i + shift, 0))
+            seen = combine_two(x + i, y + i, gp + i, sums, minus_slope, seen)
+            i += 2 * LANES
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
+        gp += lines.pitch
+        shift += lines.pitch
+    return seen
+
+
+# Vector by vector: for what the loops above do not take
+cdef inline vec combine_singly(const Formula* f, const Lines* lines) noexcept nogil:
+    cdef Windows windows
+    cdef vec minus_slope = splat(-f.slope), seen = splat(0)
+    cdef const real* x = lines.x
+    cdef real* y = lines.y
+    cdef Py_ssize_t line, i
+    cdef Spot at
+    open_windows(&windows, f, lines, SECOND, how_second(lines), 0)
+    for line in range(lines.count):
+        i = at.mask = 0
+        at.part = first_part(y, lines.length, lines.far)
+        while i < lines.length:
+            at.i = i + line * lines.pitch
+            seen = combine_vector(x + i, y + i, lines.gp + at.i, sum_vector(&windows, at), minus_slope, lines.far,
+                                  at.part, seen)
+            i += step_of(at.part)
+            at.part = part_of(lines.length - i)
+            at.mask = next_mask(at.mask, windows.period)
+        x = <const real*>(<const char*>x + lines.x_pitch)
+        y = <real*>(<char*>y + lines.y_pitch)
+    return seen
 
 
 # With loops of its own for the windows that `gains` has some for
 cdef void combine(const Formula* f, const Lines* lines) noexcept nogil:
     cdef How how = how_second(lines)
-    cdef bint direct = how.source == STORED
-    if direct and how.taps == 5 and lines.far:
-        combine_loop(f, plain(5), 5, True, lines)
-    elif direct and how.taps == 5:
-        combine_loop(f, plain(5), 5, False, lines)
-    elif direct and how.taps == 3 and not lines.far:
-        combine_loop(f, plain(3), 3, False, lines)
-    elif direct and how.taps == 7 and not lines.far:
-        combine_loop(f, plain(7), 7, False, lines)
-    elif direct and how.taps == 9 and not lines.far:
-        combine_loop(f, plain(9), 9, False, lines)
+    cdef vec seen
+    if SPECIALIZED and how.source == STORED and how.taps == 5 and lines.far:
+        seen = combine_loop(f, 5, True, lines)
+    elif SPECIALIZED and how.source == STORED and how.taps == 5:
+        seen = combine_loop(f, 5, False, lines)
+    elif SPECIALIZED and how.source == STORED and how.taps == 3 and not lines.far:
+        seen = combine_loop(f, 3, False, lines)
+    elif how.source == STORED and not lines.far and lines.length >= 2 * LANES:
+        seen = combine_by_twos(f, lines)
     else:
-        combine_loop(f, how, 0, lines.far, lines)
+        seen = combine_singly(f, lines)
+    if UNLIKELY(may_have_nonfinite(seen)):
+        combine_exactly(f, lines)
 
 
 cdef Operator BACKWARD

@@ -105,6 +105,14 @@ typedef uint32_t bits_t;
 #define GOES_DOWN 0
 #endif
 
+/* Is it worth its bytes to have loops for some powers and windows alone? Not where processors are old, and not in
+ * double precision, where the power takes most of the time. */
+#if (WIDEST_BYTES > 16 || defined(LRN_NEON)) && !defined(LRN_DOUBLE)
+#define SPECIALIZED 1
+#else
+#define SPECIALIZED 0
+#endif
+
 /* On top of a set: FMA (part of NEON) and F16C */
 #if defined(LRN_NEON) || (defined(LRN_X86) && defined(__FMA__))
 #define HAS_FUSED 1 /* a*b + c in one rounding */

@@ -113,17 +113,13 @@ cdef inline void half_sums(const Windows* windows, vec newest, int taps, Source 
     if taps == 1:
         return
     odd[0] = term(windows, 1, source, at)
-    if windows.constant:
-        # not a loop, which compilers keep
-        if taps > 3:
-            add_two(windows, 2, source, at, even, odd)
-        if taps > 5:
-            add_two(windows, 4, source, at, even, odd)
-        if taps > 7:
-            add_two(windows, 6, source, at, even, odd)
-    else:
-        for j in range(2, taps - 1, 2):
-            add_two(windows, j, source, at, even, odd)
+    # not a loop, which compilers keep
+    if taps > 3:
+        add_two(windows, 2, source, at, even, odd)
+    if taps > 5:
+        add_two(windows, 4, source, at, even, odd)
+    for j in range(6, taps - 1, 2):
+        add_two(windows, j, source, at, even, odd)
     if taps & 1:
         even[0] = even[0] + term(windows, taps - 1, source, at)
 
@@ -165,27 +161,14 @@ cdef inline void sum_halves(const Windows* windows, Spot at, vec* even, vec* odd
     cdef int taps = windows.how.taps
     cdef vec newest
     if source == MASKED:
-        newest = term(windows, 0, MASKED, at)
-        if taps == 5:
-            half_sums(windows, newest, 5, MASKED, at, even, odd)
-        else:
-            half_sums(windows, newest, taps, MASKED, at, even, odd)
+        half_sums(windows, term(windows, 0, MASKED, at), taps, MASKED, at, even, odd)
         return
     if source == FAR:
         prefetch_into(windows.entering + at.i + windows.ahead, windows.outer)
         half_sums(windows, term(windows, 0, FAR, at), taps, FAR, at, even, odd)
         return
     newest = entered(windows, at) if source == ENTERING else term(windows, 0, STORED, at)
-    if taps == 5:
-        half_sums(windows, newest, 5, STORED, at, even, odd)
-    elif taps == 3:
-        half_sums(windows, newest, 3, STORED, at, even, odd)
-    elif taps == 7:
-        half_sums(windows, newest, 7, STORED, at, even, odd)
-    elif taps == 9:
-        half_sums(windows, newest, 9, STORED, at, even, odd)
-    else:
-        half_sums(windows, newest, taps, STORED, at, even, odd)
+    half_sums(windows, newest, taps, STORED, at, even, odd)
 
 
 cdef inline vec added(const Windows* windows, Addition addition, vec even, vec odd) noexcept nogil:
