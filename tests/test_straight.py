@@ -24,6 +24,8 @@ LAYOUTS = {
     "packed": Shape((90, 96), 1),
     "packed, a part of a vector": Shape((50, 41), 1),
     "a long slab": Shape((3, 5000), 1),
+    "few channels": Shape((1700, 7), 1),
+    "some channels": Shape((400, 20), 1),
 }
 SPECS = [LRNSpec(2, 2, 2e-5, 0.75, 2.0), LRNSpec(1, 1, 0.3, 0.75, 1e-3)]
 BAD = {"nan": np.nan, "infinite": -np.inf, "huge": 1e30, "large": 3e18}

@@ -168,7 +168,7 @@ cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcep
     job.straight = (job.op.straight != NULL and not job.whole
                     and goes_straight(&job.formula, job.before, job.after, job.op.late != NULL))
     choose(grid, job.operand[Y].item, 0 if job.whole else job.before + job.after,
-           job.straight and not any_converted(job), threads)
+           job.straight and not any_converted(job), job.op.late != NULL, threads)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered

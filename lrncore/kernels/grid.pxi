@@ -6,10 +6,11 @@
 cdef enum:
     # bandwidth, forward: an inner axis of fewer bytes is streamed together with the channels, if they lie together.
     SHORT_INNER_BYTES = 1024
-    # forward, 7x7 and 13x13: unless columns of vectors go straight down it, of so many elements. Columns of fewer rows
-    # begin and end too often, those of more leave the second-level cache, with what is prefetched; rows so many bytes
-    # apart take two to three times as long.
-    LEAST_INNER = 48
+    # forward and backward, 7x7 and 13x13: unless columns of vectors go straight down it, of so many elements. Columns
+    # of fewer rows begin and end too often, those of more leave the second-level cache, with what is prefetched; rows
+    # so many bytes apart take two to three times as long.
+    LEAST_INNER = 96
+    LEAST_INNER_LATE = 48
     LEAST_ROWS = 24
     MOST_ROWS = 1820
     ROWS_APART = 2048
@@ -126,7 +127,8 @@ cdef bint columns_fit(const Axis* channel) noexcept nogil:
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow, and
 # where they would be too narrow to streams of tiles. Rows whose columns go straight may be shorter than others where no
 # two threads share a slab. Packed channels that go straight are walked as one slab up to nearly two vectors of them.
-cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, bint straight, int threads) noexcept nogil:
+cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, bint straight, bint late,
+                 int threads) noexcept nogil:
     cdef Py_ssize_t few = max(FEW_CHANNELS, 2 * LANES - 2) if straight and MANY_REGISTERS else FEW_CHANNELS
     cdef Py_ssize_t kept = 0, slabs = 1, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
@@ -144,7 +146,8 @@ cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, bint straight, i
         rows = last.length * <Py_ssize_t>sizeof(real) >= SHORT_INNER_BYTES or not whole_slab
         for i in range(grid.dims - 1):
             slabs *= grid.axes[i].length
-        rows = rows or (straight and slabs >= threads and last.length >= LEAST_INNER and columns_fit(&grid.channel))
+        rows = rows or (straight and slabs >= threads and columns_fit(&grid.channel)
+                        and last.length >= (LEAST_INNER_LATE if late else LEAST_INNER))
     elif adjacent(&grid.channel, item):
         grid.adjoining = (grid.channel.length < few and reach < DIRECT_TAPS and grid.dims == 1
                           and adjacent(last, grid.channel.length * item))
