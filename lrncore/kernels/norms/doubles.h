@@ -184,24 +184,11 @@ INLINE vec joined(vec a, vec b)
 #define HALVES(a, b, low, high) (wide)(_mm512_shuffle_f64x2(a, b, low) + _mm512_shuffle_f64x2(a, b, high))
 #endif
 
-#if defined(LRN_DOUBLE)
-INLINE wide totals_of(const vec *v)
-{
-#if VECTOR_BYTES == 64
-    return HALVES(HALVES(joined(v[0], v[1]), joined(v[2], v[3]), 0x88, 0xdd),
-                  HALVES(joined(v[4], v[5]), joined(v[6], v[7]), 0x88, 0xdd), 0x88, 0xdd);
-#elif VECTOR_BYTES == 32
-    wide a = joined(v[0], v[1]), b = joined(v[2], v[3]);
-    return _mm256_permute2f128_pd(a, b, 0x20) + _mm256_permute2f128_pd(a, b, 0x31);
-#else
-    return joined(v[0], v[1]);
-#endif
-}
-#else
+#if !defined(LRN_DOUBLE)
 /* and by four */
-INLINE vec joined_floats(const vec *v)
+INLINE vec joined_floats(vec a, vec b)
 {
-    return (vec)X86(unpacklo)(v[0], v[1]) + (vec)X86(unpackhi)(v[0], v[1]);
+    return (vec)X86(unpacklo)(a, b) + (vec)X86(unpackhi)(a, b);
 }
 
 /* Two or four parts of each sum are added in doubles, as which the errors of the last sums would be the largest. */
@@ -210,34 +197,57 @@ INLINE wide parts_added(vec parts)
     Pair p = widened(parts);
     return p.low + p.high;
 }
+#endif
 
-INLINE wide totals_of(const vec *v)
-{
 #if VECTOR_BYTES == 64
-    return HALVES(parts_added(joined(joined_floats(v), joined_floats(v + 2))),
-                  parts_added(joined(joined_floats(v + 4), joined_floats(v + 6))), 0x44, 0xee);
-#elif VECTOR_BYTES == 32
-    return parts_added(joined(joined_floats(v), joined_floats(v + 2)));
+INLINE __m256d four_totals(vec a, vec b, vec c, vec d)
+{
+#if defined(LRN_DOUBLE)
+    wide v = HALVES(joined(a, b), joined(c, d), 0x88, 0xdd);
+    v = HALVES(v, v, 0x88, 0xdd);
+    return _mm512_castpd512_pd256((__m512d)v);
 #else
-    return parts_added(joined_floats(v));
+    __m512d v = (__m512d)parts_added(joined(joined_floats(a, b), joined_floats(c, d)));
+    return _mm512_castpd512_pd256(v) + _mm512_extractf64x4_pd(v, 1);
 #endif
 }
+#elif VECTOR_BYTES == 32
+INLINE __m256d four_totals(vec a, vec b, vec c, vec d)
+{
+#if defined(LRN_DOUBLE)
+    wide v = joined(a, b), w = joined(c, d);
+    return _mm256_permute2f128_pd(v, w, 0x20) + _mm256_permute2f128_pd(v, w, 0x31);
+#else
+    return (__m256d)parts_added(joined(joined_floats(a, b), joined_floats(c, d)));
+#endif
+}
+#elif defined(LRN_DOUBLE)
+INLINE wide two_totals(vec a, vec b) { return joined(a, b); }
+#else
+INLINE wide two_totals(vec a, vec b) { return parts_added(joined_floats(a, b)); }
 #endif
 #else
-INLINE wide totals_of(const vec *v)
+INLINE void store_two_totals(double *to, vec a, vec b)
 {
-    double totals[WIDE_LANES];
-    for (int i = 0; i < WIDE_LANES; i++)
-        totals[i] = total(widened(v[i]));
-    return load_doubles(totals);
+    to[0] = total(widened(a));
+    to[1] = total(widened(b));
 }
 #endif
 
-/* The sums of the lanes of LANES vectors */
-OUT_OF_LINE void store_sums(double *to, const vec *v)
+/* The sums of the lanes of four vectors, two and two */
+INLINE void store_sums(double *to, double *more, vec a, vec b, vec c, vec d)
 {
-    for (int i = 0; i < LANES; i += WIDE_LANES)
-        store_wide(to + i, totals_of(v + i));
+#if defined(LRN_X86) && VECTOR_BYTES >= 32
+    __m256d v = four_totals(a, b, c, d);
+    _mm_storeu_pd(to, _mm256_castpd256_pd128(v));
+    _mm_storeu_pd(more, _mm256_extractf128_pd(v, 1));
+#elif defined(LRN_X86)
+    store_wide(to, two_totals(a, b));
+    store_wide(more, two_totals(c, d));
+#else
+    store_two_totals(to, a, b);
+    store_two_totals(more, c, d);
+#endif
 }
 
 /* Adds the lanes of v to as many doubles. */

@@ -165,7 +165,7 @@ cdef extern from "norms/finish.h" nogil:
     wide wide_splat(double a) noexcept
     wide fused(wide a, wide b, wide c) noexcept
     double wide_total(wide v) noexcept
-    void store_sums(double* to, const vec* v) noexcept
+    void store_sums(double* to, double* more, vec a, vec b, vec c, vec d) noexcept
     void add_to_doubles(double* to, vec v) noexcept
     vec larger_magnitude(vec a, vec b) noexcept
     double largest_lane(vec v) noexcept

@@ -100,7 +100,7 @@ cdef inline void end_lines(const Lines* lines, Carried* carried, real* other, Py
 # Two rows at once, whose parameters are the same and change along them
 cdef inline void normalized_two(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
                                 Py_ssize_t part, bint biased, vec* u, vec* v) noexcept nogil:
-    cdef vec weight = fetch(row.weight + i, part), bias = parameter(row.bias, biased, 0, i, part)
+    cdef vec weight = held(fetch(row.weight + i, part)), bias = held(parameter(row.bias, biased, 0, i, part))
     u[0] = normalized(row, t, i, part, weight, bias, True, False, False)
     v[0] = normalized(other, o, i, part, weight, bias, True, False, False)
 
@@ -209,7 +209,7 @@ cdef inline void gradients_of_two(const Row* row, const Terms* t, const Row* oth
                                   Py_ssize_t part, vec* dx, vec* other_dx) noexcept nogil:
     cdef vec d = fetch(row.x + i, part) - splat(t.high), e = fetch(other.x + i, part) - splat(o.high)
     cdef vec v = fetch(row.g + i, part), u = fetch(other.g + i, part)
-    cdef vec w = fetch(row.weight + i, part)
+    cdef vec w = held(fetch(row.weight + i, part))
     cdef vec h = muladd(v, w, splat(-t.h_high)), k = muladd(u, w, splat(-o.h_high))
     dx[0] = (h + muladd(d, splat(t.slope), splat(t.term))) * splat(t.factor)
     other_dx[0] = (k + muladd(e, splat(o.slope), splat(o.term))) * splat(o.factor)

@@ -108,56 +108,122 @@ cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
         open_table(job, &room.table, 0, BUNDLE, 0)
 
 
-# Phase 1. The sums of rows that are a single run are added up together.
+# A row of those that are measured side by side, and its sums so far
+cdef struct Lane:
+    const real* x
+    const real* g
+    const real* weight
+    vec less
+    vec h_less
+    vec first
+    vec squares
+    vec h
+    vec products
+
+
+cdef inline real take_short_shift(const Table* table, const real* x, Py_ssize_t last, Py_ssize_t i) noexcept nogil:
+    cdef real shift = middle_of_row(x, last // 5, last)
+    doubles_of(table, SHIFT)[i] = shift
+    return shift
+
+
+cdef inline void open_lane(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
+                           bint centred, bint weighted, real* h_shift, Lane* lane) noexcept nogil:
+    cdef Py_ssize_t at = min(i, bundle.count - 1)
+    lane.x, lane.g, lane.weight = bundle.x[at], bundle.g[at], NULL
+    if weighted:
+        lane.weight = job.params.weight + bundle.param[at]
+    lane.less = lane.h_less = lane.first = lane.squares = lane.h = lane.products = splat(0)
+    if centred:
+        lane.less = splat(-take_short_shift(table, lane.x, job.inner.length - 1, i))
+    if gradients and centred:
+        h_shift[i] = real_of(lane.g) * (lane.weight[0] if weighted else 1)
+        lane.h_less = splat(-h_shift[i])
+
+
+# Elements k to k + LANES - 1
+cdef inline void add_to_lane(Lane* lane, Py_ssize_t k, Py_ssize_t part, bint gradients, bint centred, bint weighted,
+                             bint ahead) noexcept nogil:
+    cdef vec d = about(lane.x + k, part, lane.less, centred, ahead), h
+    if centred:
+        lane.first = lane.first + d
+    lane.squares = muladd(d, d, lane.squares)
+    if gradients:
+        h = taken(lane.g + k, part, ahead)
+        h = muladd(h, fetch(lane.weight + k, part), lane.h_less) if weighted else h + lane.h_less
+        h = first_lanes(h, splat(0), part) if UNLIKELY(part != 0) else h
+        lane.h = lane.h + h
+        lane.products = muladd(d, h, lane.products)
+
+
+# The sums of rows i to i + 3, backward of i and i + 1. Where there are fewer the last one is taken again.
+cdef inline void sum_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
+                              bint centred, bint weighted, bint ahead, real* h_shift) noexcept nogil:
+    cdef double* first = doubles_of(table, FIRST) + i
+    cdef double* squares = doubles_of(table, SQUARES) + i
+    cdef Py_ssize_t length = job.inner.length, k = 0, part
+    cdef Lane a, b, c, d
+    open_lane(job, bundle, table, i, gradients, centred, weighted, h_shift, &a)
+    open_lane(job, bundle, table, i + 1, gradients, centred, weighted, h_shift, &b)
+    if not gradients:
+        open_lane(job, bundle, table, i + 2, False, centred, False, NULL, &c)
+        open_lane(job, bundle, table, i + 3, False, centred, False, NULL, &d)
+    while k < length:
+        part = part_of(length - k)
+        add_to_lane(&a, k, part, gradients, centred, weighted, ahead)
+        add_to_lane(&b, k, part, gradients, centred, weighted, ahead)
+        if not gradients:
+            add_to_lane(&c, k, part, False, centred, False, ahead)
+            add_to_lane(&d, k, part, False, centred, False, ahead)
+        k += LANES
+    if gradients:
+        store_sums(first, squares, a.first, b.first, a.squares, b.squares)
+        store_sums(doubles_of(table, H) + i, doubles_of(table, PRODUCTS) + i, a.h, b.h, a.products, b.products)
+    else:
+        store_sums(squares, squares + 2, a.squares, b.squares, c.squares, d.squares)
+        if centred:
+            store_sums(first, first + 2, a.first, b.first, c.first, d.first)
+
+
+# What the h were taken less
+cdef inline void put_back(const Table* table, const real* h_shift, double n) noexcept nogil:
+    cdef double* h = doubles_of(table, H)
+    cdef double* products = doubles_of(table, PRODUCTS)
+    cdef Py_ssize_t i = 0
+    cdef Pair by
+    while i < BUNDLE:
+        by = widened(load(h_shift + i))
+        store_pair(h + i, times_plus(by, paired(n), load_pair(h + i)))
+        store_pair(products + i, times_plus(by, load_pair(doubles_of(table, FIRST) + i), load_pair(products + i)))
+        i += LANES
+
+
+# Phase 1. Rows that are a single run are added up together.
 cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bundle, bint gradients, bint centred,
                             bint weighted, bint ahead) noexcept nogil:
     cdef const Table* table = &room.table
-    cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
-    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5
-    cdef real shift = 0
-    cdef vec less
-    cdef vec first[BUNDLE]
-    cdef vec squares[BUNDLE]
-    cdef vec h[BUNDLE]
-    cdef vec products[BUNDLE]
+    cdef Py_ssize_t i = 0
     cdef real h_shift[BUNDLE]
-    cdef Py_ssize_t i
-    cdef Row row
-    for i in range(bundle.count):
-        if centred:
-            shift = middle_of_row(bundle.x[i], part, last)
-            doubles_of(table, SHIFT)[i] = shift
-        if not single:
-            sum_long(job, room, bundle, i, shift)
-            continue
-        open_short(job, room, bundle, i, &row)
-        less = splat(-shift)
-        if gradients:
-            h_shift[i] = h_shift_of(&row, centred, weighted)
-            sum_products(&row, 0, row.length, less, splat(-h_shift[i]), centred, weighted, ahead, first + i,
-                         squares + i, h + i, products + i)
-        else:
-            sum_run(row.x, 0, row.length, less, centred, ahead, first + i, squares + i)
-    i = 0
-    while i < bundle.count and single:
-        if centred:
-            store_sums(doubles_of(table, FIRST) + i, first + i)
-        store_sums(doubles_of(table, SQUARES) + i, squares + i)
-        if gradients:
-            store_sums(doubles_of(table, H) + i, h + i)
-            store_sums(doubles_of(table, PRODUCTS) + i, products + i)
-        i += LANES
-    for i in range(bundle.count if single and gradients and centred else 0):
-        doubles_of(table, H)[i] += <double>h_shift[i] * <double>job.inner.length
-        doubles_of(table, PRODUCTS)[i] += h_shift[i] * doubles_of(table, FIRST)[i]
+    if job.inner.length > (RUN // 2 if gradients else RUN) * LANES:
+        for i in range(bundle.count):
+            sum_long(job, room, bundle, i)
+        return
+    while i < bundle.count:
+        sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, h_shift)
+        i += 2 if gradients else 4
+    if gradients and centred:
+        put_back(table, h_shift, <double>job.inner.length)
 
 
 # Those of a longer one
-cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i, real shift) noexcept nogil:
+cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i) noexcept nogil:
     cdef const Table* table = &room.table
+    cdef real shift = 0
     cdef Sums sums
     cdef Row row
     open_short(job, room, bundle, i, &row)
+    if job.centred:
+        shift = take_short_shift(table, row.x, row.length - 1, i)
     memset(&sums, 0, sizeof(sums))
     add_row(job, &row, splat(-shift), job.gradients, &sums)
     doubles_of(table, FIRST)[i], doubles_of(table, SQUARES)[i] = wide_total(sums.first), wide_total(sums.squares)
