@@ -11,7 +11,7 @@ cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nog
     if job.gradients:
         parts = min(<Py_ssize_t>MOST_PARTS, SUMS_BYTES // (24 * job.params.count), elements // ELEMENTS_PER_THREAD)
         if job.within and not job.columns:      # a part has its own sums to clear and to add up
-            parts = min(parts, job.tasks // FLUSH)
+            parts = min(parts, job.tasks // SETS_PER_PART)
         parts = max(<Py_ssize_t>1, parts)
     return <int>min(parts, job.tasks)
 
@@ -30,8 +30,10 @@ cdef void copy_params(Parameters* params, char** memory) noexcept nogil:
     cdef Py_ssize_t bytes = params.count * <Py_ssize_t>sizeof(real), i
     cdef real* weight = <real*>reserve(memory, bytes)
     cdef real* bias = <real*>reserve(memory, bytes)
-    for i in range(params.count):
-        weight[i] = params.weight[i] if params.weight else 1
+    if params.weight:
+        memcpy(weight, params.weight, bytes)
+    for i in range(0 if params.weight else params.count):
+        weight[i] = 1
     params.weight = weight
     if params.bias:
         memcpy(bias, params.bias, bytes)

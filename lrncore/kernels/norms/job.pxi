@@ -28,8 +28,9 @@ cdef enum:
     # rows: sets that are measured together, at most, and bytes of them
     BUNDLE = 32
     BUNDLE_BYTES = 1 << 14
-    # sets whose sums for weights are added up in `real`
-    FLUSH = 32
+    # sets whose sums for weights are added up in `real`, and those of a part that has such sums
+    FLUSH = 64
+    SETS_PER_PART = 32
     # a set's sums are those of its chunks, which are as many tiles as this or more, and as many chunks or fewer
     CHUNK_TILES = 8
     BLOCK_CHUNK_TILES = 32

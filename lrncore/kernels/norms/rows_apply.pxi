@@ -336,19 +336,22 @@ cdef inline void differentiate_tile(const Job* job, const Room* room, const Set*
         gradient_one(job, &row, t)
 
 
-# The sums of the last sets for parameters that change along rows join those in doubles.
-cdef void flush(const Job* job, Room* room) noexcept nogil:
-    cdef Py_ssize_t i = 0, count = job.params.count
+cdef void flush_sums(double* to, real* recent, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i = 0
     while i + LANES <= count:
-        add_to_doubles(room.dweight + i, load(room.recent[0] + i))
-        add_to_doubles(room.dbias + i, load(room.recent[1] + i))
+        add_to_doubles(to + i, load(recent + i))
+        store(recent + i, splat(0))
         i += LANES
     while i < count:
-        room.dweight[i] += room.recent[0][i]
-        room.dbias[i] += room.recent[1][i]
+        to[i] += recent[i]
+        recent[i] = 0
         i += 1
-    memset(room.recent[0], 0, count * sizeof(real))
-    memset(room.recent[1], 0, count * sizeof(real))
+
+
+# The sums of the last sets for parameters that change along rows join those in doubles.
+cdef void flush(const Job* job, Room* room) noexcept nogil:
+    flush_sums(room.dweight, room.recent[0], job.params.count)
+    flush_sums(room.dbias, room.recent[1], job.params.count)
     room.unflushed = 0
 
 

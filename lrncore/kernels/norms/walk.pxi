@@ -67,9 +67,12 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
     return memory
 
 
-cdef void clear_sums(const Job* job, Room* room) noexcept nogil:
+# The first part adds to the call's sums themselves.
+cdef void clear_sums(const Job* job, Room* room, int part) noexcept nogil:
     cdef Py_ssize_t count = job.params.count
-    if job.gradients and not job.split:
+    if part == 0:
+        room.dweight, room.dbias, room.dtau = job.params.dweight, job.params.dbias, job.params.dtau
+    elif job.gradients and not job.split:
         memset(room.dweight, 0, count * sizeof(double))
         memset(room.dbias, 0, count * sizeof(double))
         if room.dtau:
@@ -109,7 +112,7 @@ cdef void work(const void* shared, int part) noexcept nogil:
     cdef Room room
     cdef Set set
     furnish(job, &room, scratch_of(call, part))
-    clear_sums(job, &room)
+    clear_sums(job, &room, part)
     open_bundles(job, &room)
     room.carried.end = NULL
     while task < last:
@@ -133,19 +136,27 @@ cdef void work(const void* shared, int part) noexcept nogil:
         fence_stores()
 
 
+cdef void add_doubles(double* to, const double* more, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i + LANES <= count:
+        store_pair(to + i, plus(load_pair(to + i), load_pair(more + i)))
+        i += LANES
+    while i < count:
+        to[i] += more[i]
+        i += 1
+
+
 # The parts' sums, in their order
 cdef void collect(const Call* call) noexcept nogil:
     cdef const Parameters* all = &call.job.params
-    cdef Py_ssize_t i
     cdef Room room
     cdef int part
-    for part in range(call.parts):
+    for part in range(1, call.parts):
         furnish(&call.job, &room, scratch_of(call, part))
-        for i in range(all.count):
-            all.dweight[i] += room.dweight[i]
-            all.dbias[i] += room.dbias[i]
-            if all.dtau:
-                all.dtau[i] += room.dtau[i]
+        add_doubles(all.dweight, room.dweight, all.count)
+        add_doubles(all.dbias, room.dbias, all.count)
+        if all.dtau:
+            add_doubles(all.dtau, room.dtau, all.count)
 
 
 # Sets, or blocks, in parallel
