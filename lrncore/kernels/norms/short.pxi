@@ -121,31 +121,38 @@ cdef struct Lane:
     vec products
 
 
-cdef inline real take_short_shift(const Table* table, const real* x, Py_ssize_t last, Py_ssize_t i) noexcept nogil:
-    cdef real shift = middle_of_row(x, last // 5, last)
-    doubles_of(table, SHIFT)[i] = shift
-    return shift
+# Their shifts, and those of the h: all before the first of them is taken, so that no row waits for its own.
+cdef inline void take_shifts_of(const Job* job, const Bundle* bundle, const Table* table, bint gradients, bint weighted,
+                                real* shift, real* h_shift) noexcept nogil:
+    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i
+    for i in range(bundle.count):
+        shift[i] = middle_of_row(bundle.x[i], part, last)
+        if gradients:
+            h_shift[i] = real_of(bundle.g[i]) * (job.params.weight[bundle.param[i]] if weighted else 1)
+    for i in range(BUNDLE // LANES):
+        store_pair(doubles_of(table, SHIFT) + i * LANES, widened(load(shift + i * LANES)))
 
 
-cdef inline void open_lane(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
-                           bint centred, bint weighted, real* h_shift, Lane* lane) noexcept nogil:
+cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, bint gradients, bint centred,
+                           bint weighted, const real* shift, const real* h_shift, Lane* lane) noexcept nogil:
     cdef Py_ssize_t at = min(i, bundle.count - 1)
     lane.x, lane.g, lane.weight = bundle.x[at], bundle.g[at], NULL
     if weighted:
         lane.weight = job.params.weight + bundle.param[at]
     lane.less = lane.h_less = lane.first = lane.squares = lane.h = lane.products = splat(0)
     if centred:
-        lane.less = splat(-take_short_shift(table, lane.x, job.inner.length - 1, i))
+        lane.less = splat(shift[at])
     if gradients and centred:
-        h_shift[i] = real_of(lane.g) * (lane.weight[0] if weighted else 1)
-        lane.h_less = splat(-h_shift[i])
+        lane.h_less = splat(-h_shift[at])
 
 
 # Elements k to k + LANES - 1
 cdef inline void add_to_lane(Lane* lane, Py_ssize_t k, Py_ssize_t part, bint gradients, bint centred, bint weighted,
                              bint ahead) noexcept nogil:
-    cdef vec d = about(lane.x + k, part, lane.less, centred, ahead), h
+    cdef vec d = taken(lane.x + k, part, ahead), h
     if centred:
+        d = d - lane.less
+        d = first_lanes(d, splat(0), part) if UNLIKELY(part != 0) else d
         lane.first = lane.first + d
     lane.squares = muladd(d, d, lane.squares)
     if gradients:
@@ -158,16 +165,17 @@ cdef inline void add_to_lane(Lane* lane, Py_ssize_t k, Py_ssize_t part, bint gra
 
 # The sums of rows i to i + 3, backward of i and i + 1. Where there are fewer the last one is taken again.
 cdef inline void sum_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
-                              bint centred, bint weighted, bint ahead, real* h_shift) noexcept nogil:
+                              bint centred, bint weighted, bint ahead, const real* shift,
+                              const real* h_shift) noexcept nogil:
     cdef double* first = doubles_of(table, FIRST) + i
     cdef double* squares = doubles_of(table, SQUARES) + i
     cdef Py_ssize_t length = job.inner.length, k = 0, part
     cdef Lane a, b, c, d
-    open_lane(job, bundle, table, i, gradients, centred, weighted, h_shift, &a)
-    open_lane(job, bundle, table, i + 1, gradients, centred, weighted, h_shift, &b)
+    open_lane(job, bundle, i, gradients, centred, weighted, shift, h_shift, &a)
+    open_lane(job, bundle, i + 1, gradients, centred, weighted, shift, h_shift, &b)
     if not gradients:
-        open_lane(job, bundle, table, i + 2, False, centred, False, NULL, &c)
-        open_lane(job, bundle, table, i + 3, False, centred, False, NULL, &d)
+        open_lane(job, bundle, i + 2, False, centred, False, shift, NULL, &c)
+        open_lane(job, bundle, i + 3, False, centred, False, shift, NULL, &d)
     while k < length:
         part = part_of(length - k)
         add_to_lane(&a, k, part, gradients, centred, weighted, ahead)
@@ -203,27 +211,27 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
                             bint weighted, bint ahead) noexcept nogil:
     cdef const Table* table = &room.table
     cdef Py_ssize_t i = 0
+    cdef real shift[BUNDLE]
     cdef real h_shift[BUNDLE]
+    if centred:
+        take_shifts_of(job, bundle, table, gradients, weighted, shift, h_shift)
     if job.inner.length > (RUN // 2 if gradients else RUN) * LANES:
         for i in range(bundle.count):
-            sum_long(job, room, bundle, i)
+            sum_long(job, room, bundle, i, shift[i] if centred else 0)
         return
     while i < bundle.count:
-        sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, h_shift)
+        sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, shift, h_shift)
         i += 2 if gradients else 4
     if gradients and centred:
         put_back(table, h_shift, <double>job.inner.length)
 
 
 # Those of a longer one
-cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i) noexcept nogil:
+cdef void sum_long(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i, real shift) noexcept nogil:
     cdef const Table* table = &room.table
-    cdef real shift = 0
     cdef Sums sums
     cdef Row row
     open_short(job, room, bundle, i, &row)
-    if job.centred:
-        shift = take_short_shift(table, row.x, row.length - 1, i)
     memset(&sums, 0, sizeof(sums))
     add_row(job, &row, splat(-shift), job.gradients, &sums)
     doubles_of(table, FIRST)[i], doubles_of(table, SQUARES)[i] = wide_total(sums.first), wide_total(sums.squares)
