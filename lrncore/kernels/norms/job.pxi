@@ -28,6 +28,8 @@ cdef enum:
     # rows: sets that are measured together, at most, and bytes of them
     BUNDLE = 32
     BUNDLE_BYTES = 1 << 14
+    # and rows whose sums are taken together, at most
+    TOGETHER = 4
     # sets whose sums for weights are added up in `real`, and those of a part that has such sums
     FLUSH = 64
     SETS_PER_PART = 32

@@ -32,29 +32,41 @@ cdef void bring_short(const Job* job, const Room* room, const Set* set, Py_ssize
     bundle.x[i], bundle.g[i], bundle.y[i] = at[X], at[G], at[Y]
 
 
-# Opens sets from `bundle.task` on.
+# Where rows that lie regularly begin
+cdef inline void line_up(char** rows, char* at, Py_ssize_t apart, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        rows[i] = at
+        at += apart
+
+
+# Opens sets from `bundle.task` on. Behind them are so many times the last one that sums are taken of rows together.
 cdef inline void open_bundle(const Job* job, const Room* room, Bundle* bundle) noexcept nogil:
     cdef bint staged = job.operand[X].staged or job.operand[Y].staged or job.operand[G].staged
     cdef const Extent* axis = &job.kept[0]
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, last = bundle.count - 1
     cdef Set set
     bundle.alike = True
     if job.kept_dims == 1 and not staged:
         open_set(job, bundle.data, bundle.task, &set)
-        for i in range(bundle.count):
-            bundle.x[i] = <const real*>(set.at[X] + i * axis.stride[X])
-            bundle.g[i] = <const real*>(set.at[G] + i * axis.stride[G])
-            bundle.y[i] = <real*>(set.at[Y] + i * axis.stride[Y])
-            if job.streams:
-                bundle.y[i] = room.staged[Y] + i * job.inner.length
-            bundle.param[i] = set.param + i * axis.param
+        line_up(<char**>bundle.x, set.at[X], axis.stride[X], bundle.count)
+        if job.gradients:
+            line_up(<char**>bundle.g, set.at[G], axis.stride[G], bundle.count)
+        if job.streams:
+            line_up(<char**>bundle.y, <char*>room.staged[Y], job.inner.length * sizeof(real), bundle.count)
+        else:
+            line_up(<char**>bundle.y, set.at[Y], axis.stride[Y], bundle.count)
         bundle.alike = axis.param == 0
-        return
-    for i in range(bundle.count):
-        open_set(job, bundle.data, bundle.task + i, &set)
-        bundle.param[i] = set.param
-        bundle.alike = bundle.alike and set.param == bundle.param[0]
-        bring_short(job, room, &set, i, bundle)
+        for i in range(bundle.count):
+            bundle.param[i] = set.param + i * axis.param
+    else:
+        for i in range(bundle.count):
+            open_set(job, bundle.data, bundle.task + i, &set)
+            bundle.param[i] = set.param
+            bundle.alike = bundle.alike and set.param == bundle.param[0]
+            bring_short(job, room, &set, i, bundle)
+    for i in range(bundle.count, round_up(bundle.count, TOGETHER)):
+        bundle.x[i], bundle.g[i], bundle.param[i] = bundle.x[last], bundle.g[last], bundle.param[last]
 
 
 cdef inline void open_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i,
@@ -121,29 +133,26 @@ cdef struct Lane:
     vec products
 
 
-# Their shifts, and those of the h: all before the first of them is taken, so that no row waits for its own.
-cdef inline void take_shifts_of(const Job* job, const Bundle* bundle, const Table* table, bint gradients, bint weighted,
-                                real* shift, real* h_shift) noexcept nogil:
+# The shifts of some of them, and of their h
+cdef inline void take_shifts_of(const Job* job, const Bundle* bundle, Py_ssize_t first, Py_ssize_t end, bint gradients,
+                                bint weighted, real* shift, real* h_shift) noexcept nogil:
     cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i
-    for i in range(bundle.count):
+    for i in range(first, end):
         shift[i] = middle_of_row(bundle.x[i], part, last)
         if gradients:
             h_shift[i] = real_of(bundle.g[i]) * (job.params.weight[bundle.param[i]] if weighted else 1)
-    for i in range(BUNDLE // LANES):
-        store_pair(doubles_of(table, SHIFT) + i * LANES, widened(load(shift + i * LANES)))
 
 
 cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, bint gradients, bint centred,
                            bint weighted, const real* shift, const real* h_shift, Lane* lane) noexcept nogil:
-    cdef Py_ssize_t at = min(i, bundle.count - 1)
-    lane.x, lane.g, lane.weight = bundle.x[at], bundle.g[at], NULL
+    lane.x, lane.g, lane.weight = bundle.x[i], bundle.g[i], NULL
     if weighted:
-        lane.weight = job.params.weight + bundle.param[at]
+        lane.weight = job.params.weight + bundle.param[i]
     lane.less = lane.h_less = lane.first = lane.squares = lane.h = lane.products = splat(0)
     if centred:
-        lane.less = splat(shift[at])
+        lane.less = splat(shift[i])
     if gradients and centred:
-        lane.h_less = splat(-h_shift[at])
+        lane.h_less = splat(-h_shift[i])
 
 
 # Elements k to k + LANES - 1
@@ -163,27 +172,32 @@ cdef inline void add_to_lane(Lane* lane, Py_ssize_t k, Py_ssize_t part, bint gra
         lane.products = muladd(d, h, lane.products)
 
 
-# The sums of rows i to i + 3, backward of i and i + 1. Where there are fewer the last one is taken again.
+# The sums of rows i to i + 3, backward of i and i + 1
 cdef inline void sum_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
                               bint centred, bint weighted, bint ahead, const real* shift,
                               const real* h_shift) noexcept nogil:
     cdef double* first = doubles_of(table, FIRST) + i
     cdef double* squares = doubles_of(table, SQUARES) + i
-    cdef Py_ssize_t length = job.inner.length, k = 0, part
+    cdef Py_ssize_t length = job.inner.length, k = 0
     cdef Lane a, b, c, d
     open_lane(job, bundle, i, gradients, centred, weighted, shift, h_shift, &a)
     open_lane(job, bundle, i + 1, gradients, centred, weighted, shift, h_shift, &b)
     if not gradients:
         open_lane(job, bundle, i + 2, False, centred, False, shift, NULL, &c)
         open_lane(job, bundle, i + 3, False, centred, False, shift, NULL, &d)
-    while k < length:
-        part = part_of(length - k)
-        add_to_lane(&a, k, part, gradients, centred, weighted, ahead)
-        add_to_lane(&b, k, part, gradients, centred, weighted, ahead)
+    while k + LANES <= length:
+        add_to_lane(&a, k, 0, gradients, centred, weighted, ahead)
+        add_to_lane(&b, k, 0, gradients, centred, weighted, ahead)
         if not gradients:
-            add_to_lane(&c, k, part, False, centred, False, ahead)
-            add_to_lane(&d, k, part, False, centred, False, ahead)
+            add_to_lane(&c, k, 0, False, centred, False, ahead)
+            add_to_lane(&d, k, 0, False, centred, False, ahead)
         k += LANES
+    if k < length:
+        add_to_lane(&a, k, length - k, gradients, centred, weighted, ahead)
+        add_to_lane(&b, k, length - k, gradients, centred, weighted, ahead)
+        if not gradients:
+            add_to_lane(&c, k, length - k, False, centred, False, ahead)
+            add_to_lane(&d, k, length - k, False, centred, False, ahead)
     if gradients:
         store_sums(first, squares, a.first, b.first, a.squares, b.squares)
         store_sums(doubles_of(table, H) + i, doubles_of(table, PRODUCTS) + i, a.h, b.h, a.products, b.products)
@@ -213,16 +227,24 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
     cdef Py_ssize_t i = 0
     cdef real shift[BUNDLE]
     cdef real h_shift[BUNDLE]
-    if centred:
-        take_shifts_of(job, bundle, table, gradients, weighted, shift, h_shift)
     if job.inner.length > (RUN // 2 if gradients else RUN) * LANES:
+        if centred:
+            take_shifts_of(job, bundle, 0, bundle.count, gradients, weighted, shift, h_shift)
         for i in range(bundle.count):
             sum_long(job, room, bundle, i, shift[i] if centred else 0)
-        return
-    while i < bundle.count:
-        sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, shift, h_shift)
-        i += 2 if gradients else 4
-    if gradients and centred:
+    else:
+        if centred:
+            take_shifts_of(job, bundle, 0, TOGETHER, gradients, weighted, shift, h_shift)
+        while i < bundle.count:
+            if centred and i + TOGETHER < bundle.count:
+                take_shifts_of(job, bundle, i + TOGETHER, i + 2 * TOGETHER, gradients, weighted, shift, h_shift)
+            sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, shift, h_shift)
+            if gradients:
+                sum_together(job, bundle, table, i + 2, True, centred, weighted, ahead, shift, h_shift)
+            i += TOGETHER
+    for i in range(BUNDLE // LANES if centred else 0):
+        store_pair(doubles_of(table, SHIFT) + i * LANES, widened(load(shift + i * LANES)))
+    if gradients and centred and job.inner.length <= RUN // 2 * LANES:
         put_back(table, h_shift, <double>job.inner.length)
 
 
