@@ -43,7 +43,6 @@ typedef struct {
     double lowest, highest;     /* mean squares in range */
     double h_lowest;
     double farthest;            /* squared distance of the shift from the mean, in mean squares */
-    int gradients;
     int centred;
     int given;                  /* SQUARES is the variance, SHIFT the mean */
     int outside;                /* eps is added outside the root */
@@ -60,7 +59,8 @@ INLINE wide factor_of(const Norm *norm, wide r, wide eps)
 }
 
 /* What loops take of `count` sets. Whether all are in range. */
-INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm)
+INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm,
+                       int gradients)
 {
     double of_n = norm->given ? 1 : 1 / norm->n;
     wide_bits outside = first_bits(0);
@@ -82,7 +82,7 @@ INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count,
         low = (mean - wide_of_reals(out + HIGH * apart)) + low;
         reals_of_wide(out + INVERSE * apart, r);
         reals_of_wide(out + LOW_TERM * apart, -(low * r));
-        if (norm->gradients) {
+        if (gradients) {
             wide h = norm->centred ? load_doubles(at + H * apart) * of_n : r - r, h_low, slope, size;
             wide products = load_doubles(at + PRODUCTS * apart) - first * h;
             slope = doubles_unless(constant, products) * of_n * r;

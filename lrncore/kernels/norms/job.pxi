@@ -84,6 +84,7 @@ cdef struct Job:
     bint split                  # into chunks of sets
     bint owned                  # gradients of parameters: each belongs to one chunk of sets
     double eps
+    Norm norm
     Parameters params
     Operand operand[OPERANDS]
     int kept_dims

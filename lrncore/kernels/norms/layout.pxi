@@ -227,6 +227,7 @@ cdef rare lay_out(Job* job, Py_buffer** views, const norm_call* asked) noexcept 
         set_rows(job)
     set_chunks(job)
     set_bundle(job)
+    take_norm(job)
 
 
 # Do a block's rows follow each other without gaps, and hold whole cache lines?

@@ -138,7 +138,6 @@ cdef extern from "norms/finish.h" nogil:
         double highest
         double h_lowest
         double farthest
-        bint gradients
         bint centred
         bint given
         bint outside
@@ -148,7 +147,8 @@ cdef extern from "norms/finish.h" nogil:
     ctypedef struct Pair:       # a vector's lanes as doubles
         pass
 
-    bint finish_sets(double* doubles, real* reals, Py_ssize_t apart, Py_ssize_t count, const Norm* norm) noexcept
+    bint finish_sets(double* doubles, real* reals, Py_ssize_t apart, Py_ssize_t count, const Norm* norm,
+                     bint gradients) noexcept
     real real_muladd(real a, real b, real c) noexcept
     Pair paired(double a) noexcept
     Pair widened(vec v) noexcept

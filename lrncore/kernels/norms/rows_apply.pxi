@@ -355,6 +355,13 @@ cdef void flush(const Job* job, Room* room) noexcept nogil:
     room.unflushed = 0
 
 
+# So many sets are done.
+cdef inline void count_sets(const Job* job, Room* room, Py_ssize_t sets) noexcept nogil:
+    room.unflushed += sets
+    if room.recent[0] and room.unflushed >= FLUSH:
+        flush(job, room)
+
+
 # Phase 3 of some tiles of a set
 cdef inline void apply_set(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
                            Py_ssize_t end) noexcept nogil:

@@ -1,15 +1,15 @@
 # Sets of one short row each, a bundle of them at a time: a processor works on several at once, and what each takes
 # besides its elements is done in vectors of sets.
 
+# The rows lie regularly: a bundle ends where the last axis of sets does.
 cdef struct Bundle:
-    const real* x[BUNDLE]
-    const real* g[BUNDLE]
-    real* y[BUNDLE]
-    Py_ssize_t param[BUNDLE]
+    char* at[OPERANDS]      # the first row, and from one to the next
+    Py_ssize_t apart[OPERANDS]
+    Py_ssize_t param
+    Py_ssize_t param_apart
     char* const* data
     Py_ssize_t task         # the first
     Py_ssize_t count
-    bint alike              # all have the same parameters
 
 
 cdef bint is_short(const Job* job) noexcept nogil:
@@ -17,62 +17,45 @@ cdef bint is_short(const Job* job) noexcept nogil:
             and not (job.gradients and (job.given or job.params.tau != NULL)))
 
 
-# Staged rows lie one after the other.
-cdef void bring_short(const Job* job, const Room* room, const Set* set, Py_ssize_t i, Bundle* bundle) noexcept nogil:
-    cdef real* at[OPERANDS]
-    cdef int which
-    cdef Tile tile
-    open_tile(job, set, 0, &tile)
-    for which in range(OPERANDS):
-        at[which] = <real*>set.at[which]
-        if job.operand[which].staged:
-            at[which] = room.staged[which] + i * job.inner.length
-            if which != Y:
-                carry(job, set, &tile, which, 0, at[which], False)
-    bundle.x[i], bundle.g[i], bundle.y[i] = at[X], at[G], at[Y]
-
-
-# Where rows that lie regularly begin
-cdef inline void line_up(char** rows, char* at, Py_ssize_t apart, Py_ssize_t count) noexcept nogil:
+# Copies rows to scratch, where they lie one after the other.
+cdef void bring_short(const Job* job, const Bundle* bundle, int which) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(count):
-        rows[i] = at
-        at += apart
-
-
-# Opens sets from `bundle.task` on. Behind them are so many times the last one that sums are taken of rows together.
-cdef inline void open_bundle(const Job* job, const Room* room, Bundle* bundle) noexcept nogil:
-    cdef bint staged = job.operand[X].staged or job.operand[Y].staged or job.operand[G].staged
-    cdef const Extent* axis = &job.kept[0]
-    cdef Py_ssize_t i, last = bundle.count - 1
+    cdef Tile tile
     cdef Set set
-    bundle.alike = True
-    if job.kept_dims == 1 and not staged:
-        open_set(job, bundle.data, bundle.task, &set)
-        line_up(<char**>bundle.x, set.at[X], axis.stride[X], bundle.count)
-        if job.gradients:
-            line_up(<char**>bundle.g, set.at[G], axis.stride[G], bundle.count)
-        if job.streams:
-            line_up(<char**>bundle.y, <char*>room.staged[Y], job.inner.length * sizeof(real), bundle.count)
-        else:
-            line_up(<char**>bundle.y, set.at[Y], axis.stride[Y], bundle.count)
-        bundle.alike = axis.param == 0
-        for i in range(bundle.count):
-            bundle.param[i] = set.param + i * axis.param
-    else:
-        for i in range(bundle.count):
-            open_set(job, bundle.data, bundle.task + i, &set)
-            bundle.param[i] = set.param
-            bundle.alike = bundle.alike and set.param == bundle.param[0]
-            bring_short(job, room, &set, i, bundle)
-    for i in range(bundle.count, round_up(bundle.count, TOGETHER)):
-        bundle.x[i], bundle.g[i], bundle.param[i] = bundle.x[last], bundle.g[last], bundle.param[last]
+    for i in range(bundle.count):
+        open_set(job, bundle.data, bundle.task + i, &set)
+        open_tile(job, &set, 0, &tile)
+        carry(job, &set, &tile, which, 0, <real*>bundle.at[which] + i * job.inner.length, False)
+
+
+# Opens sets from `task` to, at most, `last` - 1.
+cdef inline void open_bundle(const Job* job, const Room* room, Py_ssize_t task, Py_ssize_t last,
+                             Bundle* bundle) noexcept nogil:
+    cdef const Extent* axis = &job.kept[max(job.kept_dims - 1, 0)]
+    cdef int which
+    cdef Set set
+    bundle.task, bundle.count = task, min(job.bundle, last - task)
+    if job.kept_dims > 1:
+        bundle.count = min(bundle.count, axis.length - task % axis.length)
+    open_set(job, bundle.data, task, &set)
+    bundle.param, bundle.param_apart = set.param, axis.param
+    for which in range(OPERANDS):
+        bundle.at[which], bundle.apart[which] = set.at[which], axis.stride[which]
+        if job.operand[which].staged or (which == Y and job.streams):
+            bundle.at[which] = <char*>room.staged[which]
+            bundle.apart[which] = job.inner.length * <Py_ssize_t>sizeof(real)
+            if which != Y:
+                bring_short(job, bundle, which)
+
+
+cdef inline real* row_in(const Bundle* bundle, int which, Py_ssize_t i) noexcept nogil:
+    return <real*>(bundle.at[which] + i * bundle.apart[which])
 
 
 cdef inline void open_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i,
                             Row* row) noexcept nogil:
-    row.x, row.g, row.y = bundle.x[i], bundle.g[i], bundle.y[i]
-    row.length, row.param = job.inner.length, bundle.param[i]
+    row.x, row.g, row.y = row_in(bundle, X, i), row_in(bundle, G, i), row_in(bundle, Y, i)
+    row.length, row.param = job.inner.length, bundle.param + i * bundle.param_apart
     row.weight = job.params.weight + row.param if job.params.weight else NULL
     row.bias = job.params.bias + row.param if job.params.bias else NULL
     row.dweight = row.dbias = NULL
@@ -116,7 +99,7 @@ cdef inline void close_bundle(const Job* job, const Room* room, const Bundle* bu
 
 # The table of all bundles, unless their numbers differ
 cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
-    if job.bundle > 1 and not job.given and job.params.eps == NULL:
+    if not job.given and job.params.eps == NULL:
         open_table(job, &room.table, 0, BUNDLE, 0)
 
 
@@ -137,17 +120,20 @@ cdef struct Lane:
 cdef inline void take_shifts_of(const Job* job, const Bundle* bundle, Py_ssize_t first, Py_ssize_t end, bint gradients,
                                 bint weighted, real* shift, real* h_shift) noexcept nogil:
     cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i
-    for i in range(first, end):
-        shift[i] = middle_of_row(bundle.x[i], part, last)
+    for i in range(first, min(end, bundle.count)):
+        shift[i] = middle_of_row(row_in(bundle, X, i), part, last)
         if gradients:
-            h_shift[i] = real_of(bundle.g[i]) * (job.params.weight[bundle.param[i]] if weighted else 1)
+            h_shift[i] = real_of(row_in(bundle, G, i))
+            if weighted:
+                h_shift[i] = h_shift[i] * job.params.weight[bundle.param + i * bundle.param_apart]
 
 
 cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, bint gradients, bint centred,
                            bint weighted, const real* shift, const real* h_shift, Lane* lane) noexcept nogil:
-    lane.x, lane.g, lane.weight = bundle.x[i], bundle.g[i], NULL
+    i = min(i, bundle.count - 1)
+    lane.x, lane.g, lane.weight = row_in(bundle, X, i), row_in(bundle, G, i), NULL
     if weighted:
-        lane.weight = job.params.weight + bundle.param[i]
+        lane.weight = job.params.weight + bundle.param + i * bundle.param_apart
     lane.less = lane.h_less = lane.first = lane.squares = lane.h = lane.products = splat(0)
     if centred:
         lane.less = splat(shift[i])
@@ -172,7 +158,7 @@ cdef inline void add_to_lane(Lane* lane, Py_ssize_t k, Py_ssize_t part, bint gra
         lane.products = muladd(d, h, lane.products)
 
 
-# The sums of rows i to i + 3, backward of i and i + 1
+# The sums of rows i to i + 3, backward of i and i + 1. Where there are fewer the last one is taken again.
 cdef inline void sum_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
                               bint centred, bint weighted, bint ahead, const real* shift,
                               const real* h_shift) noexcept nogil:
@@ -291,7 +277,7 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
     for i in range(bundle.count if job.gradients and not job.within else 0):
         doubles_of(table, OF_G)[i] = doubles_of(table, H)[i]
         doubles_of(table, G_PRODUCTS)[i] = doubles_of(table, PRODUCTS)[i]
-        weight = job.params.weight[bundle.param[i]] if job.params.weight else 1
+        weight = job.params.weight[bundle.param + i * bundle.param_apart] if job.params.weight else 1
         doubles_of(table, H)[i] *= weight
         doubles_of(table, PRODUCTS)[i] *= weight
 
@@ -299,7 +285,7 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
 # Are sets `i` and the next in range, with the same parameters, which change along them?
 cdef inline bint go_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i,
                              bint all_in) noexcept nogil:
-    return (i + 1 < bundle.count and bundle.alike and job.along and job.params.weight != NULL
+    return (i + 1 < bundle.count and bundle.param_apart == 0 and job.along and job.params.weight != NULL
             and (all_in or doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0))
 
 
@@ -381,27 +367,36 @@ cdef void tell_bundle(const Job* job, Room* room, const Bundle* bundle) noexcept
                           set.param)
 
 
-# Sets from `task` on; those out of range are walked as long ones.
-cdef void walk_bundle(const Job* job, Room* room, char* const* data, Py_ssize_t task, Py_ssize_t count) noexcept nogil:
-    cdef Bundle bundle
+# Those out of range are walked as long ones, after the others, since they take the table.
+cdef rare walk_outside(const Job* job, Room* room, const Bundle* bundle) noexcept nogil:
     cdef bint out[BUNDLE]
-    cdef bint all_in
     cdef Py_ssize_t i
     cdef Set set
-    bundle.data, bundle.task, bundle.count = data, task, count
-    open_bundle(job, room, &bundle)
-    measure_bundle(job, room, &bundle)
-    all_in = finish_table(job, &room.table, count, job.gradients)
-    apply_bundle(job, room, &bundle, all_in)
-    close_bundle(job, room, &bundle, all_in)
-    if job.params.mean or job.params.deps or (job.gradients and not job.within):
-        tell_bundle(job, room, &bundle)
-    if all_in:
-        return
-    for i in range(count):
+    for i in range(bundle.count):
         out[i] = doubles_of(&room.table, OUT)[i] != 0
-    for i in range(count):
+    for i in range(bundle.count):
         if out[i]:
-            open_set(job, data, task + i, &set)
+            open_set(job, bundle.data, bundle.task + i, &set)
             walk_set(job, room, &set)
     open_bundles(job, room)
+
+
+# Sets `task` to `last` - 1
+cdef void walk_bundles(const Job* job, Room* room, char* const* data, Py_ssize_t task, Py_ssize_t last) noexcept nogil:
+    cdef bint tells = job.params.mean or job.params.deps or (job.gradients and not job.within)
+    cdef Bundle bundle
+    cdef bint all_in
+    open_bundles(job, room)
+    bundle.data = data
+    while task < last:
+        open_bundle(job, room, task, last, &bundle)
+        task += bundle.count
+        measure_bundle(job, room, &bundle)
+        all_in = finish_table(job, &room.table, bundle.count, job.gradients)
+        apply_bundle(job, room, &bundle, all_in)
+        close_bundle(job, room, &bundle, all_in)
+        if tells:
+            tell_bundle(job, room, &bundle)
+        if not all_in:
+            walk_outside(job, room, &bundle)
+        count_sets(job, room, bundle.count)

@@ -4,16 +4,14 @@ cdef inline double eps_of(const Job* job, Py_ssize_t index) noexcept nogil:
     return job.params.eps[index] if job.params.eps else job.eps
 
 
-cdef inline Norm norm_of(const Job* job, bint gradients) noexcept nogil:
-    cdef Norm norm
+cdef rare take_norm(Job* job) noexcept nogil:
+    cdef Norm* norm = &job.norm
     norm.n = <double>job.elements
     norm.lowest = ldexp(1, -(EXPONENT_BIAS // 4 * 3))
     norm.highest = ldexp(1, EXPONENT_BIAS // 4 * 3)
     norm.h_lowest = ldexp(1, -(EXPONENT_BIAS // 2))
     norm.farthest = 2 if job.columns else 4
-    norm.gradients, norm.centred = gradients, job.centred
-    norm.given, norm.outside = job.given, job.outside
-    return norm
+    norm.centred, norm.given, norm.outside = job.centred, job.given, job.outside
 
 
 # Table columns first to end - 1 are those of sets from `index` on, `run` columns each.
@@ -32,8 +30,7 @@ cdef inline void open_table(const Job* job, const Table* table, Py_ssize_t first
 
 
 cdef inline bint finish_table(const Job* job, const Table* table, Py_ssize_t count, bint gradients) noexcept nogil:
-    cdef Norm norm = norm_of(job, gradients)
-    return finish_sets(table.doubles, table.reals, table.apart, count, &norm)
+    return finish_sets(table.doubles, table.reals, table.apart, count, &job.norm, gradients)
 
 
 cdef inline bint is_scaled(const Table* table, Py_ssize_t i) noexcept nogil:
@@ -90,7 +87,7 @@ cdef inline int exponent_for(double largest, double eps) noexcept nogil:
 # Chooses powers of two for column i of the table, whose largest elements these are, and its shift anew.
 cdef rare choose_scale(const Job* job, const Table* table, Py_ssize_t i, Py_ssize_t index, double most, double g_most,
                        double weight) noexcept nogil:
-    cdef Norm norm = norm_of(job, job.gradients)
+    cdef const Norm* norm = &job.norm
     cdef int exponent = 0, raised = 0
     cdef double* shift = doubles_of(table, SHIFT) + i
     cdef double eps = eps_of(job, index), off = doubles_of(table, FIRST)[i] / norm.n

@@ -108,27 +108,23 @@ cdef void work(const void* shared, int part) noexcept nogil:
     cdef const Call* call = <const Call*>shared
     cdef const Job* job = &call.job
     cdef Py_ssize_t task = share_of(job.tasks, part, call.parts), last = share_of(job.tasks, part + 1, call.parts)
-    cdef Py_ssize_t count
     cdef Room room
     cdef Set set
     furnish(job, &room, scratch_of(call, part))
     clear_sums(job, &room, part)
-    open_bundles(job, &room)
     room.carried.end = NULL
+    if job.bundle > 1:
+        walk_bundles(job, &room, call.data, task, last)
+        task = last
     while task < last:
-        count = min(job.bundle, last - task)
         open_set(job, call.data, task, &set)
-        if job.bundle > 1:
-            walk_bundle(job, &room, call.data, task, count)
-        elif job.columns:
+        if job.columns:
             measure_columns(job, &room, &set)
             apply_chunks(job, &room, &set)
         else:
             walk_set(job, &room, &set)
-        task += count
-        room.unflushed += count
-        if room.recent[0] and room.unflushed >= FLUSH:
-            flush(job, &room)
+            count_sets(job, &room, 1)
+        task += 1
     if room.recent[0]:
         flush(job, &room)
     put_carried(room.carried)
