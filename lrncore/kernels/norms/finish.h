@@ -59,8 +59,8 @@ INLINE wide factor_of(const Norm *norm, wide r, wide eps)
 }
 
 /* What loops take of `count` sets. Whether all are in range. */
-INLINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm,
-                       int gradients)
+OUT_OF_LINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm,
+                            int gradients)
 {
     double of_n = norm->given ? 1 : 1 / norm->n;
     wide_bits outside = first_bits(0);

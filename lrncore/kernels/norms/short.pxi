@@ -213,24 +213,21 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
     cdef Py_ssize_t i = 0
     cdef real shift[BUNDLE]
     cdef real h_shift[BUNDLE]
-    if job.inner.length > (RUN // 2 if gradients else RUN) * LANES:
+    cdef Py_ssize_t step = TOGETHER // 2 if gradients else TOGETHER
+    cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
+    if centred:
+        take_shifts_of(job, bundle, 0, step if single else bundle.count, gradients, weighted, shift, h_shift)
+    while single and i < bundle.count:
         if centred:
-            take_shifts_of(job, bundle, 0, bundle.count, gradients, weighted, shift, h_shift)
-        for i in range(bundle.count):
-            sum_long(job, room, bundle, i, shift[i] if centred else 0)
-    else:
-        if centred:
-            take_shifts_of(job, bundle, 0, TOGETHER, gradients, weighted, shift, h_shift)
-        while i < bundle.count:
-            if centred and i + TOGETHER < bundle.count:
-                take_shifts_of(job, bundle, i + TOGETHER, i + 2 * TOGETHER, gradients, weighted, shift, h_shift)
-            sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, shift, h_shift)
-            if gradients:
-                sum_together(job, bundle, table, i + 2, True, centred, weighted, ahead, shift, h_shift)
-            i += TOGETHER
+            take_shifts_of(job, bundle, i + step, i + 2 * step, gradients, weighted, shift, h_shift)
+        sum_together(job, bundle, table, i, gradients, centred, weighted, ahead, shift, h_shift)
+        i += step
+    while i < bundle.count:
+        sum_long(job, room, bundle, i, shift[i] if centred else 0)
+        i += 1
     for i in range(BUNDLE // LANES if centred else 0):
         store_pair(doubles_of(table, SHIFT) + i * LANES, widened(load(shift + i * LANES)))
-    if gradients and centred and job.inner.length <= RUN // 2 * LANES:
+    if gradients and centred and single:
         put_back(table, h_shift, <double>job.inner.length)
 
 
