@@ -152,6 +152,7 @@ cdef struct Carried:
 cdef struct Room:
     Carried* carried
     real* staged[OPERANDS]
+    const char** brought    # rows: sets of a single tile, of which this is in scratch (NULL: none)
     Table table
     double* sums            # of a bundle of sets, or of a block of columns
     double* chunk_sums      # of a chunk of one
@@ -257,32 +258,70 @@ cdef inline Py_ssize_t param_of(const Job* job, const Set* set, const Tile* tile
     return (set.param + param_over(job.reduced, job.reduced_dims, tile.row + row) + tile.column * job.inner.param)
 
 
+# Copies elements between an operand and scratch, or back. Few that lie as they are used take no call of memcpy.
+cdef inline void carry_piece(const Operand* operand, char* piece, real* staged, Py_ssize_t count,
+                             bint back) noexcept nogil:
+    cdef const real* source = <const real*>(<char*>staged if back else piece)
+    cdef real* to = <real*>piece if back else staged
+    cdef Py_ssize_t i = 0
+    if passes_through(operand) or not lies_plain(operand):
+        if back:
+            scatter(operand, staged, piece, NULL, count)
+        else:
+            gather(operand, piece, NULL, staged, count)
+        return
+    while i + LANES <= count:
+        store(to + i, load(source + i))
+        i += LANES
+    if i < count:
+        store_part(to + i, load_part(source + i, count - i), count - i)
+
+
+# A row whose axes do not lie as one: piece after piece along the last of these
+cdef void carry_pieces(const Job* job, char* at, int which, Py_ssize_t column, Py_ssize_t length, real* staged,
+                       bint back) noexcept nogil:
+    cdef const Extent* last = &job.piece[job.pieces - 1]
+    cdef const Extent* outer = last - 1
+    cdef Py_ssize_t index = column // last.length, first = column % last.length, done = 0, count
+    cdef Py_ssize_t left = outer.length - index % outer.length
+    cdef char* piece = at + offset_over(job.piece, job.pieces - 1, index, which)
+    while done < length:
+        count = min(last.length - first, length - done)
+        carry_piece(&job.operand[which], piece + first * last.stride[which], staged + done, count, back)
+        done += count
+        first = 0
+        index += 1
+        left -= 1
+        piece += outer.stride[which]
+        if left == 0:
+            piece = at + offset_over(job.piece, job.pieces - 1, index, which)
+            left = outer.length
+
+
 # Copies a row of a tile from an operand to scratch, or back.
 cdef inline void carry(const Job* job, const Set* set, const Tile* tile, int which, Py_ssize_t row, real* staged,
                        bint back) noexcept nogil:
     cdef char* at = set.at[which] + offset_over(job.reduced, job.reduced_dims, tile.row + row, which)
-    cdef const Extent* last = &job.piece[max(job.pieces - 1, 0)]
-    cdef Py_ssize_t done = 0, first, count
-    cdef char* piece
-    while done < tile.length:
-        piece = at + tile.column * job.inner.stride[which]
-        count = tile.length
-        if not job.folded[which]:
-            first = (set.column + tile.column + done) % last.length
-            count = min(last.length - first, tile.length - done)
-            piece = at + first * last.stride[which] + offset_over(
-                job.piece, job.pieces - 1, (set.column + tile.column + done) // last.length, which)
-        if back:
-            scatter(&job.operand[which], staged + done, piece, NULL, count)
-        else:
-            gather(&job.operand[which], piece, NULL, staged + done, count)
-        done += count
+    if not job.folded[which]:
+        carry_pieces(job, at, which, set.column + tile.column, tile.length, staged, back)
+    elif back:
+        scatter(&job.operand[which], staged, at + tile.column * job.inner.stride[which], NULL, tile.length)
+    else:
+        gather(&job.operand[which], at + tile.column * job.inner.stride[which], NULL, staged, tile.length)
+
+
+cdef inline void forget_brought(const Room* room) noexcept nogil:
+    room.brought[X] = room.brought[G] = NULL
 
 
 cdef inline void bring(const Job* job, const Room* room, const Set* set, const Tile* tile, int which) noexcept nogil:
     cdef Py_ssize_t row
-    for row in range(tile.rows if job.operand[which].staged else 0):
+    if not job.operand[which].staged or room.brought[which] == set.at[which]:
+        return
+    for row in range(tile.rows):
         carry(job, set, tile, which, row, room.staged[which] + row * tile.length, False)
+    if job.tiles == 1 and not job.columns:
+        room.brought[which] = set.at[which]
 
 
 cdef inline void take_away(const Job* job, const Room* room, const Set* set, const Tile* tile) noexcept nogil:

@@ -26,7 +26,8 @@ cdef void take_shift(const Job* job, const Room* room, const Set* set) noexcept 
         shift[0] = sums[0] / <double>(tile.rows * tile.length)
         if shift[0] - shift[0] == 0:
             return
-    tile.rows = 1
+    if job.tiles > 1:
+        tile.rows = 1
     bring(job, room, set, &tile, X)
     open_row(job, room, set, &tile, 0, &row)
     shift[0] = middle_of_row(row.x, (row.length - 1) // 5, row.length - 1)
@@ -144,6 +145,7 @@ cdef void finish_set(const Job* job, Room* room, const Set* set) noexcept nogil:
 
 # Phases 1 and 2 of a set
 cdef void measure_set(const Job* job, Room* room, const Set* set) noexcept nogil:
+    forget_brought(room)
     open_table(job, &room.table, 0, 1, set.index)
     take_shift(job, room, set)
     if job.gradients and job.params.tau:

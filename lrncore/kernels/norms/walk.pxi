@@ -47,6 +47,7 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
         if job.operand[which].staged or (which == Y and job.streams):
             room.staged[which] = <real*>reserve(&memory, tile * <Py_ssize_t>sizeof(real))
     room.carried = <Carried*>reserve(&memory, sizeof(Carried))
+    room.brought = <const char**>reserve(&memory, OPERANDS * <Py_ssize_t>sizeof(char*))
     memory = furnish_table(job, room, memory, 1)
     room.chunk_sums = <double*>reserve(&memory, job.sums * <Py_ssize_t>sizeof(double))
     room.kept_sums = NULL
@@ -111,6 +112,7 @@ cdef void work(const void* shared, int part) noexcept nogil:
     cdef Room room
     cdef Set set
     furnish(job, &room, scratch_of(call, part))
+    forget_brought(&room)
     clear_sums(job, &room, part)
     room.carried.end = NULL
     if job.bundle > 1:
@@ -167,6 +169,7 @@ cdef void run(const Call* call, int threads) noexcept nogil:
 # A task's table and its chunks' sums, in a part's scratch
 cdef inline void take_up(const Call* call, Room* room, Set* set, Py_ssize_t task, int part) noexcept nogil:
     furnish(&call.job, room, scratch_of(call, part))
+    forget_brought(room)
     furnish_table(&call.job, room, scratch_of(call, call.parts) + task * call.tables, call.job.chunks)
     open_set(&call.job, call.data, task, set)
     if call.job.columns:
