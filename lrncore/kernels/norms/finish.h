@@ -88,7 +88,8 @@ OUT_OF_LINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t c
             slope = doubles_unless(constant, products) * of_n * r;
             size = h * h + slope * slope;
             nothing = DOUBLES_WHERE(load_doubles(at + H * apart) == 0) & DOUBLES_WHERE(products == 0);
-            found |= ~((DOUBLES_WHERE(size >= norm->h_lowest * norm->h_lowest) & DOUBLES_WHERE(size - size == 0)) | nothing);
+            found |= ~((DOUBLES_WHERE(size >= norm->h_lowest * norm->h_lowest) & DOUBLES_WHERE(size - size == 0))
+                       | nothing);
             slope = norm->outside ? doubles_unless(constant, slope / deviation) : slope * r;
             if (norm->n == 1)
                 slope = slope - slope;

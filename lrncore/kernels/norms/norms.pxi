@@ -52,9 +52,10 @@
 #        reading a tile once before it is used overlaps with nothing (Zen 4). Where rows have no gaps they are taken
 #        from the first cache line of y on (`rolled`), so that lines are written whole, past the caches. Results of
 #        blocks come from the last chunk on, which phase 1 read last.
-#     f) Short rows are measured a bundle at a time and normalized in pairs, from copies of weight and bias that lie at
-#        cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`): each of the end
-#        of a vector of results and the start of the next, in whichever row that is.
+#     f) Short rows are measured a bundle at a time, two or four side by side, with shifts that were taken a few rows
+#        before, so that several rows wait for memory at once. They are normalized in pairs, from copies of weight and
+#        bias that lie at cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`):
+#        each of the end of a vector of results and the start of the next, in whichever row that is.
 #     g) Rows beyond the caches are prefetched where the processor does that badly by itself (`ahead`): some elements
 #        of each are read for the shift, far from each other, before the row is, and backward reads two arrays. Within
 #        the caches it gains nothing, so that these loops are compiled without it too.

@@ -17,7 +17,7 @@ cdef bint is_short(const Job* job) noexcept nogil:
             and not (job.gradients and (job.given or job.params.tau != NULL)))
 
 
-# Copies rows to scratch, where they lie one after the other.
+# Copies rows to scratch.
 cdef void bring_short(const Job* job, const Bundle* bundle, int which) noexcept nogil:
     cdef Py_ssize_t i
     cdef Tile tile
@@ -119,13 +119,12 @@ cdef struct Lane:
 # The shifts of some of them, and of their h
 cdef inline void take_shifts_of(const Job* job, const Bundle* bundle, Py_ssize_t first, Py_ssize_t end, bint gradients,
                                 bint weighted, real* shift, real* h_shift) noexcept nogil:
-    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i
+    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i, param
     for i in range(first, min(end, bundle.count)):
         shift[i] = middle_of_row(row_in(bundle, X, i), part, last)
         if gradients:
-            h_shift[i] = real_of(row_in(bundle, G, i))
-            if weighted:
-                h_shift[i] = h_shift[i] * job.params.weight[bundle.param + i * bundle.param_apart]
+            param = bundle.param + i * bundle.param_apart
+            h_shift[i] = real_of(row_in(bundle, G, i)) * (job.params.weight[param] if weighted else 1)
 
 
 cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, bint gradients, bint centred,
@@ -134,11 +133,9 @@ cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, b
     lane.x, lane.g, lane.weight = row_in(bundle, X, i), row_in(bundle, G, i), NULL
     if weighted:
         lane.weight = job.params.weight + bundle.param + i * bundle.param_apart
-    lane.less = lane.h_less = lane.first = lane.squares = lane.h = lane.products = splat(0)
-    if centred:
-        lane.less = splat(shift[i])
-    if gradients and centred:
-        lane.h_less = splat(-h_shift[i])
+    lane.first = lane.squares = lane.h = lane.products = splat(0)
+    lane.less = splat(shift[i] if centred else 0)
+    lane.h_less = splat(-h_shift[i] if gradients and centred else 0)
 
 
 # Elements k to k + LANES - 1
@@ -158,36 +155,39 @@ cdef inline void add_to_lane(Lane* lane, Py_ssize_t k, Py_ssize_t part, bint gra
         lane.products = muladd(d, h, lane.products)
 
 
-# The sums of rows i to i + 3, backward of i and i + 1. Where there are fewer the last one is taken again.
+# The sums of rows i to i + 3, or of i and i + 1: backward, and beyond the caches, where four rows read side by side are
+# slower than one. Where there are fewer the last one is taken again.
 cdef inline void sum_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i, bint gradients,
                               bint centred, bint weighted, bint ahead, const real* shift,
                               const real* h_shift) noexcept nogil:
     cdef double* first = doubles_of(table, FIRST) + i
     cdef double* squares = doubles_of(table, SQUARES) + i
     cdef Py_ssize_t length = job.inner.length, k = 0
+    cdef bint two = gradients or ahead
     cdef Lane a, b, c, d
     open_lane(job, bundle, i, gradients, centred, weighted, shift, h_shift, &a)
     open_lane(job, bundle, i + 1, gradients, centred, weighted, shift, h_shift, &b)
-    if not gradients:
+    if not two:
         open_lane(job, bundle, i + 2, False, centred, False, shift, NULL, &c)
         open_lane(job, bundle, i + 3, False, centred, False, shift, NULL, &d)
     while k + LANES <= length:
         add_to_lane(&a, k, 0, gradients, centred, weighted, ahead)
         add_to_lane(&b, k, 0, gradients, centred, weighted, ahead)
-        if not gradients:
+        if not two:
             add_to_lane(&c, k, 0, False, centred, False, ahead)
             add_to_lane(&d, k, 0, False, centred, False, ahead)
         k += LANES
     if k < length:
         add_to_lane(&a, k, length - k, gradients, centred, weighted, ahead)
         add_to_lane(&b, k, length - k, gradients, centred, weighted, ahead)
-        if not gradients:
+        if not two:
             add_to_lane(&c, k, length - k, False, centred, False, ahead)
             add_to_lane(&d, k, length - k, False, centred, False, ahead)
-    if gradients:
+    if two:
         store_sums(first, squares, a.first, b.first, a.squares, b.squares)
+    if gradients:
         store_sums(doubles_of(table, H) + i, doubles_of(table, PRODUCTS) + i, a.h, b.h, a.products, b.products)
-    else:
+    if not two:
         store_sums(squares, squares + 2, a.squares, b.squares, c.squares, d.squares)
         if centred:
             store_sums(first, first + 2, a.first, b.first, c.first, d.first)
@@ -213,7 +213,7 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
     cdef Py_ssize_t i = 0
     cdef real shift[BUNDLE]
     cdef real h_shift[BUNDLE]
-    cdef Py_ssize_t step = TOGETHER // 2 if gradients else TOGETHER
+    cdef Py_ssize_t step = TOGETHER // 2 if gradients or ahead else TOGETHER
     cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
     if centred:
         take_shifts_of(job, bundle, 0, step if single else bundle.count, gradients, weighted, shift, h_shift)
