@@ -4,9 +4,11 @@
 # In place, results are over their operands before all s of the chunk are known to be in range. What they were written
 # over goes to where operands come in scratch, from where the steps take it.
 
-# Is an operand staged for nothing but its being overwritten?
-cdef inline bint is_in_its_place(const Operand* operand) noexcept nogil:
-    return operand.staged and operand.overwritten and lies_plain(operand) and not is_halves(operand)
+# Is an operand staged for nothing but its being overwritten? The results may be in the other byte order.
+cdef inline bint is_in_its_place(const Job* job, int which) noexcept nogil:
+    cdef const Operand* operand = &job.operand[which]
+    return (operand.staged and operand.overwritten and lies_plain(operand) and not is_halves(operand)
+            and not job.operand[Y].staged)
 
 
 # The lines of whole slabs, for the way straight from the inputs to the results: of an operand in place its own lines
@@ -16,13 +18,13 @@ cdef inline void aim_straight(const Job* job, const Buffers* buffers, const Piec
     aim_lines(job, buffers, piece, 0, 0, lines)
     lines.taps[SQUARES].masks = buffers.masks[SQUARES]
     lines.originals = NULL
-    if is_in_its_place(&job.operand[G]):
+    if is_in_its_place(job, G):
         lines.originals = <real*>buffers.staged[G].chunk
         lines.g = lines.y
         lines.g_pitch = lines.y_pitch
     else:
         come(job, buffers, piece, G, 0, 0, slab, NULL)
-    if is_in_its_place(&job.operand[X]):
+    if is_in_its_place(job, X):
         lines.originals = <real*>buffers.staged[X].chunk
         lines.x = lines.y
         lines.x_pitch = lines.y_pitch
@@ -36,7 +38,7 @@ cdef rare take_originals(const Job* job, const Buffers* buffers, const Piece* pi
     cdef Py_ssize_t pitch = buffers.plan.kept_pitch, line
     for line in range(piece.count - 1, 0, -1):
         memmove(originals + line * pitch, originals + line * round_up(slab, LANES), slab * sizeof(real))
-    if is_in_its_place(&job.operand[G]) and originals != <real*>buffers.staged[G].chunk:
+    if is_in_its_place(job, G) and originals != <real*>buffers.staged[G].chunk:
         memcpy(buffers.staged[G].chunk, originals, ((piece.count - 1) * pitch + slab) * sizeof(real))
 
 

@@ -192,6 +192,9 @@ def judge(call, found, x, g=None):
         unit = largest(call, (r * sum(map(abs, terms))).reshape(call.shape), axes)
         most_h = np.abs(h).max(axes, keepdims=True)
         plain = plain & (most_h > lowest * 2**30) & (most_h < WIDE(float(real.max)) / 8)
+        # g that a threshold cuts out decide on the power of two that all of g are scaled by, too
+        cut = np.abs(sets_of(call, g.astype(WIDE) * weight)[0]).max(axes, keepdims=True)
+        plain = plain & (cut < most_h * WIDE(2) ** 80)
     plain = np.broadcast_to(plain, wide.shape).reshape(call.shape)
     unit = unit.reshape(call.shape)
     allowed = DX_ALLOWED if call.backward else Y_ALLOWED
