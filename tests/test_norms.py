@@ -15,6 +15,7 @@ SHAPES = {
     "rows": ((37, 96), (1,)),
     "row_of_a_tile_and_more": ((3, 9001), (1,)),
     "short_rows": ((70, 3), (1,)),
+    "rows_along_two_axes": ((3, 17, 24), (2,)),
     "images": ((2, 6, 5, 7), (1, 2, 3)),
     "channels_of_images": ((2, 100, 3, 17), (1,)),
     "side_by_side": ((130, 300), (0,)),

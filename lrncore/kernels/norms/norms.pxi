@@ -18,7 +18,7 @@
 #     rows_sums       sets of rows (a reduced axis is adjacent in memory, vectors run along the set): sums over tiles,
 #     rows_sets       over sets, which are measured again where they are out of range,
 #     rows_apply      and results
-#     short           the same for sets of one short row, several at a time
+#     bundles, short  the same for sets of one short row, several at a time
 #     columns_sums    sets side by side (a kept axis is adjacent, a vector holds as many sets as it has lanes), likewise
 #     columns_sets
 #     columns_apply
@@ -180,6 +180,7 @@ include "statistics.pxi"
 include "rows_sums.pxi"
 include "rows_sets.pxi"
 include "rows_apply.pxi"
+include "bundles.pxi"
 include "short.pxi"
 include "columns_sums.pxi"
 include "columns_sets.pxi"

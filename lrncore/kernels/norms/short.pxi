@@ -1,106 +1,9 @@
 # Sets of one short row each, a bundle of them at a time: a processor works on several at once, and what each takes
 # besides its elements is done in vectors of sets.
 
-# The rows lie regularly: a bundle ends where the last axis of sets does.
-cdef struct Bundle:
-    char* at[OPERANDS]      # the first row, and from one to the next
-    Py_ssize_t apart[OPERANDS]
-    Py_ssize_t param
-    Py_ssize_t param_apart
-    char* const* data
-    Py_ssize_t task         # the first
-    Py_ssize_t count
-
-
 cdef bint is_short(const Job* job) noexcept nogil:
     return (not job.columns and not job.split and job.tiles == 1 and job.rows == 1 and not job.measures
             and not (job.gradients and (job.given or job.params.tau != NULL)))
-
-
-# Copies rows to scratch.
-cdef void bring_short(const Job* job, const Bundle* bundle, int which) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef Tile tile
-    cdef Set set
-    for i in range(bundle.count):
-        open_set(job, bundle.data, bundle.task + i, &set)
-        open_tile(job, &set, 0, &tile)
-        carry(job, &set, &tile, which, 0, <real*>bundle.at[which] + i * job.inner.length, False)
-
-
-# Opens sets from `task` to, at most, `last` - 1.
-cdef inline void open_bundle(const Job* job, const Room* room, Py_ssize_t task, Py_ssize_t last,
-                             Bundle* bundle) noexcept nogil:
-    cdef const Extent* axis = &job.kept[max(job.kept_dims - 1, 0)]
-    cdef int which
-    cdef Set set
-    bundle.task, bundle.count = task, min(job.bundle, last - task)
-    if job.kept_dims > 1:
-        bundle.count = min(bundle.count, axis.length - task % axis.length)
-    open_set(job, bundle.data, task, &set)
-    bundle.param, bundle.param_apart = set.param, axis.param
-    for which in range(OPERANDS):
-        bundle.at[which], bundle.apart[which] = set.at[which], axis.stride[which]
-        if job.operand[which].staged or (which == Y and job.streams):
-            bundle.at[which] = <char*>room.staged[which]
-            bundle.apart[which] = job.inner.length * <Py_ssize_t>sizeof(real)
-            if which != Y:
-                bring_short(job, bundle, which)
-
-
-cdef inline real* row_in(const Bundle* bundle, int which, Py_ssize_t i) noexcept nogil:
-    return <real*>(bundle.at[which] + i * bundle.apart[which])
-
-
-cdef inline void open_short(const Job* job, const Room* room, const Bundle* bundle, Py_ssize_t i,
-                            Row* row) noexcept nogil:
-    row.x, row.g, row.y = row_in(bundle, X, i), row_in(bundle, G, i), row_in(bundle, Y, i)
-    row.length, row.param = job.inner.length, bundle.param + i * bundle.param_apart
-    row.weight = job.params.weight + row.param if job.params.weight else NULL
-    row.bias = job.params.bias + row.param if job.params.bias else NULL
-    row.dweight = row.dbias = NULL
-    if room.recent[0]:
-        row.dweight, row.dbias = room.recent[0] + row.param, room.recent[1] + row.param
-    row.dweights = row.dbiases = NULL
-
-
-# Writes elements past the caches.
-cdef void stream(const real* source, real* to, Py_ssize_t length) noexcept nogil:
-    cdef Py_ssize_t i = 0, part = first_part(to, length, True)
-    if part != 0:
-        put(to, fetch(source, part), True, part)
-        i += part
-    while i + LANES <= length:
-        put(to + i, load(source + i), True, 0)
-        i += LANES
-    if i < length:
-        put(to + i, fetch(source + i, length - i), True, length - i)
-
-
-# Results leave scratch, but for those of sets out of range, whose x may lie where they would go.
-cdef inline void close_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in) noexcept nogil:
-    cdef Py_ssize_t length = job.inner.length, i
-    cdef Tile tile
-    cdef Set set
-    if job.streams and all_in:
-        open_set(job, bundle.data, bundle.task, &set)
-        stream(room.staged[Y], <real*>set.at[Y], bundle.count * length)
-        return
-    for i in range(bundle.count if job.streams or job.operand[Y].staged else 0):
-        if doubles_of(&room.table, OUT)[i] != 0:
-            continue
-        open_set(job, bundle.data, bundle.task + i, &set)
-        if job.streams:
-            stream(room.staged[Y] + i * length, <real*>set.at[Y], length)
-        else:
-            open_tile(job, &set, 0, &tile)
-            carry(job, &set, &tile, Y, 0, room.staged[Y] + i * length, True)
-
-
-# The table of all bundles, unless their numbers differ
-cdef void open_bundles(const Job* job, const Room* room) noexcept nogil:
-    if not job.given and job.params.eps == NULL:
-        open_table(job, &room.table, 0, BUNDLE, 0)
 
 
 # A row of those that are measured side by side, and its sums so far
@@ -119,12 +22,13 @@ cdef struct Lane:
 # The shifts of some of them, and of their h
 cdef inline void take_shifts_of(const Job* job, const Bundle* bundle, Py_ssize_t first, Py_ssize_t end, bint gradients,
                                 bint weighted, real* shift, real* h_shift) noexcept nogil:
-    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i, param
+    cdef Py_ssize_t last = job.inner.length - 1, part = last // 5, i
     for i in range(first, min(end, bundle.count)):
         shift[i] = middle_of_row(row_in(bundle, X, i), part, last)
         if gradients:
-            param = bundle.param + i * bundle.param_apart
-            h_shift[i] = real_of(row_in(bundle, G, i)) * (job.params.weight[param] if weighted else 1)
+            h_shift[i] = real_of(row_in(bundle, G, i))
+            if weighted:
+                h_shift[i] = h_shift[i] * job.params.weight[param_in(bundle, i)]
 
 
 cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, bint gradients, bint centred,
@@ -132,7 +36,7 @@ cdef inline void open_lane(const Job* job, const Bundle* bundle, Py_ssize_t i, b
     i = min(i, bundle.count - 1)
     lane.x, lane.g, lane.weight = row_in(bundle, X, i), row_in(bundle, G, i), NULL
     if weighted:
-        lane.weight = job.params.weight + bundle.param + i * bundle.param_apart
+        lane.weight = job.params.weight + param_in(bundle, i)
     lane.first = lane.squares = lane.h = lane.products = splat(0)
     lane.less = splat(shift[i] if centred else 0)
     lane.h_less = splat(-h_shift[i] if gradients and centred else 0)
@@ -274,7 +178,7 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
     for i in range(bundle.count if job.gradients and not job.within else 0):
         doubles_of(table, OF_G)[i] = doubles_of(table, H)[i]
         doubles_of(table, G_PRODUCTS)[i] = doubles_of(table, PRODUCTS)[i]
-        weight = job.params.weight[bundle.param + i * bundle.param_apart] if job.params.weight else 1
+        weight = job.params.weight[param_in(bundle, i)] if job.params.weight else 1
         doubles_of(table, H)[i] *= weight
         doubles_of(table, PRODUCTS)[i] *= weight
 
@@ -282,7 +186,7 @@ cdef void measure_bundle(const Job* job, const Room* room, const Bundle* bundle)
 # Are sets `i` and the next in range, with the same parameters, which change along them?
 cdef inline bint go_together(const Job* job, const Bundle* bundle, const Table* table, Py_ssize_t i,
                              bint all_in) noexcept nogil:
-    return (i + 1 < bundle.count and bundle.param_apart == 0 and job.along and job.params.weight != NULL
+    return (i + 1 < bundle.count and bundle.alike and job.along and job.params.weight != NULL
             and (all_in or doubles_of(table, OUT)[i] == 0 and doubles_of(table, OUT)[i + 1] == 0))
 
 
