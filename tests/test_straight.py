@@ -122,6 +122,18 @@ def test_tiny_numbers_beside_large_ones(layout, dtype):
     assert_same_bits([g, x], LRNSpec(2, 2, 1.0, 0.75, 1.0), LAYOUTS[layout].axis)
 
 
+@each_dtype
+@each_layout
+def test_one_tiny_number_with_a_large_gradient(layout, dtype):
+    """Where x / s loses bits, and dx is not tiny."""
+    case = LAYOUTS[layout]
+    large, tiny, most = {"float32": (1e7, 3e-41, 1e38), "float64": (1e50, 1e-310, 1e300)}[dtype.name]
+    for at in positions(layout):
+        x, g = np.full(case.shape, large, dtype), np.zeros(case.shape, dtype)
+        x[at], g[at] = tiny, most
+        assert_same_bits([g, x], LRNSpec(1, 1, 1.0, 0.75, 1.0), case.axis)
+
+
 @each_layout
 @pytest.mark.parametrize("bad", [None, np.nan])
 def test_gradient_of_one_array_over_itself(bad, layout):

@@ -8,7 +8,7 @@ cdef enum:
     SHORT_INNER_BYTES = 1024
     # forward and backward, 7x7 and 13x13: unless columns of vectors go straight down it, of so many elements. Columns
     # of fewer rows begin and end too often, those of more leave the second-level cache, with what is prefetched; rows
-    # so many bytes apart take two to three times as long.
+    # that are a multiple of so many bytes apart take two to three times as long.
     LEAST_INNER = 96
     LEAST_INNER_LATE = 48
     LEAST_ROWS = 24
@@ -112,7 +112,7 @@ cdef rare fold(Grid* grid) noexcept nogil:
 
 
 # Do the cache lines of a column of vectors, in all operands, find room in the first-level cache while the next vectors
-# need them, and with those of the next columns in the second-level one? Rows that are pages apart share few sets.
+# need them, and with those of the next columns in the second-level one? Rows half a page apart share few sets.
 cdef bint columns_fit(const Axis* channel) noexcept nogil:
     cdef Py_ssize_t apart = 0
     cdef int i

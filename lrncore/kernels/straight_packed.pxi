@@ -2,7 +2,7 @@
 # beta 3/4 and windows of 3 and 5 channels, where an instruction set shifts the lanes of two vectors side by side.
 #
 # A vector's operations are one chain of sixty cycles, of the gradient a hundred, and a processor's schedulers hold some
-# sixty operations that wait. So a vector takes a step of the chain each turn, and five or seven are under way:
+# sixty operations that wait. So a vector takes a step of the chain each turn, and six or eight are under way:
 #
 #     turn            0   1   2   3   4   5   6   7   8 ...
 #     square x        0   1   2   3
@@ -107,13 +107,14 @@ cdef inline vec sum_at(const Place* at, const Extent* lines, vec before, vec v, 
     return sum_around(before, v, after, reach)
 
 
-# May the results stay? Where some s was out of range, or bits were lost, some have to be recomputed.
+# May the results stay? Where some s was out of range, or bits were lost, some have to be recomputed. Whether bits can
+# have been lost is seen from x, unless the results are over it.
 cdef inline bint may_stay(const Formula* f, const Lines* lines, const Raising* to, Inside inside, vec seen,
                           bint late) noexcept nogil:
     if not late:
         return all_inside(inside, to.holds)
     return (all_inside(inside, to.holds) and not may_have_nonfinite(seen)
-            and (all_inside(inside, to.lossless) or not may_lose_bits(f, lines)))
+            and (all_inside(inside, to.lossless) or (lines.x != lines.y and not may_lose_bits(f, lines))))
 
 
 # Returns the length of the lines, or 0 if they have to be done the other way.

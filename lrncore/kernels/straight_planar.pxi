@@ -85,7 +85,7 @@ cdef rare put_back(const Lines* lines, Py_ssize_t begin) noexcept nogil:
         store(<real*>(<char*>(lines.y + begin) + row * lines.y_pitch), load(lines.originals + row * LANES))
 
 
-# Returns how many elements of each line have their results; the others are what they were. In place, the lines are
+# Returns how many elements of each line have their results. In place the others are what they were, and the lines are
 # whole vectors.
 cdef inline Py_ssize_t planar_loop(const Formula* f, const Lines* at, int reach, bint late) noexcept nogil:
     cdef Extent lines = extent_of(at)

@@ -42,7 +42,7 @@ cdef rare take_originals(const Job* job, const Buffers* buffers, const Piece* pi
         memcpy(buffers.staged[G].chunk, originals, ((piece.count - 1) * pitch + slab) * sizeof(real))
 
 
-# Whole slabs straight from the inputs to the results: False if they have to go step by step, from inputs that have come
+# Whole slabs straight from the inputs to the results: False if they have to go step by step, and what is staged has come
 # into scratch.
 cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece, Py_ssize_t slab,
                       Lines* lines) noexcept nogil:

@@ -119,6 +119,9 @@ cdef inline void sum_bundle(const Job* job, const Room* room, const Bundle* bund
     cdef real h_shift[BUNDLE]
     cdef Py_ssize_t step = TOGETHER // 2 if gradients or ahead else TOGETHER
     cdef bint single = job.inner.length <= (RUN // 2 if gradients else RUN) * LANES
+    # of lanes behind the last row too
+    memset(shift, 0, sizeof(shift))
+    memset(h_shift, 0, sizeof(h_shift))
     if centred:
         take_shifts_of(job, bundle, 0, step if single else bundle.count, gradients, weighted, shift, h_shift)
     while single and i < bundle.count:

@@ -68,7 +68,7 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
     return memory
 
 
-# The first part adds to the call's sums themselves.
+# The first part adds to the call's sums themselves, which are 0.
 cdef void clear_sums(const Job* job, Room* room, int part) noexcept nogil:
     cdef Py_ssize_t count = job.params.count
     if part == 0:
