@@ -42,7 +42,7 @@ cdef rare take_originals(const Job* job, const Buffers* buffers, const Piece* pi
         memcpy(buffers.staged[G].chunk, originals, ((piece.count - 1) * pitch + slab) * sizeof(real))
 
 
-# Whole slabs straight from the inputs to the results: False if they have to go step by step. What is staged has come into
+# Whole slabs straight from the inputs to the results: False if they have to go step by step. What is staged is in
 # scratch then.
 cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece, Py_ssize_t slab,
                       Lines* lines) noexcept nogil:
