@@ -237,7 +237,7 @@ cdef rare lay_out_box(Job* job, Box* box, Grid* grid, int threads) noexcept nogi
     # Stretches of the rows for threads that would have nothing to do. Each reads some rows of its neighbours', which
     # must not have been overwritten.
     box.stretches = 1
-    if job.slabs < threads and not job.operand[X].overwritten and not job.operand[G].overwritten:
+    if job.slabs < threads and not is_in_place(job):
         box.stretches = min((threads + job.slabs - 1) // job.slabs,
                             max(job.channels // (4 * (job.before + job.after)), <Py_ssize_t>1))
     box.stretch = (job.channels + box.stretches - 1) // box.stretches

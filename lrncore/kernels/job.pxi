@@ -29,6 +29,11 @@ cdef struct Job:
     const Box* box          # where windows are along several axes, or NULL
 
 
+# Are results written over an operand?
+cdef inline bint is_in_place(const Job* job) noexcept nogil:
+    return job.operand[X].overwritten or job.operand[G].overwritten
+
+
 # What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab (rows), or
 # `length` rows of `count` slabs (box). Of these, the rows [first, end), or the positions of a stream, have results; the
 # others are in reach of them.

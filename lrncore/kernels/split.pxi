@@ -68,8 +68,7 @@ cdef inline double cost_of_seam(const Job* job) noexcept nogil:
 
 
 cdef inline bint may_cut(const Job* job, const Grid* grid) noexcept nogil:
-    return not (job.whole or grid.tiled or grid.adjoining or job.operand[X].overwritten
-                or job.operand[G].overwritten)
+    return not (job.whole or grid.tiled or grid.adjoining or is_in_place(job))
 
 
 # `tiles` of a slab or more, in so many panels, with a task for each `grain` rows

@@ -21,8 +21,7 @@ cdef struct How:
 cdef struct Windows:
     How how
     const Taps* taps
-    bint constant                   # the number of taps is,
-    int held                        # and so many are in registers:
+    int held                        # taps, where their number is constant, are in registers:
     const real* line[HELD_TAPS]
     const real* masks
     Py_ssize_t mask_pitch
@@ -70,7 +69,6 @@ cdef inline void open_windows(Windows* windows, const Formula* f, const Lines* l
     cdef int j
     windows.how = how
     windows.taps = &lines.taps[which]
-    windows.constant = constant_taps != 0
     windows.held = min(constant_taps, <int>HELD_TAPS)
     for j in range(windows.held):
         windows.line[j] = lines.taps[which].line[j]

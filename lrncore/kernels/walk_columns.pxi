@@ -15,10 +15,6 @@ cdef enum:
     LEAST_VECTORS = 768
 
 
-cdef inline bint is_in_place(const Job* job) noexcept nogil:
-    return job.operand[X].overwritten or job.operand[G].overwritten
-
-
 # In scratch, behind that of rows: the results of the last column, and what a column overwrites
 cdef inline Py_ssize_t columns_scratch(const Job* job) noexcept nogil:
     return 2 * job.channels * LANES if job.straight and is_in_place(job) else 0

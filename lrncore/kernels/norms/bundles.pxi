@@ -26,7 +26,7 @@ cdef void bring_short(const Job* job, const Bundle* bundle, int which) noexcept 
         carry(job, &set, &tile, which, 0, <real*>bundle.at[which] + i * job.inner.length, False)
 
 
-# Does an operand of a bundle lie in scratch?
+# Does an operand pass through scratch?
 cdef inline bint is_brought(const Job* job, int which) noexcept nogil:
     return job.operand[which].staged or (which == Y and job.streams)
 

@@ -62,30 +62,26 @@ cdef void mark_all(Room* room, Py_ssize_t length) noexcept nogil:
         column += LANES
 
 
-# Copies a row of x.
-cdef void take_row(const Job* job, const Room* room, const Set* set, Py_ssize_t row, real* to) noexcept nogil:
+# A row of x, until another tile is brought
+cdef const real* bring_row(const Job* job, const Room* room, const Set* set, Py_ssize_t row) noexcept nogil:
     cdef Tile tile
     open_tile(job, set, row // job.tile_rows, &tile)
     bring(job, room, set, &tile, X)
-    memcpy(to, row_of(job, room, set, &tile, X, row - tile.row), set.length * sizeof(real))
+    return <const real*>row_of(job, room, set, &tile, X, row - tile.row)
 
 
 # The means of one, two, four or eight rows, as far apart as can be; a power of two, so that those of a constant are it.
 cdef void take_means(const Job* job, const Room* room, const Set* set, real* to) noexcept nogil:
     cdef double* sums = room.chunk_sums
-    cdef Py_ssize_t samples = 1, row, column, i
+    cdef Py_ssize_t samples = 1, column, i
     cdef const real* at
     cdef Pair share
-    cdef Tile tile
     while samples < MOST_SAMPLES and 4 * samples <= job.rows:
         samples *= 2
     share = paired(1 / <double>samples)
     memset(sums, 0, room.table.apart * sizeof(double))
     for i in range(samples):
-        row = i * (job.rows - 1) // max(samples - 1, <Py_ssize_t>1)
-        open_tile(job, set, row // job.tile_rows, &tile)
-        bring(job, room, set, &tile, X)
-        at = <const real*>row_of(job, room, set, &tile, X, row - tile.row)
+        at = bring_row(job, room, set, i * (job.rows - 1) // max(samples - 1, <Py_ssize_t>1))
         column = 0
         while column < set.length:
             store_pair(sums + column, times_plus(share, widened(fetch(at + column, part_of(set.length - column))),
@@ -103,7 +99,7 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
     cdef double* shift = doubles_of(&room.table, SHIFT)
     cdef Py_ssize_t i, tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows)
     cdef real* high = reals_of(&room.table, HIGH)
-    cdef real* line = NULL
+    cdef const real* line = NULL
     if job.given:
         return
     if not job.centred:
@@ -114,9 +110,8 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
         for i in range(set.length):
             high[i] = room.chunk_sums[i] / <double>(min(tiles * job.tile_rows, job.rows) * job.run)
             if UNLIKELY(high[i] - high[i] != 0):
-                if line == NULL:
-                    line = line_of(room, 0)
-                    take_row(job, room, set, 0, line)
+                # the sum of a tile overflows
+                line = line if line else bring_row(job, room, set, 0)
                 high[i] = line[i]
     else:
         take_means(job, room, set, high)

@@ -44,7 +44,7 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
     cdef int which
     for which in range(OPERANDS):
         room.staged[which] = NULL
-        if job.operand[which].staged or (which == Y and job.streams):
+        if is_brought(job, which):
             room.staged[which] = <real*>reserve(&memory, tile * <Py_ssize_t>sizeof(real))
     room.carried = <Carried*>reserve(&memory, sizeof(Carried))
     room.brought = <const char**>reserve(&memory, OPERANDS * <Py_ssize_t>sizeof(char*))
