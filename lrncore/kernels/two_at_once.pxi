@@ -44,8 +44,9 @@ cdef inline Two enter_two(const Windows* windows, bint climbs, Py_ssize_t i) noe
 cdef inline Two term_two(const Windows* windows, int j, Source source, Py_ssize_t i, Py_ssize_t mask,
                          Py_ssize_t mask_behind) noexcept nogil:
     cdef Two v = load_two(windows.taps.line[j] + i)
-    cdef const real* masks = windows.masks + j * windows.mask_pitch
+    cdef const real* masks
     if source == MASKED:
+        masks = windows.masks + j * windows.mask_pitch
         v = Two(first=keep(v.first, load(masks + mask)), second=keep(v.second, load(masks + mask_behind)))
     return v
 

@@ -112,7 +112,7 @@ cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept
             if UNLIKELY(high[i] - high[i] != 0):
                 # the sum of a tile overflows
                 line = line if line else bring_row(job, room, set, 0)
-                high[i] = line[i]
+                memcpy(high + i, line + i, sizeof(real))
     else:
         take_means(job, room, set, high)
     for i in range(set.length):
