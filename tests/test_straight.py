@@ -27,7 +27,8 @@ LAYOUTS = {
     "few channels": Shape((1700, 7), 1),
     "some channels": Shape((400, 20), 1),
 }
-SPECS = [LRNSpec(2, 2, 2e-5, 0.75, 2.0), LRNSpec(1, 1, 0.3, 0.75, 1e-3)]
+SPECS = [LRNSpec(2, 2, 2e-5, 0.75, 2.0), LRNSpec(1, 1, 0.3, 0.75, 1e-3), LRNSpec(4, 4, 1e-4, 0.75, 1.0)]
+SPECS += [LRNSpec(15, 15, 1e-4, 0.75, 1.0), LRNSpec(3, 20, 1e-4, 0.75, 1.0)]
 BAD = {"nan": np.nan, "infinite": -np.inf, "huge": 1e30, "large": 3e18}
 
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)
@@ -100,6 +101,16 @@ def test_one_number_that_is_out_of_range(bad, layout, spec, dtype):
             assert_same_bits(arrays, spec, LAYOUTS[layout].axis)
             if which:
                 assert_same_bits(arrays[1:], spec, LAYOUTS[layout].axis)
+
+
+@each_dtype
+@pytest.mark.parametrize("channels", [24, 61, 300])
+@pytest.mark.parametrize("before", [0, 1, 2, 3, 4, 5, 8, 13, 31, 60, 130])
+def test_any_window(before, channels, dtype):
+    """Sums of one to five levels, with none to two taps on the squares."""
+    x = cases.normal((channels, 37), dtype)
+    for after in (0, 1, 2, 4, 9, 27, 80, 110):
+        assert_same_bits([x], LRNSpec(before, after, 1e-3, 0.75, 1.0), axis=0)
 
 
 @each_dtype

@@ -165,10 +165,7 @@ cdef rare prepare(Call* call, Py_buffer** views, const Request* request, const O
 # The walk for a window along one axis
 cdef rare lay_out_lines(Job* job, Grid* grid, bint aligned, int threads) noexcept nogil:
     cdef int which
-    job.straight = (job.op.straight != NULL and not job.whole
-                    and goes_straight(&job.formula, job.before, job.after, job.op.late != NULL))
-    choose(grid, job.operand[Y].item, 0 if job.whole else job.before + job.after,
-           job.straight and not any_converted(job), job.op.late != NULL, threads)
+    choose(job, grid, threads)
     job.streamed = grid.streamed
     job.inner = grid.inner.length
     job.scattered = grid.scattered
@@ -215,12 +212,6 @@ cdef Py_ssize_t exact_bytes(Job* job) noexcept nogil:
     return 4 * job.positions * <Py_ssize_t>sizeof(double)
 
 
-# Do operands pass through scratch wherever they lie?
-cdef inline bint any_converted(const Job* job) noexcept nogil:
-    return (is_halves(&job.operand[X]) or job.operand[X].swapped or job.operand[G].swapped
-            or job.operand[Y].swapped)
-
-
 # May columns of vectors be read and written where they lie? In place too, where rows pass through scratch.
 cdef inline bint has_columns(const Job* job, const Grid* grid) noexcept nogil:
     return (job.inner >= LANES and not any_converted(job) and not grid.scattered
@@ -237,9 +228,9 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
     if grid.streamed:
-        job.straight = job.straight and MANY_REGISTERS and SHIFTS_LANES and job.inner == 1
+        job.straight = goes_straight(job, True) and SHIFTS_LANES and job.inner == 1
     else:
-        job.straight = job.straight and has_columns(job, grid)
+        job.straight = goes_straight(job, False) and has_columns(job, grid)
     # tiles do not come in one run
     job.squared = (grid.streamed and not grid.tiled and not job.straight and job.op.enter == square
                    and converts(&job.operand[X]))

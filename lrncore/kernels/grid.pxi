@@ -127,12 +127,14 @@ cdef bint columns_fit(const Axis* channel) noexcept nogil:
 # A stream remembers `reach` channels of a slab's inner axis, so a long reach is left to rows, which can be narrow, and
 # where they would be too narrow to streams of tiles. Rows whose columns go straight may be shorter than others where no
 # two threads share a slab. Packed channels that go straight are walked as one slab up to nearly two vectors of them.
-cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, bint straight, bint late,
-                 int threads) noexcept nogil:
-    cdef Py_ssize_t few = max(FEW_CHANNELS, 2 * LANES - 2) if straight and MANY_REGISTERS else FEW_CHANNELS
-    cdef Py_ssize_t kept = 0, slabs = 1, i
+cdef rare choose(const Job* job, Grid* grid, int threads) noexcept nogil:
+    cdef bint converted = any_converted(job)
+    cdef Py_ssize_t item = job.operand[Y].item, reach = 0 if job.whole else job.before + job.after, kept = 0
+    cdef Py_ssize_t few = FEW_CHANNELS, least = LEAST_INNER_LATE if job.op.late else LEAST_INNER, slabs = 1, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
+    if goes_straight(job, True) and reach <= 4 and not converted:
+        few = max(few, <Py_ssize_t>(2 * LANES - 2))
     grid.adjoining = grid.tiled = False
     grid.inner.length = 1
     for i in range(OPERANDS):
@@ -146,8 +148,8 @@ cdef rare choose(Grid* grid, Py_ssize_t item, Py_ssize_t reach, bint straight, b
         rows = last.length * <Py_ssize_t>sizeof(real) >= SHORT_INNER_BYTES or not whole_slab
         for i in range(grid.dims - 1):
             slabs *= grid.axes[i].length
-        rows = rows or (straight and slabs >= threads and columns_fit(&grid.channel)
-                        and last.length >= (LEAST_INNER_LATE if late else LEAST_INNER))
+        rows = rows or (goes_straight(job, False) and not converted and slabs >= threads
+                        and columns_fit(&grid.channel) and last.length >= least)
     elif adjacent(&grid.channel, item):
         grid.adjoining = (grid.channel.length < few and reach < DIRECT_TAPS and grid.dims == 1
                           and adjacent(last, grid.channel.length * item))

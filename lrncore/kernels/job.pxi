@@ -12,7 +12,7 @@ cdef struct Job:
     bint scattered          # rows: the inner axis is all outer axes in one
     bint whole              # every window holds every channel (walk_whole)
     bint squared            # stream: x is squared as it comes into scratch
-    bint straight           # whole slabs, or columns of them, need no sums in scratch (straight_packed, _planar)
+    bint straight           # whole slabs, or columns of them, go straight (straight_packed, _planar, _long)
     bint streamed           # positions in memory order, or else rows of tiles
     bint slides             # windows are so long that what is recomputed slides along them (exact_sliding.pxi)
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
@@ -32,6 +32,12 @@ cdef struct Job:
 # Are results written over an operand?
 cdef inline bint is_in_place(const Job* job) noexcept nogil:
     return job.operand[X].overwritten or job.operand[G].overwritten
+
+
+# Do operands pass through scratch wherever they lie?
+cdef inline bint any_converted(const Job* job) noexcept nogil:
+    return (is_halves(&job.operand[X]) or job.operand[X].swapped or job.operand[G].swapped
+            or job.operand[Y].swapped)
 
 
 # What a thread walks at a time: `count` slabs (stream), or `length` elements of the inner axis of one slab (rows), or

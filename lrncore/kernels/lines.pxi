@@ -99,6 +99,10 @@ cdef struct Lines:
     real* gp                # and keeps
     real* along[SETS]       # boxes: where sums along a row go
     real* originals         # straight: room for what results overwrite in place, in vectors, or NULL
+    const Window* window    # straight: of `before` rows, the row itself and `after`,
+    Py_ssize_t before
+    Py_ssize_t after
+    real* trailing          # and room for their trailing sums (straight_long.pxi)
     real* factors[SETS]     # whole windows: what x, or g, and x are multiplied with,
     bint beyond             # unless a sum is out of range
     Py_ssize_t ahead        # far: elements to the line of x, and of g, that is prefetched

@@ -5,7 +5,7 @@ ctypedef void (*Climb)(const Lines* lines, int first, int last, Py_ssize_t lengt
 ctypedef void (*Pile)(const Lines* lines, real* const* piles, Py_ssize_t length, Py_ssize_t rows,
                       Py_ssize_t apart) noexcept nogil
 ctypedef void (*Add)(real* const* piles, int sets, Py_ssize_t length, Py_ssize_t behind) noexcept nogil
-ctypedef Py_ssize_t (*Straight)(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil
+ctypedef Py_ssize_t (*Straight)(const Formula* f, const Lines* lines, bint packed) noexcept nogil
 ctypedef bint (*Factors)(const Formula* f, const Lines* lines) noexcept nogil
 ctypedef void (*Narrow)(const Formula* f, Py_ssize_t size, Exponents* reach) noexcept nogil
 

@@ -236,24 +236,24 @@ cdef inline How way(Source source, int taps) noexcept nogil:
     return How(source=source, taps=taps, addition=TOGETHER)
 
 
+# GOES_DOWN, MANY_REGISTERS: most of the forward, and of the backward, goes straight then.
 cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
     if is_way(f, lines, ENTERING, 5):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 5), lines)
     elif is_way(f, lines, STORED, 5):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 5), lines)
-    elif is_way(f, lines, FAR, 5):
+    elif not GOES_DOWN and is_way(f, lines, FAR, 5):
         normalize_loop(f, THREE_QUARTERS, way(FAR, 5), lines)
     elif is_way(f, lines, MASKED, 5):
         normalize_loop(f, THREE_QUARTERS, way(MASKED, 5), lines)
-    elif is_way(f, lines, ENTERING, 3):
+    elif not MANY_REGISTERS and is_way(f, lines, ENTERING, 3):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 3), lines)
-    elif is_way(f, lines, STORED, 3):
+    elif not MANY_REGISTERS and is_way(f, lines, STORED, 3):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 3), lines)
     else:
         normalize_any(f, lines)
 
 
-# MANY_REGISTERS: most of the backward goes straight then.
 cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
     if is_way(f, lines, ENTERING, 5):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 5), lines)

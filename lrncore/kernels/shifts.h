@@ -19,11 +19,16 @@ INLINE vec lanes_before(vec before, vec v, int by)
 #undef SHIFTED
 }
 
-/* The lanes `by` (1 or 2) behind those of v, where `after` is the vector behind it */
+/* The lanes `by` (1 to 4) behind those of v, where `after` is the vector behind it */
 INLINE vec lanes_after(vec v, vec after, int by)
 {
 #define SHIFTED(by) from_bits((ivec)X86_BITS(alignr_epi)((x86_bits)after, (x86_bits)v, by))
-    return by == 1 ? SHIFTED(1) : SHIFTED(2);
+    switch (by) {
+    case 1: return SHIFTED(1);
+    case 2: return SHIFTED(2);
+    case 3: return SHIFTED(3);
+    default: return SHIFTED(4);
+    }
 #undef SHIFTED
 }
 #else

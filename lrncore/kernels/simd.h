@@ -46,11 +46,13 @@ typedef uint32_t bits_t;
 #define OUT_OF_LINE static __declspec(noinline)
 #define UNLIKELY(c) (c)
 #define RARE void
+#define OUTLYING __declspec(noinline) void
 #else
 #define INLINE static inline __attribute__((always_inline, unused))
 #define OUT_OF_LINE static __attribute__((noinline, unused))
 #define UNLIKELY(c) __builtin_expect(!!(c), 0)
 #define RARE __attribute__((cold)) void /* the compiler makes such a function small rather than fast */
+#define OUTLYING __attribute__((noinline)) void /* a loop that has all registers to itself */
 #endif
 
 /* ---- vectors, and the intrinsics of their width and type ------------------------------------------------------- */

@@ -1,5 +1,5 @@
 # The forward and the gradient of packed data in one pass, slab by slab, with everything in between in registers: for
-# beta 3/4 and windows of 3 and 5 channels, where an instruction set shifts the lanes of two vectors side by side.
+# beta 3/4 and windows of 3, 5 and 9 channels, where an instruction set shifts the lanes of two vectors side by side.
 #
 # A vector's operations are one chain of sixty cycles, of the gradient a hundred, and a processor's schedulers hold some
 # sixty operations that wait. So a vector takes a step of the chain each turn, and six or eight are under way:
@@ -18,6 +18,7 @@
 # Slabs that are walked as one (walk_stream.pxi) have masks in each window.
 
 cdef enum:
+    MOST_REACH = 4  # of a window to each side
     SUMMED = 2      # the turns at which vector 0 takes its steps
     GAINED = 5
     COMBINED = 7

@@ -1,6 +1,6 @@
 # The forward and the gradient of planar data in one pass, column of vectors by column, with everything in between in
-# registers: for beta 3/4 and windows of 3 and 5 channels. As of packed data (straight_packed.pxi), a vector takes a
-# step each turn, and here seven or ten are under way. Windows hold vectors of earlier and later turns:
+# registers: for beta 3/4 and windows of 3, 5 and 9 channels. As of packed data (straight_packed.pxi), a vector takes a
+# step each turn, and here seven or ten are under way. Windows hold vectors of earlier and later turns, of 5 channels:
 #
 #     turn            0   1   2   3   4   5   6   7   8   9  ...
 #     square x        0   1   2   3
@@ -10,36 +10,57 @@
 #     y, or gp and t                          0   1   2
 #     dx                                          .   .   0   1
 #
-# Two columns have a gap of two turns between them, with zeros for the rows that are not there.
+# Two columns have a gap of two turns between them, as many as windows reach on, with zeros for the rows that are not
+# there.
 #
 # In place, a column is over its operands before all of its s are known to be in range. What it was written over is kept
 # for one column, and put back if some are not (`originals`).
 
 cdef enum:
-    GAINED_DOWN = 6         # the turns at which vector 0 takes its steps
-    COMBINED_DOWN = 9
-    GAP = 2
     COLUMNS_AHEAD = 128     # bytes from a vector to the one that is prefetched, into the second-level cache
 
 
-# The five latest vectors of a step, the newest first
+# The latest vectors of a step, as many as a window holds, the newest first
 cdef struct Column:
-    vec latest[5]
+    vec latest[2 * MOST_REACH + 1]
 
 
-cdef inline void push(Column* column, vec v) noexcept nogil:
-    cdef int i
-    for i in range(4, 0, -1):
-        column.latest[i] = column.latest[i - 1]
-    column.latest[0] = v
+cdef inline void push(Column* column, vec v, int reach) noexcept nogil:
+    cdef vec* latest = &column.latest[0]
+    # not a loop, which compilers keep
+    if reach > 2:
+        latest[8] = latest[7]
+        latest[7] = latest[6]
+        latest[6] = latest[5]
+        latest[5] = latest[4]
+    if reach > 1:
+        latest[4] = latest[3]
+        latest[3] = latest[2]
+    latest[2] = latest[1]
+    latest[1] = latest[0]
+    latest[0] = v
 
 
-# The sum of a window around the vector in the middle
+# The sum of a window; the order of the additions is that of `half_sums`.
 cdef inline vec sum_down(const Column* column, int reach) noexcept nogil:
     cdef const vec* v = &column.latest[0]
-    if reach == 1:
-        return (v[1] + v[3]) + v[2]
-    return ((v[0] + v[2]) + v[4]) + (v[1] + v[3])
+    cdef vec even = v[0] + v[2], odd = v[1]
+    if reach > 1:
+        even = even + v[4]
+        odd = odd + v[3]
+    if reach > 2:
+        even = even + v[6] + v[8]
+        odd = odd + v[5] + v[7]
+    return even + odd
+
+
+# The turns at which vector 0 takes its steps
+cdef inline int gained_down(int reach) noexcept nogil:
+    return reach + 4
+
+
+cdef inline int combined_down(int reach) noexcept nogil:
+    return 2 * reach + 5
 
 
 # Where a step is: not in a column's rows before its first turn, in gaps and at the end
@@ -67,11 +88,11 @@ cdef inline void go_down(Descent* at, const Extent* lines) noexcept nogil:
 
 
 # A turn outside the rows, the last one of a gap to the next column; the last column overlaps the one before.
-cdef inline void pass_gap(Descent* at, const Extent* lines) noexcept nogil:
+cdef inline void pass_gap(Descent* at, const Extent* lines, int reach) noexcept nogil:
     cdef Py_ssize_t step = min(<Py_ssize_t>LANES, at.left - LANES)
     at.row += 1
-    if at.row == lines.count + GAP:
-        at.row = 0 if step else -COMBINED_DOWN
+    if at.row == lines.count + reach:
+        at.row = 0 if step else -combined_down(reach)
         at.left -= step
         at.x = <const real*>(<const char*>(at.x + step) - lines.count * lines.x_pitch)
         at.g = <const real*>(<const char*>(at.g + step) - lines.count * lines.g_pitch)
@@ -89,23 +110,23 @@ cdef rare put_back(const Lines* lines, Py_ssize_t begin) noexcept nogil:
 # whole vectors.
 cdef inline Py_ssize_t planar_loop(const Formula* f, const Lines* at, int reach, bint late) noexcept nogil:
     cdef Extent lines = extent_of(at)
-    cdef Py_ssize_t last = COMBINED_DOWN if late else GAINED_DOWN, done = 0, turn
-    cdef Py_ssize_t turns = (lines.count + GAP) * ((lines.length + LANES - 1) // LANES) - GAP + last + 1
+    cdef Py_ssize_t last = combined_down(reach) if late else gained_down(reach), done = 0, turn
+    cdef Py_ssize_t turns = (lines.count + reach) * ((lines.length + LANES - 1) // LANES) - reach + last + 1
     cdef Raising to = raising(f, THREE_QUARTERS)
     cdef Inside inside = nothing_outside()
-    cdef Descent square = descent(at, 0), gain = descent(at, GAINED_DOWN), result = descent(at, last)
+    cdef Descent square = descent(at, 0), gain = descent(at, gained_down(reach)), result = descent(at, last)
     cdef vec scale = splat(f.scale), k = splat(f.k), minus_slope = splat(-f.slope), seen = splat(0), s = splat(1), v, x
     cdef Column squares, terms, gains
     cdef Estimate estimate = estimate_of(s), correction = estimate
     cdef real* original = at.originals
     cdef int i
-    for i in range(5):
+    for i in range(2 * reach + 1):
         squares.latest[i] = terms.latest[i] = gains.latest[i] = splat(0)
     for turn in range(turns):
         if is_in_rows(&result, &lines):
             prefetch_outer(<char*>result.y + COLUMNS_AHEAD)
             if late:
-                v = muladd(minus_slope, load(result.x) * sum_down(&terms, reach), gains.latest[2])
+                v = muladd(minus_slope, load(result.x) * sum_down(&terms, reach), gains.latest[reach])
                 seen = seen + v
             else:
                 x = held(load(result.x))
@@ -123,10 +144,10 @@ cdef inline Py_ssize_t planar_loop(const Formula* f, const Lines* at, int reach,
                     return done
                 done += LANES
                 original = at.originals
-            pass_gap(&result, &lines)
+            pass_gap(&result, &lines, reach)
         if late:
-            push(&gains, gains.latest[0])
-            push(&terms, splat(0))
+            push(&gains, gains.latest[0], reach)
+            push(&terms, splat(0), reach)
             if is_in_rows(&gain, &lines):
                 prefetch_outer(<const char*>gain.g + COLUMNS_AHEAD)
                 gains.latest[0] = times_corrected(held(load(gain.g)), correction)
@@ -134,48 +155,57 @@ cdef inline Py_ssize_t planar_loop(const Formula* f, const Lines* at, int reach,
                 inside = still_inside(inside, correction.tested, to.holds)
                 go_down(&gain, &lines)
             else:
-                pass_gap(&gain, &lines)
+                pass_gap(&gain, &lines, reach)
         correction = with_correction(estimate)
         estimate = estimate_of(s)
         s = muladd(scale, sum_down(&squares, reach), k)
-        push(&squares, splat(0))
+        push(&squares, splat(0), reach)
         if is_in_rows(&square, &lines):
             prefetch_outer(<const char*>square.x + COLUMNS_AHEAD)
             v = load(square.x)
             squares.latest[0] = v * v
             go_down(&square, &lines)
         else:
-            pass_gap(&square, &lines)
+            pass_gap(&square, &lines, reach)
     return at.length if original or may_stay(f, at, &to, inside, seen, late) else 0
 
 
-cdef inline Py_ssize_t packed_straight(const Formula* f, const Lines* lines, Py_ssize_t reach,
-                                       bint late) noexcept nogil:
+cdef inline Py_ssize_t packed_straight(const Formula* f, const Lines* lines, bint late) noexcept nogil:
     if lines.period:
-        return packed_loop(f, lines, 2, late, True) if reach == 2 else packed_loop(f, lines, 1, late, True)
-    return packed_loop(f, lines, 2, late, False) if reach == 2 else packed_loop(f, lines, 1, late, False)
+        return packed_loop(f, lines, 2, late, True) if lines.before == 2 else packed_loop(f, lines, 1, late, True)
+    if lines.before == MOST_REACH:
+        return packed_loop(f, lines, MOST_REACH, late, False)
+    return packed_loop(f, lines, 2, late, False) if lines.before == 2 else packed_loop(f, lines, 1, late, False)
+
+
+cdef inline Py_ssize_t planar_straight(const Formula* f, const Lines* lines, bint late) noexcept nogil:
+    if lines.before == MOST_REACH:
+        return planar_loop(f, lines, MOST_REACH, late)
+    return planar_loop(f, lines, 2, late) if lines.before == 2 else planar_loop(f, lines, 1, late)
 
 
 # The results of whole slabs, or of columns of one: how many elements of each line have theirs. All others have to be
 # done the other way.
-cdef Py_ssize_t forward_straight(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil:
+cdef Py_ssize_t forward_straight(const Formula* f, const Lines* lines, bint packed) noexcept nogil:
     if MANY_REGISTERS and packed:
-        return packed_straight(f, lines, reach, False)
+        return packed_straight(f, lines, False)
     if not GOES_DOWN:
         return 0
-    return planar_loop(f, lines, 2, False) if reach == 2 else planar_loop(f, lines, 1, False)
+    return planar_long(f, lines) if lines.window.levels > 1 else planar_straight(f, lines, False)
 
 
-cdef Py_ssize_t backward_straight(const Formula* f, const Lines* lines, Py_ssize_t reach, bint packed) noexcept nogil:
+cdef Py_ssize_t backward_straight(const Formula* f, const Lines* lines, bint packed) noexcept nogil:
     if not MANY_REGISTERS:
         return 0
-    if packed:
-        return packed_straight(f, lines, reach, True)
-    return planar_loop(f, lines, 2, True) if reach == 2 else planar_loop(f, lines, 1, True)
+    return packed_straight(f, lines, True) if packed else planar_straight(f, lines, True)
 
 
-# Are there such loops for this? With sixteen registers the gradient's are slower than the hooks, 1.15 times on AVX2 and
-# 1.1 on SSE2 (planar, in cache).
-cdef inline bint goes_straight(const Formula* f, Py_ssize_t before, Py_ssize_t after, bint late) noexcept nogil:
-    return ((MANY_REGISTERS if late else GOES_DOWN) and f.kind == THREE_QUARTERS and before == after
-            and 1 <= before <= 2)
+# Are there such loops for this, planar ones or packed? With sixteen registers the gradient's are slower than the hooks,
+# 1.15 times on AVX2 and 1.1 on SSE2 (planar, in cache).
+cdef inline bint goes_straight(const Job* job, bint packed) noexcept nogil:
+    cdef bint near = job.before == job.after and (1 <= job.before <= 2 or job.before == MOST_REACH)
+    if job.op.straight == NULL or job.whole or job.formula.kind != THREE_QUARTERS:
+        return False
+    if job.op.late or packed:
+        return MANY_REGISTERS and near and not (job.before == MOST_REACH and job.adjoining)
+    return GOES_DOWN and (near or has_trail(&job.window, job.channels + job.after + 1))

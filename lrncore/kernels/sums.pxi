@@ -304,12 +304,15 @@ cdef inline void sum_adjacent_loop(const Taps* taps, int count, real* to, Py_ssi
         i += LANES
 
 
-# The sum of a window that reaches `reach` lanes (1 or 2) both ways from those of v
+# The sum of a window that reaches `reach` lanes (1, 2 or 4) both ways from those of v
 cdef inline vec sum_around(vec before, vec v, vec after, int reach) noexcept nogil:
-    cdef vec even = lanes_after(v, after, reach)
+    cdef vec even = lanes_after(v, after, reach), odd
     if reach == 1:
         return (even + lanes_before(before, v, 1)) + v
-    return (even + v + lanes_before(before, v, 2)) + (lanes_after(v, after, 1) + lanes_before(before, v, 1))
+    if reach == 2:
+        return (even + v + lanes_before(before, v, 2)) + (lanes_after(v, after, 1) + lanes_before(before, v, 1))
+    odd = lanes_after(v, after, 3) + lanes_after(v, after, 1) + lanes_before(before, v, 1) + lanes_before(before, v, 3)
+    return (even + lanes_after(v, after, 2) + v + lanes_before(before, v, 2) + lanes_before(before, v, 4)) + odd
 
 
 # The same of the squares of lines that enter, under windows that reach `reach` places (1 or 2) both ways: `square` and

@@ -15,9 +15,16 @@ cdef enum:
     LEAST_VECTORS = 768
 
 
-# In scratch, behind that of rows: the results of the last column, and what a column overwrites
+# In scratch, behind that of rows: trailing sums,
+cdef inline Py_ssize_t trail_scratch(const Job* job) noexcept nogil:
+    return trail_size(&job.window, job.channels + job.after + 1)
+
+
+# and in place the results of the last column, and what a column overwrites
 cdef inline Py_ssize_t columns_scratch(const Job* job) noexcept nogil:
-    return 2 * job.channels * LANES if job.straight and is_in_place(job) else 0
+    if not job.straight:
+        return 0
+    return trail_scratch(job) + (2 * job.channels * LANES if is_in_place(job) else 0)
 
 
 # The columns from element `begin` of the piece on
@@ -36,7 +43,8 @@ cdef inline void aim_columns(const Job* job, const Piece* piece, Py_ssize_t begi
 cdef void walk_columns(const Job* job, const Piece* piece, const Room* room) noexcept nogil:
     cdef Py_ssize_t width = LANES * max(<Py_ssize_t>LEAST_COLUMNS, LEAST_VECTORS // job.channels), begin = 0, done, row
     cdef Py_ssize_t part = piece.length % LANES if is_in_place(job) else 0, end = piece.length - part
-    cdef real* ends = room.scratch + rows_scratch(job)
+    cdef real* trailing = room.scratch + rows_scratch(job)
+    cdef real* ends = trailing + trail_scratch(job)
     cdef Piece columns = piece[0]
     cdef Lines lines
     cdef bint ended = False
@@ -44,18 +52,22 @@ cdef void walk_columns(const Job* job, const Piece* piece, const Room* room) noe
     lines.x_pitch = job.operand[X].channel
     lines.g_pitch = job.operand[G].channel
     lines.originals = NULL
+    lines.window = &job.window
+    lines.before = job.before
+    lines.after = job.after
+    lines.trailing = trailing
     if part:
         aim_columns(job, piece, piece.length - LANES, LANES, &columns, &lines)
         lines.y = ends
         lines.y_pitch = VECTOR_BYTES
-        ended = job.op.straight(&job.formula, &lines, job.before, False) == LANES
+        ended = job.op.straight(&job.formula, &lines, False) == LANES
     if is_in_place(job):
         lines.originals = ends + job.channels * LANES
     while begin < end:
         # the last ones are more than one vector
         aim_columns(job, piece, begin, width if end - begin >= width + LANES else end - begin, &columns, &lines)
         begin += lines.length
-        done = job.op.straight(&job.formula, &lines, job.before, False)
+        done = job.op.straight(&job.formula, &lines, False)
         if done < lines.length:
             aim_columns(job, piece, begin - lines.length + done, lines.length - done, &columns, &lines)
             walk_rows(job, &columns, room)

@@ -18,6 +18,7 @@ cdef inline void aim_straight(const Job* job, const Buffers* buffers, const Piec
     aim_lines(job, buffers, piece, 0, 0, lines)
     lines.taps[SQUARES].masks = buffers.masks[SQUARES]
     lines.originals = NULL
+    lines.before = job.before
     if is_in_its_place(job, G):
         lines.originals = <real*>buffers.staged[G].chunk
         lines.g = lines.y
@@ -48,7 +49,7 @@ cdef bint go_straight(const Job* job, const Buffers* buffers, const Piece* piece
                       Lines* lines) noexcept nogil:
     cdef Py_ssize_t x_pitch = lines.x_pitch, g_pitch = lines.g_pitch, done
     aim_straight(job, buffers, piece, slab, lines)
-    done = job.op.straight(&job.formula, lines, job.before, True)
+    done = job.op.straight(&job.formula, lines, True)
     lines.x_pitch = x_pitch
     lines.g_pitch = g_pitch
     if done < slab:
