@@ -188,7 +188,9 @@ cdef Py_ssize_t scratch_of(const Job* job) noexcept nogil:
         return box_scratch(job)
     if job.whole:
         return whole_scratch(job)
-    return stream_scratch(job) if job.streamed else rows_scratch(job) + columns_scratch(job)
+    if job.streamed:
+        return stream_scratch(job) + (slab_trail(job) if job.straight else 0)
+    return rows_scratch(job) + columns_scratch(job)
 
 
 # Bytes that recomputation has to itself; and how many positions of a stream are done together

@@ -12,7 +12,7 @@ cdef struct Job:
     bint scattered          # rows: the inner axis is all outer axes in one
     bint whole              # every window holds every channel (walk_whole)
     bint squared            # stream: x is squared as it comes into scratch
-    bint straight           # whole slabs, or columns of them, go straight (straight_packed, _planar, _long)
+    bint straight           # whole slabs, or columns of them, need no hooks (straight_packed, straight_planar)
     bint streamed           # positions in memory order, or else rows of tiles
     bint slides             # windows are so long that what is recomputed slides along them (exact_sliding.pxi)
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks
@@ -58,6 +58,14 @@ cdef struct Piece:
 cdef inline Py_ssize_t reach_back(const Job* job, const Piece* piece, Py_ssize_t before,
                                   Py_ssize_t apart) noexcept nogil:
     return max(<Py_ssize_t>0, piece.first - (before + (job.after if job.op.late else 0)) * apart)
+
+
+# The windows of what goes straight
+cdef inline void aim_windows(const Job* job, real* trailing, Lines* lines) noexcept nogil:
+    lines.window = &job.window
+    lines.before = job.before
+    lines.after = job.after
+    lines.trailing = trailing
 
 
 # What a thread has to itself

@@ -32,9 +32,9 @@
 #         parameters       squares              their sums         adds to the totals    -
 #
 # `along` is for boxes: the sums along a row itself. Data may go `straight` through the forward and the backward,
-# with all that their hooks pass on in registers (straight_packed, straight_planar, straight_long). Where windows hold
-# every channel, their sums come before the first line is ready; op_whole.pxi has the forward and the derivatives of
-# that walk.
+# with all that their hooks pass on in registers (straight_packed, straight_planar), or with trailing sums of long
+# windows in scratch (straight_long_packed, straight_long_planar). Where windows hold every channel, their sums come
+# before the first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
 # has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
@@ -68,7 +68,7 @@
 #     part      elements of a vector that is not whole
 #     turn      of a loop in which several vectors are under way: each takes a step of its chain (straight_packed)
 #     gap       turns between two columns of vectors (straight_planar)
-#     trail     the trailing sums of all rows of a column (straight_long)
+#     trail     the trailing sums of all rows of a column, or of a slab (straight_long_planar, straight_long_packed)
 #     originals what results are written over in place, kept until they may stay (straight_planar, walk_slabs)
 #     lead      what is kept before a chunk; zeros before and behind a row of boxes
 #     staged    copied through scratch, since the walk cannot read or write the array in place
@@ -273,7 +273,8 @@ include "out_of_range.pxi"
 include "powers.pxi"
 include "straight_packed.pxi"
 include "straight_planar.pxi"
-include "straight_long.pxi"
+include "straight_long_planar.pxi"
+include "straight_long_packed.pxi"
 include "powers_any.pxi"
 include "op_forward.pxi"
 include "op_forward_pairs.pxi"

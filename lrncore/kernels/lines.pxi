@@ -102,7 +102,7 @@ cdef struct Lines:
     const Window* window    # straight: of `before` rows, the row itself and `after`,
     Py_ssize_t before
     Py_ssize_t after
-    real* trailing          # and room for their trailing sums (straight_long.pxi)
+    real* trailing          # and room for the trailing sums of long ones
     real* factors[SETS]     # whole windows: what x, or g, and x are multiplied with,
     bint beyond             # unless a sum is out of range
     Py_ssize_t ahead        # far: elements to the line of x, and of g, that is prefetched

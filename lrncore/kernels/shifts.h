@@ -4,7 +4,7 @@
 
 #include "simd.h"
 
-/* The lanes `by` (1 to 4) before those of v, where `before` is the vector before it */
+/* The lanes `by` (1 to 4, 6, or 9 of 16) before those of v, where `before` is the vector before it */
 #if defined(HAS_LANE_SHIFTS)
 #define SHIFTS_LANES 1
 INLINE vec lanes_before(vec before, vec v, int by)
@@ -14,7 +14,9 @@ INLINE vec lanes_before(vec before, vec v, int by)
     case 1: return SHIFTED(1);
     case 2: return SHIFTED(2);
     case 3: return SHIFTED(3);
-    default: return SHIFTED(4);
+    case 4: return SHIFTED(4);
+    case 6: return SHIFTED(6);
+    default: return SHIFTED(9 % LANES);
     }
 #undef SHIFTED
 }

@@ -188,7 +188,7 @@ cdef inline Py_ssize_t planar_straight(const Formula* f, const Lines* lines, bin
 # done the other way.
 cdef Py_ssize_t forward_straight(const Formula* f, const Lines* lines, bint packed) noexcept nogil:
     if MANY_REGISTERS and packed:
-        return packed_straight(f, lines, False)
+        return packed_long(f, lines) if lines.window.levels > 1 else packed_straight(f, lines, False)
     if not GOES_DOWN:
         return 0
     return planar_long(f, lines) if lines.window.levels > 1 else planar_straight(f, lines, False)
@@ -206,6 +206,8 @@ cdef inline bint goes_straight(const Job* job, bint packed) noexcept nogil:
     cdef bint near = job.before == job.after and (1 <= job.before <= 2 or job.before == MOST_REACH)
     if job.op.straight == NULL or job.whole or job.formula.kind != THREE_QUARTERS:
         return False
+    if packed and not near:
+        return MANY_REGISTERS and not job.op.late and has_slab_trail(job)
     if job.op.late or packed:
         return MANY_REGISTERS and near and not (job.before == MOST_REACH and job.adjoining)
     return GOES_DOWN and (near or has_trail(&job.window, job.channels + job.after + 1))

@@ -52,10 +52,7 @@ cdef void walk_columns(const Job* job, const Piece* piece, const Room* room) noe
     lines.x_pitch = job.operand[X].channel
     lines.g_pitch = job.operand[G].channel
     lines.originals = NULL
-    lines.window = &job.window
-    lines.before = job.before
-    lines.after = job.after
-    lines.trailing = trailing
+    aim_windows(job, trailing, &lines)
     if part:
         aim_columns(job, piece, piece.length - LANES, LANES, &columns, &lines)
         lines.y = ends

@@ -18,7 +18,6 @@ cdef inline void aim_straight(const Job* job, const Buffers* buffers, const Piec
     aim_lines(job, buffers, piece, 0, 0, lines)
     lines.taps[SQUARES].masks = buffers.masks[SQUARES]
     lines.originals = NULL
-    lines.before = job.before
     if is_in_its_place(job, G):
         lines.originals = <real*>buffers.staged[G].chunk
         lines.g = lines.y

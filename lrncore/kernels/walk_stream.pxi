@@ -62,6 +62,7 @@ cdef rare write_masks(const Job* job, Py_ssize_t ahead, real* masks) noexcept no
                 memset(masks + j * pitch + i, 0xff, sizeof(real))
 
 
+# Of the way step by step
 cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
     cdef Buffers buffers
     cdef Py_ssize_t rest = job.inner % job.tile, size
@@ -71,7 +72,7 @@ cdef Py_ssize_t stream_scratch(const Job* job) noexcept nogil:
         # chunks of a narrower tile may be longer
         buffers.plan = plan_stream(job, rest)
         size = max(size, take_buffers(job, &buffers, <char*>&buffers) - <char*>&buffers)
-    return size // <Py_ssize_t>sizeof(real)
+    return round_up(size // <Py_ssize_t>sizeof(real), LANES)
 
 
 # Zeros before the first chunk of a slab, of all sets
@@ -330,6 +331,8 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     if job.adjoining:
         write_masks(job, job.after, buffers.masks[SQUARES])
         write_masks(job, job.before if job.op.late else job.after, buffers.masks[SECOND])
+    if job.straight:
+        aim_windows(job, room.scratch + stream_scratch(job), &lines)
     lines.around = &around
     lines.totals = room.totals
     lines.source = job.source

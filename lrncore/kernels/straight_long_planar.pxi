@@ -24,7 +24,7 @@ cdef struct Trail:
     Py_ssize_t row          # from row to row
     Py_ssize_t reach        # of the rows that windows reach back to, the newest included
     int levels
-    int squares             # taps on the squares themselves, 0 to 2; of the others there are
+    int squares             # taps on squares in registers, 0 to 2; of the others there are
     int pairs               # so many pairs,
     bint single             # and perhaps one more
     # from the newest row to
@@ -95,13 +95,14 @@ cdef inline real* trail_on(const Trail* trail, real* newest, Squares* squares, v
 
 
 # s of the window that ends at the newest row; the order of the additions is that of `half_sums`.
-cdef inline vec sum_trailing(const Trail* trail, const real* newest, Squares squares, vec scale, vec k) noexcept nogil:
+cdef inline vec sum_trailing(const Trail* trail, int in_registers, const real* newest, Squares squares, vec scale,
+                             vec k) noexcept nogil:
     # the half that the next tap belongs to, and the other
     cdef vec half = splat(0), other = splat(0), even
     cdef int j
-    if trail.squares == 1:
+    if in_registers == 1:
         other = squares.first
-    elif trail.squares == 2:
+    elif in_registers == 2:
         half = squares.first
         other = squares.second
     # not a loop, which compilers keep
@@ -115,7 +116,7 @@ cdef inline vec sum_trailing(const Trail* trail, const real* newest, Squares squ
         other = other + load(newest + trail.tap[2 * j + 1])
     if trail.single:
         half = half + load(newest + trail.tap[2 * trail.pairs])
-    if trail.squares == 1:
+    if in_registers == 1:
         even = other
         other = half
         half = even
@@ -124,7 +125,7 @@ cdef inline vec sum_trailing(const Trail* trail, const real* newest, Squares squ
 
 # One column, of the vectors at element `begin` of the lines
 cdef outlying long_column(const Formula* f, const Trail* trail, const Lines* at, Py_ssize_t begin,
-                       Inside* all_seen) noexcept nogil:
+                          Inside* all_seen) noexcept nogil:
     cdef Py_ssize_t count = at.count, after = at.after, x_pitch = at.x_pitch, y_pitch = at.y_pitch, turn
     cdef Raising to = raising(f, THREE_QUARTERS)
     cdef Inside inside = all_seen[0]
@@ -156,7 +157,7 @@ cdef outlying long_column(const Formula* f, const Trail* trail, const Lines* at,
         correction = with_correction(estimate)
         estimate = estimate_of(s)
         if turn < count:
-            s = sum_trailing(trail, newest, squares, scale, k)
+            s = sum_trailing(trail, trail.squares, newest, squares, scale, k)
             v = splat(0)
             if turn + after + 1 < count:
                 prefetch_outer(<const char*>entering + COLUMNS_AHEAD)
