@@ -94,7 +94,6 @@ cdef outlying packed_long_loop(const Formula* f, const Lines* at, const Trail* t
     cdef Raising to = raising(f, THREE_QUARTERS)
     cdef Inside inside = nothing_outside()
     cdef vec scale = splat(f.scale), k = splat(f.k), s = splat(1), v, x
-    cdef Squares none
     cdef Estimate estimate = estimate_of(s), correction = estimate
     cdef Climbing latest
     cdef real* original = at.originals
@@ -131,7 +130,7 @@ cdef outlying packed_long_loop(const Formula* f, const Lines* at, const Trail* t
                 correction = with_correction(estimate)
                 estimate = estimate_of(s)
                 if line < count:
-                    s = sum_trailing(trail, 0, sums + i * LANES, none, scale, k)
+                    s = sum_trailing(trail, 0, sums + i * LANES, NULL, scale, k)
                     if UNLIKELY(i == whole):
                         s = first_lanes(s, splat(1), part)
             if line + 1 < count:

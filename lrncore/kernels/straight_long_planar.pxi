@@ -24,6 +24,7 @@ cdef struct Trail:
     Py_ssize_t row          # from row to row
     Py_ssize_t reach        # of the rows that windows reach back to, the newest included
     int levels
+    bint stores_threes      # do sums of three have taps?
     int squares             # taps on squares in registers, 0 to 2; of the others there are
     int pairs               # so many pairs,
     bint single             # and perhaps one more
@@ -57,7 +58,9 @@ cdef inline Trail trail_of(const Window* window, real* scratch) noexcept nogil:
     trail.reach = trail_reach(window)
     trail.levels = window.levels
     trail.squares = 0
+    trail.stores_threes = False
     for i in range(window.taps):
+        trail.stores_threes = trail.stores_threes or window.level[i] == 1
         if window.level[i] == 0:
             trail.squares += 1
         else:
@@ -71,40 +74,59 @@ cdef inline Trail trail_of(const Window* window, real* scratch) noexcept nogil:
     return trail
 
 
-# The two latest squares
-cdef struct Squares:
-    vec first
-    vec second
+# The latest of a column, the newest first; MANY_REGISTERS: of its sums of three, too
+cdef struct Recent:
+    vec squares[2]
+    vec threes[6]
+
+
+cdef inline void push_threes(Recent* recent, vec threes) noexcept nogil:
+    # not a loop, which compilers keep
+    recent.threes[5] = recent.threes[4]
+    recent.threes[4] = recent.threes[3]
+    recent.threes[3] = recent.threes[2]
+    recent.threes[2] = recent.threes[1]
+    recent.threes[1] = recent.threes[0]
+    recent.threes[0] = threes
 
 
 # A row enters: returns where its sums are.
-cdef inline real* trail_on(const Trail* trail, real* newest, Squares* squares, vec square) noexcept nogil:
-    cdef vec sum = square + squares.first + squares.second
+cdef inline real* trail_on(const Trail* trail, real* newest, Recent* recent, vec square) noexcept nogil:
+    cdef vec sum = square + recent.squares[0] + recent.squares[1]
+    cdef int level = 2
     cdef real* to
-    cdef int level
-    squares.second = squares.first
-    squares.first = square
+    recent.squares[1] = recent.squares[0]
+    recent.squares[0] = square
     newest += trail.row
-    store(newest, sum)
     to = newest
-    for level in range(2, trail.levels):
+    if not MANY_REGISTERS or trail.stores_threes:
+        store(to, sum)
+    if MANY_REGISTERS and trail.levels > 2:
+        square = sum
+        sum = sum + recent.threes[2] + recent.threes[5]
+        push_threes(recent, square)
+        to += LANES
+        store(to, sum)
+        level = 3
+    for level in range(level, trail.levels):
         sum = sum + load(newest + trail.earlier[level][0]) + load(newest + trail.earlier[level][1])
         to += LANES
         store(to, sum)
     return newest
 
 
-# s of the window that ends at the newest row; the order of the additions is that of `half_sums`.
-cdef inline vec sum_trailing(const Trail* trail, int in_registers, const real* newest, Squares squares, vec scale,
+# s of the window that ends at the newest row, of which `squares` taps are in registers; the order of the additions is
+# that of `half_sums`.
+cdef inline vec sum_trailing(const Trail* trail, int squares, const real* newest, const Recent* recent, vec scale,
                              vec k) noexcept nogil:
     # the half that the next tap belongs to, and the other
     cdef vec half = splat(0), other = splat(0), even
     cdef int j
-    if in_registers == 1:
-        other = squares.first
-    elif in_registers == 2:
-        half = squares.first
-        other = squares.second
+    if squares == 1:
+        other = recent.squares[0]
+    elif squares == 2:
+        half = recent.squares[0]
+        other = recent.squares[1]
     # not a loop, which compilers keep
     half = half + load(newest + trail.tap[0])
     other = other + load(newest + trail.tap[1])
@@ -116,7 +138,7 @@ cdef inline vec sum_trailing(const Trail* trail, int in_registers, const real* n
         other = other + load(newest + trail.tap[2 * j + 1])
     if trail.single:
         half = half + load(newest + trail.tap[2 * trail.pairs])
-    if in_registers == 1:
+    if squares == 1:
         even = other
         other = half
         half = even
@@ -131,17 +153,20 @@ cdef outlying long_column(const Formula* f, const Trail* trail, const Lines* at,
     cdef Inside inside = all_seen[0]
     cdef vec scale = splat(f.scale), k = splat(f.k), s = splat(1), v, x
     cdef Estimate estimate = estimate_of(s), correction = estimate
-    cdef Squares squares = Squares(first=splat(0), second=splat(0))
+    cdef Recent recent
     cdef const real* entering = at.x + begin
     cdef const real* x_at = entering
     cdef real* y_at = at.y + begin
     cdef real* original = at.originals
     cdef real* newest = trail.begin + trail.reach - trail.row
+    recent.squares[0] = recent.squares[1] = splat(0)
+    for turn in range(6):
+        recent.threes[turn] = splat(0)
     for turn in range(after + 1):
         prefetch_outer(<const char*>entering + COLUMNS_AHEAD)
         v = load(entering)
         entering = <const real*>(<const char*>entering + x_pitch)
-        newest = trail_on(trail, newest, &squares, v * v)
+        newest = trail_on(trail, newest, &recent, v * v)
     for turn in range(count + LONG_WAITS):
         if turn >= LONG_WAITS:
             prefetch_outer(<char*>y_at + COLUMNS_AHEAD)
@@ -157,13 +182,13 @@ cdef outlying long_column(const Formula* f, const Trail* trail, const Lines* at,
         correction = with_correction(estimate)
         estimate = estimate_of(s)
         if turn < count:
-            s = sum_trailing(trail, trail.squares, newest, squares, scale, k)
+            s = sum_trailing(trail, trail.squares, newest, &recent, scale, k)
             v = splat(0)
             if turn + after + 1 < count:
                 prefetch_outer(<const char*>entering + COLUMNS_AHEAD)
                 v = load(entering)
                 entering = <const real*>(<const char*>entering + x_pitch)
-            newest = trail_on(trail, newest, &squares, v * v)
+            newest = trail_on(trail, newest, &recent, v * v)
     all_seen[0] = inside
 
 
