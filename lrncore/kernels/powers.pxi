@@ -1,18 +1,20 @@
 # Powers: what the forward, and the first half of the backward, make of s.
 #
 # powers_any.pxi has loops for any window. Networks' windows have loops of their own here, in which the way of the sum
-# is a constant, where they earn their bytes (SPECIALIZED), and `combine` has some for the second half. The table, with
-# the time of the loop for any window beside that of its own (one thread, Zen 4, November 2026, forward and backward by
-# rows):
+# is a constant, where they earn their bytes (`is_way`), and `combine` has some for the second half. The table, with the
+# time of the loop for any window beside that of its own (one thread, Zen 4, November 2026, forward and backward by
+# rows, AVX2):
 #
-#     n    beta    source      in                          AVX-512       AVX2
-#     5    3/4     ENTERING    planar                      1.06, 1.06    1.05, 1.08
-#     5    3/4     ENTERING    planar, 13x13               1.16, 1.12    1.13, 1.08
-#     5    3/4     STORED      packed                      1.05, 1.00    1.06, 1.08
-#     5    3/4     FAR         planar, beyond the caches   1.04, 1.02    1.08, 1.11
-#     5    3/4     MASKED      packed, few channels        1.26, 1.05    1.22, 1.12
-#     3    3/4     ENTERING    planar                      1.02, 1.05    1.05, 1.12
-#     3    3/4     STORED      packed                      1.05, 1.00    1.14, 1.09
+#     n    beta    source      in
+#     5    3/4     ENTERING    planar                      1.05, 1.08
+#     5    3/4     ENTERING    planar, 13x13               1.13, 1.08
+#     5    3/4     STORED      packed                      1.06, 1.08
+#     5    3/4     FAR         planar, beyond the caches   1.08, 1.11
+#     5    3/4     MASKED      packed, few channels        1.22, 1.12
+#     3    3/4     ENTERING    planar                      1.05, 1.12
+#     3    3/4     STORED      packed                      1.14, 1.09
+#
+# With AVX-512 nearly all of these go straight, and what does not (halves) gained nothing.
 #
 # AlexNet, CaffeNet, GoogLeNet and ZFNet have n = 5; networks for CIFAR-10 have 3 and 9. In float64, where the power
 # takes most of the time, own loops gain a tenth at most, and on SSE2 a fifth: there are none. For other windows and
@@ -228,27 +230,26 @@ cdef inline void gains_loop(const Formula* f, Kind kind, How how, const Lines* l
 
 # The ways to sum that have loops of their own: `taps` of the squares themselves, under beta 3/4
 cdef inline bint is_way(const Formula* f, const Lines* lines, Source source, int taps) noexcept nogil:
-    return (SPECIALIZED and f.kind == THREE_QUARTERS and lines.source == source
-            and lines.taps[SQUARES].count == taps and f.addition == TOGETHER)
+    return (SPECIALIZED and not MANY_REGISTERS and f.kind == THREE_QUARTERS
+            and lines.source == source and lines.taps[SQUARES].count == taps and f.addition == TOGETHER)
 
 
 cdef inline How way(Source source, int taps) noexcept nogil:
     return How(source=source, taps=taps, addition=TOGETHER)
 
 
-# GOES_DOWN, MANY_REGISTERS: most of the forward, and of the backward, goes straight then.
 cdef void normalize(const Formula* f, const Lines* lines) noexcept nogil:
     if is_way(f, lines, ENTERING, 5):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 5), lines)
     elif is_way(f, lines, STORED, 5):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 5), lines)
-    elif not GOES_DOWN and is_way(f, lines, FAR, 5):
+    elif is_way(f, lines, FAR, 5):
         normalize_loop(f, THREE_QUARTERS, way(FAR, 5), lines)
     elif is_way(f, lines, MASKED, 5):
         normalize_loop(f, THREE_QUARTERS, way(MASKED, 5), lines)
-    elif not MANY_REGISTERS and is_way(f, lines, ENTERING, 3):
+    elif is_way(f, lines, ENTERING, 3):
         normalize_loop(f, THREE_QUARTERS, way(ENTERING, 3), lines)
-    elif not MANY_REGISTERS and is_way(f, lines, STORED, 3):
+    elif is_way(f, lines, STORED, 3):
         normalize_loop(f, THREE_QUARTERS, way(STORED, 3), lines)
     else:
         normalize_any(f, lines)
@@ -259,13 +260,13 @@ cdef void gains(const Formula* f, const Lines* lines) noexcept nogil:
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 5), lines)
     elif is_way(f, lines, STORED, 5):
         gains_loop(f, THREE_QUARTERS, way(STORED, 5), lines)
-    elif not MANY_REGISTERS and is_way(f, lines, FAR, 5):
+    elif is_way(f, lines, FAR, 5):
         gains_loop(f, THREE_QUARTERS, way(FAR, 5), lines)
     elif is_way(f, lines, MASKED, 5):
         gains_loop(f, THREE_QUARTERS, way(MASKED, 5), lines)
-    elif not MANY_REGISTERS and is_way(f, lines, ENTERING, 3):
+    elif is_way(f, lines, ENTERING, 3):
         gains_loop(f, THREE_QUARTERS, way(ENTERING, 3), lines)
-    elif not MANY_REGISTERS and is_way(f, lines, STORED, 3):
+    elif is_way(f, lines, STORED, 3):
         gains_loop(f, THREE_QUARTERS, way(STORED, 3), lines)
     else:
         gains_any(f, lines)
