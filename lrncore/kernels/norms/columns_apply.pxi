@@ -204,7 +204,8 @@ cdef inline Py_ssize_t columns_before_line(const real* y) noexcept nogil:
 # Phase 3 of some tiles of a block
 cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
                       Py_ssize_t end) noexcept nogil:
-    cdef bint scaled = some_scaled(&room.table, 0, set.length)
+    cdef bint scaled = not (all_ones(reals_of(&room.table, SCALE), set.length)
+                            and all_ones(reals_of(&room.table, G_SCALE), set.length))
     cdef Py_ssize_t index, lead = 0
     cdef Tile tile
     cdef RowTable rows

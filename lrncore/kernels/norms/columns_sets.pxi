@@ -4,6 +4,44 @@ cdef enum:
     MOST_SAMPLES = 8    # rows whose mean is the shift
 
 
+cdef inline void fill(real* to, real a, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i < length:
+        store(to + i, splat(a))
+        i += LANES
+
+
+# Numbers of sets, or one of all of them (NULL), for each of their columns
+cdef void spread(const Job* job, double* to, const double* of_sets, double of_all, Py_ssize_t length) noexcept nogil:
+    cdef Py_ssize_t i = 0, j
+    if of_sets == NULL:
+        while i < length:
+            store_pair(to + i, paired(of_all))
+            i += LANES
+    elif job.run == 1:
+        memcpy(to, of_sets, length * sizeof(double))
+    while i < length and job.run > 1:
+        for j in range(i, i + job.run):
+            to[j] = of_sets[0]
+        of_sets += 1
+        i += job.run
+
+
+# The table of a block, before anything is known
+cdef void open_columns(const Job* job, const Table* table, const Set* set) noexcept nogil:
+    cdef const Parameters* params = &job.params
+    cdef Py_ssize_t length = set.length
+    spread(job, doubles_of(table, EPS), params.eps + set.index if params.eps else NULL, job.eps, length)
+    if job.given:
+        spread(job, doubles_of(table, SHIFT), params.mean + set.index, 0, length)
+        spread(job, doubles_of(table, SQUARES), params.var + set.index, 0, length)
+        memset(doubles_of(table, FIRST), 0, length * sizeof(double))
+    fill(reals_of(table, SCALE), 1, length)
+    fill(reals_of(table, G_SCALE), 1, length)
+    fill(reals_of(table, LOWER), 1, length)
+    fill(reals_of(table, LOWER_TOO), 1, length)
+
+
 # Sums over columns that are one set are those of each.
 cdef void merge_runs(const Job* job, double* sums, Py_ssize_t length) noexcept nogil:
     cdef Py_ssize_t first = 0, i
@@ -21,12 +59,22 @@ cdef inline real weight_of_column(const Job* job, const Set* set, Py_ssize_t i) 
     return job.params.weight[set.param + i * job.inner.param] if job.params.weight else 1
 
 
+# The sums of g become those of h.
+cdef void weigh_columns(const Job* job, const Set* set, double* h, double* products) noexcept nogil:
+    cdef Pair w, zero = paired(0)
+    cdef Py_ssize_t i = 0
+    while i < set.length:
+        w = widened(parameter_at(job, job.params.weight, set.param, 1, i, part_of(set.length - i)))
+        store_pair(h + i, times_plus(load_pair(h + i), w, zero))
+        store_pair(products + i, times_plus(load_pair(products + i), w, zero))
+        i += LANES
+
+
 # The sums over a block join the table.
 cdef void take_block(const Job* job, const Room* room, const Set* set, const double* sums,
                      bint gradients) noexcept nogil:
     cdef const Table* table = &room.table
-    cdef Py_ssize_t apart = table.apart, bytes = set.length * sizeof(double), i
-    cdef double weight
+    cdef Py_ssize_t apart = table.apart, bytes = set.length * sizeof(double)
     if not job.given:
         memcpy(doubles_of(table, SQUARES), sums + apart, bytes)
         if job.centred:
@@ -40,10 +88,8 @@ cdef void take_block(const Job* job, const Room* room, const Set* set, const dou
         memcpy(doubles_of(table, OF_G), sums + 2 * apart, bytes)
         memcpy(doubles_of(table, G_PRODUCTS), sums + 3 * apart, bytes)
         memcpy(doubles_of(table, CUT), sums + 4 * apart, bytes)
-        for i in range(set.length if job.params.weight else 0):
-            weight = weight_of_column(job, set, i)
-            doubles_of(table, H)[i] *= weight
-            doubles_of(table, PRODUCTS)[i] *= weight
+        if job.params.weight:
+            weigh_columns(job, set, doubles_of(table, H), doubles_of(table, PRODUCTS))
     if job.run > 1:
         merge_runs(job, doubles_of(table, FIRST), set.length)
         merge_runs(job, doubles_of(table, SQUARES), set.length)
@@ -62,12 +108,13 @@ cdef void mark_all(Room* room, Py_ssize_t length) noexcept nogil:
         column += LANES
 
 
-# A row of x, until another tile is brought
+# A row of x, until anything else is brought
 cdef const real* bring_row(const Job* job, const Room* room, const Set* set, Py_ssize_t row) noexcept nogil:
     cdef Tile tile
     open_tile(job, set, row // job.tile_rows, &tile)
-    bring(job, room, set, &tile, X)
-    return <const real*>row_of(job, room, set, &tile, X, row - tile.row)
+    if job.operand[X].staged:
+        carry(job, set, &tile, X, row - tile.row, room.staged[X], False)
+    return <const real*>row_of(job, room, set, &tile, X, 0 if job.operand[X].staged else row - tile.row)
 
 
 # The means of one, two, four or eight rows, as far apart as can be; a power of two, so that those of a constant are it.
@@ -93,30 +140,48 @@ cdef void take_means(const Job* job, const Room* room, const Set* set, real* to)
         column += LANES
 
 
+# The means of the first tiles, or, where the sum of a tile overflows, an element
+cdef void take_tile_means(const Job* job, const Room* room, const Set* set, real* to) noexcept nogil:
+    cdef Py_ssize_t tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows), column = 0, i
+    cdef real n = <real>(min(tiles * job.tile_rows, job.rows) * job.run)
+    cdef const real* line
+    cdef vec v
+    memset(doubles_of(&room.table, SHIFT), 0, set.length * sizeof(double))
+    sum_block(job, room, set, 0, tiles, False, True, room.chunk_sums)
+    if job.run > 1:
+        merge_runs(job, room.chunk_sums, set.length)
+    while column < set.length:
+        v = narrowed(room.chunk_sums + column) / splat(n)
+        store(to + column, v)
+        if UNLIKELY(any_nan(v - v)):
+            line = bring_row(job, room, set, 0)
+            for i in range(column, min(column + LANES, set.length)):
+                if to[i] - to[i] != 0:
+                    memcpy(to + i, line + i, sizeof(real))
+        column += LANES
+
+
 # As take_shift in rows_sets.pxi, with whole rows. Columns that are one set have one shift, so that their sums can be
 # added up.
 cdef void take_shifts(const Job* job, const Room* room, const Set* set) noexcept nogil:
-    cdef double* shift = doubles_of(&room.table, SHIFT)
-    cdef Py_ssize_t i, tiles = min(job.tiles, (BLOCK_ROWS + job.tile_rows - 1) // job.tile_rows)
     cdef real* high = reals_of(&room.table, HIGH)
-    cdef const real* line = NULL
+    cdef Py_ssize_t i = 0, j
     if job.given:
         return
     if not job.centred:
-        memset(high, 0, set.length * sizeof(real))
+        fill(high, 0, set.length)
     elif sizeof(real) == sizeof(double):
-        sum_block(job, room, set, 0, tiles, False, True, room.chunk_sums)
-        merge_runs(job, room.chunk_sums, set.length)
-        for i in range(set.length):
-            high[i] = room.chunk_sums[i] / <double>(min(tiles * job.tile_rows, job.rows) * job.run)
-            if UNLIKELY(high[i] - high[i] != 0):
-                # the sum of a tile overflows
-                line = line if line else bring_row(job, room, set, 0)
-                memcpy(high + i, line + i, sizeof(real))
+        take_tile_means(job, room, set, high)
     else:
         take_means(job, room, set, high)
-    for i in range(set.length):
-        shift[i] = high[i] = high[i - i % job.run]
+    while i < set.length and job.run > 1:
+        for j in range(i + 1, i + job.run):
+            high[j] = high[i]
+        i += job.run
+    i = 0
+    while i < set.length:
+        store_pair(doubles_of(&room.table, SHIFT) + i, widened(load(high + i)))
+        i += LANES
 
 
 cdef void sum_block_chunks(const Job* job, const Room* room, const Set* set, bint gradients, bint exactly,
@@ -236,16 +301,32 @@ cdef rare measure_block_again(const Job* job, Room* room, const Set* set) noexce
     take_block(job, room, set, room.sums, job.gradients)
 
 
-# The gradients of the parameters that do not change within a column, and the statistics
+# The gradients of the parameters that do not change within a column
+cdef void tell_gradients(const Job* job, Room* room, const Set* set) noexcept nogil:
+    cdef const Table* table = &room.table
+    cdef Py_ssize_t i
+    if job.along:
+        add_columns_gradients(table.doubles, table.reals, table.apart, set.length, &job.norm, room.dweight + set.param,
+                              room.dbias + set.param, room.dtau + set.param if room.dtau else NULL)
+    for i in range(0 if job.along else set.length):
+        add_gradients(job, table, i, doubles_of(table, OF_G)[i], doubles_of(table, G_PRODUCTS)[i],
+                      doubles_of(table, CUT)[i], room, set.param)
+
+
+# These, and the statistics
 cdef void tell_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
     cdef const Table* table = &room.table
-    cdef Py_ssize_t i = 0
-    while i < set.length and (job.params.mean or job.params.deps):
-        tell_statistics(job, table, i, set.index + i // job.run)
+    cdef Py_ssize_t i = 0, index = set.index
+    cdef bint one_by_one = job.run > 1 or job.params.deps != NULL
+    if job.params.mean and not job.given and not one_by_one:
+        tell_moments(table.doubles, table.reals, table.apart, set.length, &job.norm, job.params.mean + index,
+                     job.params.var + index)
+    while i < set.length and one_by_one and (job.params.mean or job.params.deps):
+        tell_statistics(job, table, i, index)
+        index += 1
         i += job.run
-    for i in range(set.length if job.gradients and not job.within else 0):
-        add_gradients(job, table, i, doubles_of(table, OF_G)[i], doubles_of(table, G_PRODUCTS)[i],
-                      doubles_of(table, CUT)[i], room, set.param + i * job.inner.param)
+    if job.gradients and not job.within:
+        tell_gradients(job, room, set)
 
 
 cdef void finish_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
@@ -264,7 +345,7 @@ cdef void finish_columns(const Job* job, Room* room, const Set* set) noexcept no
 
 # Phases 1 and 2 of a block
 cdef void measure_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
-    open_table(job, &room.table, 0, set.length, set.index)
+    open_columns(job, &room.table, set)
     mark_all(room, set.length)
     take_shifts(job, room, set)
     if job.gradients or not job.given:

@@ -108,4 +108,106 @@ OUT_OF_LINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t c
     return !any_lane(outside);
 }
 
+/* What divides by the elements of a set: a power of two multiplies, with the same bits. */
+typedef struct {
+    double n, of_n;
+    int power;
+} Share;
+
+INLINE Share share_of_set(const Norm *norm)
+{
+    int exponent;
+    Share share;
+    share.n = norm->given ? 1 : norm->n;
+    share.of_n = 1 / share.n;
+    share.power = frexp(share.n, &exponent) == 0.5;
+    return share;
+}
+
+INLINE wide over_set(wide v, Share share) { return share.power ? v * share.of_n : v / share.n; }
+
+/* The mean of d, and the sum of (x - m)^2 */
+INLINE wide squares_about_mean(const double *at, ptrdiff_t apart, Share share, wide *off)
+{
+    wide first = load_doubles(at + FIRST * apart), squares;
+    *off = over_set(first, share);
+    squares = load_doubles(at + SQUARES * apart) - first * *off;
+    return doubles_unless(DOUBLES_WHERE(squares <= 0), squares);
+}
+
+INLINE int other_than_one(wide v, ptrdiff_t count)
+{
+    return any_lane(first_bits(count) & ~wide_equal(v, wide_splat(1)));
+}
+
+INLINE void store_first(double *to, wide v, ptrdiff_t count)
+{
+    store_some_doubles(to, v, count < WIDE_LANES ? count : WIDE_LANES);
+}
+
+INLINE void add_first(double *to, wide v, ptrdiff_t count)
+{
+    if (count >= WIDE_LANES) {
+        store_wide(to, load_doubles(to) + v);
+        return;
+    }
+    double lanes[WIDE_LANES];
+    store_wide(lanes, v);
+    for (ptrdiff_t i = 0; i < count; i++)
+        to[i] += lanes[i];
+}
+
+/* The means and variances of `count` sets of x itself, not times a power of two */
+OUT_OF_LINE void tell_moments(const double *from, const real *of, ptrdiff_t apart, ptrdiff_t count, const Norm *norm,
+                              double *mean, double *var)
+{
+    Share share = share_of_set(norm);
+    for (ptrdiff_t i = 0; i < count; i += WIDE_LANES) {
+        wide off, v = over_set(squares_about_mean(from + i, apart, share, &off), share);
+        wide m = load_doubles(from + SHIFT * apart + i) + off, scale = wide_of_reals(of + SCALE * apart + i);
+        if (UNLIKELY(other_than_one(scale, count - i))) {
+            m = m / scale;
+            v = v / scale / scale;
+        }
+        store_first(mean + i, m, count - i);
+        store_first(var + i, v, count - i);
+    }
+}
+
+/* Adds to the gradients of `count` columns' own parameters; dtau may be NULL. */
+OUT_OF_LINE void add_columns_gradients(const double *from, const real *of, ptrdiff_t apart, ptrdiff_t count,
+                                       const Norm *norm, double *dweight, double *dbias, double *dtau)
+{
+    Share share = share_of_set(norm);
+    for (ptrdiff_t i = 0; i < count; i += WIDE_LANES) {
+        const double *at = from + i;
+        wide off, squares = squares_about_mean(at, apart, share, &off), eps = load_doubles(at + EPS * apart);
+        wide of_g = load_doubles(at + OF_G * apart), raised = wide_of_reals(of + G_SCALE * apart + i);
+        wide products = load_doubles(at + G_PRODUCTS * apart) - off * of_g, cut = load_doubles(at + CUT * apart), v;
+        v = over_set(squares, share);
+        v = norm->outside ? wide_root(v) + eps : wide_root(v + eps);
+        if (!norm->given)
+            products = wide_select(wide_equal(squares, wide_splat(0)), products - products, products);
+        products = products / v;
+        if (UNLIKELY(other_than_one(raised, count - i))) {
+            products = products / raised;
+            of_g = of_g / raised;
+            cut = cut / raised;
+        }
+        add_first(dweight + i, products, count - i);
+        add_first(dbias + i, of_g, count - i);
+        if (dtau)
+            add_first(dtau + i, cut, count - i);
+    }
+}
+
+/* Are `count` numbers, and those up to the end of the last vector, all 1? */
+INLINE int all_ones(const real *at, ptrdiff_t count)
+{
+    ivec other = splat_bits(0), one = as_bits(splat(1));
+    for (ptrdiff_t i = 0; i < count; i += LANES)
+        other |= as_bits(load(at + i)) ^ one;
+    return all_below(other, 1);
+}
+
 #endif

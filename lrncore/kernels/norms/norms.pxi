@@ -89,6 +89,7 @@ cdef extern from "simd.h" nogil:
     vec splat(real a) noexcept
     vec muladd(vec a, vec b, vec c) noexcept
     vec first_lanes(vec v, vec others, Py_ssize_t count) noexcept
+    bint any_nan(vec v) noexcept
     bint UNLIKELY(bint condition) noexcept
 
 
@@ -150,6 +151,11 @@ cdef extern from "norms/finish.h" nogil:
 
     bint finish_sets(double* doubles, real* reals, Py_ssize_t apart, Py_ssize_t count, const Norm* norm,
                      bint gradients) noexcept
+    void tell_moments(const double* doubles, const real* reals, Py_ssize_t apart, Py_ssize_t count, const Norm* norm,
+                      double* mean, double* var) noexcept
+    void add_columns_gradients(const double* doubles, const real* reals, Py_ssize_t apart, Py_ssize_t count,
+                               const Norm* norm, double* dweight, double* dbias, double* dtau) noexcept
+    bint all_ones(const real* at, Py_ssize_t count) noexcept
     real real_muladd(real a, real b, real c) noexcept
     Pair paired(double a) noexcept
     Pair widened(vec v) noexcept

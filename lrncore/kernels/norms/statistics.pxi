@@ -14,12 +14,12 @@ cdef rare take_norm(Job* job) noexcept nogil:
     norm.centred, norm.given, norm.outside = job.centred, job.given, job.outside
 
 
-# Table columns first to end - 1 are those of sets from `index` on, `run` columns each.
+# Rows: places first to end - 1 of the table are those of sets from `index` on.
 cdef inline void open_table(const Job* job, const Table* table, Py_ssize_t first, Py_ssize_t end,
                             Py_ssize_t index) noexcept nogil:
     cdef Py_ssize_t i, set
     for i in range(first, end):
-        set = index + (i - first) // job.run
+        set = index + i - first
         doubles_of(table, EPS)[i] = eps_of(job, set)
         doubles_of(table, SHIFT)[i] = doubles_of(table, FIRST)[i] = doubles_of(table, OUT)[i] = 0
         reals_of(table, SCALE)[i] = reals_of(table, G_SCALE)[i] = 1
@@ -45,8 +45,8 @@ cdef inline void tell_statistics(const Job* job, const Table* table, Py_ssize_t 
         n, off, squares = 1, 0, job.params.var[index]
     squares = 0 if squares <= 0 else squares
     if job.params.mean and not job.given:
-        job.params.mean[index] = (doubles_of(table, SHIFT)[i] + off) / scale
-        job.params.var[index] = squares / n / scale / scale
+        tell_moments(table.doubles + i, table.reals + i, table.apart, 1, &job.norm, job.params.mean + index,
+                     job.params.var + index)
     if job.params.deps:
         v = squares / n + (0 if job.outside else doubles_of(table, EPS)[i])
         deviation = sqrt(v)

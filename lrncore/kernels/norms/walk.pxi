@@ -181,10 +181,11 @@ cdef void begin_task(const Call* call, Py_ssize_t task) noexcept nogil:
     cdef Room room
     cdef Set set
     take_up(call, &room, &set, task, 0)
-    open_table(job, &room.table, 0, set.length, set.index)
     if job.columns:
+        open_columns(job, &room.table, &set)
         take_shifts(job, &room, &set)
     else:
+        open_table(job, &room.table, 0, 1, set.index)
         take_shift(job, &room, &set)
 
 
