@@ -107,15 +107,18 @@ def differentiate(
     out: Array | None,
     threads: Threads,
     deps: Array | None = None,
-) -> tuple[Array, Array, Array, Array]:
-    """Run a backward likewise; return the gradients of x, and of weight, bias and tau in a dtype.
+) -> tuple[Array, ...]:
+    """Run a backward likewise; return the gradients of x, and of weight and bias in a dtype.
 
-    That of each set's eps goes into `deps`, where it is asked for.
+    That of each set's eps goes into `deps`, where it is asked for, and then there is one of tau.
     """
     layout, parameters, statistics = norm
-    sums, of_sets = np.zeros((3, layout.size)), None if deps is None else layout.of_sets(deps)
+    sums, of_sets = np.zeros((2 if deps is None else 3, layout.size)), None
+    if deps is not None:
+        of_sets = layout.of_sets(deps)
     measured = _measured(statistics, layout)
-    arguments = parameters, (*sums, of_sets), measured, layout.axes, layout.size, layout.norm
+    of_parameters = (*sums, None)[:3]
+    arguments = parameters, (*of_parameters, of_sets), measured, layout.axes, layout.size, layout.norm
     dx = carry_out(_kernels(x).backward, (g, x), elements, arguments, out, layout.work, threads, layout.view)
     if deps is not None and of_sets is not None:
         layout.take(deps, of_sets)

@@ -55,16 +55,17 @@ class Layout(NamedTuple):
         walked = given if self.order is None else given.reshape(self.lengths).transpose(self.order)
         return np.ascontiguousarray(walked, real)
 
-    def of_gradients(self, sums: Array, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-        """Return the kernels' sums for weight, bias and threshold as these are given."""
+    def of_gradients(self, sums: Array, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+        """Return the kernels' sums for parameters, one in a row, as these are given."""
         if self.order is not None:
             lengths = [self.lengths[axis] for axis in self.order]
-            sums = sums.reshape(3, *lengths).transpose(0, *(1 + self.order.index(i) for i in range(len(lengths))))
+            back = [1 + self.order.index(axis) for axis in range(len(lengths))]
+            sums = sums.reshape(len(sums), *lengths).transpose(0, *back)
         if dtype != sums.dtype:
             with np.errstate(over="ignore"):  # as in sums of such arrays
                 sums = sums.astype(dtype)
-        sums = sums.reshape(3, *self.shape)
-        return sums[0, ...], sums[1, ...], sums[2, ...]
+        sums = sums.reshape(len(sums), *self.shape)
+        return tuple([sums[i, ...] for i in range(len(sums))])
 
     def of_sets(self, values: Array) -> Array:
         """Return numbers of the sets as the kernels number these."""

@@ -45,7 +45,7 @@ def norm_backward(
     of = layout, check_parameters(array, layout, found := _real(weight, x)), given
     dtype = real_of(array if found is None else found)
     elements, threads = (ELEMENTS[x.dtype],) * 2, (None, torch.get_num_threads())
-    _, dweight, dbias, _ = differentiate(array_of(g), array, elements, of, dtype, array_of(dx), threads)
+    _, dweight, dbias = differentiate(array_of(g), array, elements, of, dtype, array_of(dx), threads)
     return dx, torch.from_numpy(dweight), torch.from_numpy(dbias)
 
 

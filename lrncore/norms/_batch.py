@@ -168,7 +168,7 @@ def batch_norm_backward(
     layout = by_channel(at, axis, eps, True)
     statistics = _given(mean, var, layout.shape)
     parameters, dtype = check_weight(at, layout, weight)
-    dx, dweight, dbias, _ = differentiate(
+    dx, dweight, dbias = differentiate(
         along, at, elements, (layout, parameters, statistics), dtype, out, (num_threads, None)
     )
     return NormGrads(returned(dx, out, x, g), dweight, dbias)
@@ -308,7 +308,7 @@ def batch_norm_train_backward(
         check_moments(moments, "moments", layout.shape)
         if moments.count != (count := _count(at, layout)):
             raise ValueError(f"moments must be of the {count} elements of a channel, got {moments.count}")
-    dx, dweight, dbias, _ = differentiate(
+    dx, dweight, dbias = differentiate(
         along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
     )
     return NormGrads(returned(dx, out, x, g), dweight, dbias)

@@ -151,7 +151,7 @@ def group_norm_backward(
     along, at, elements = check_pair(g, x)
     layout = by_group(at, num_groups, axis, interleaved, eps, weight)
     parameters, dtype = check_weight(at, layout, weight)
-    dx, dweight, dbias, _ = differentiate(
+    dx, dweight, dbias = differentiate(
         along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
     )
     return NormGrads(returned(dx, out, x, g), dweight, dbias)
@@ -276,7 +276,7 @@ def instance_norm_backward(
     along, at, elements = check_pair(g, x)
     layout = by_place(at, axis, eps)
     parameters, dtype = check_weight(at, layout, weight)
-    dx, dweight, dbias, _ = differentiate(
+    dx, dweight, dbias = differentiate(
         along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
     )
     return NormGrads(returned(dx, out, x, g), dweight, dbias)

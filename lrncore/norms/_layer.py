@@ -157,7 +157,7 @@ def layer_norm_backward(
     along, at, elements = check_pair(g, x)
     layout = over_axes(at, axis, eps, eps_outside, True)
     parameters, dtype = check_weight(at, layout, weight)
-    dx, dweight, dbias, _ = differentiate(
+    dx, dweight, dbias = differentiate(
         along, at, elements, (layout, parameters, None), dtype, out, (num_threads, None)
     )
     return NormGrads(returned(dx, out, x, g), dweight, dbias)

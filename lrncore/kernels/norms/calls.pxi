@@ -8,7 +8,7 @@ cdef enum:
 # Those with sums of their own depend on the shape alone: the same bits for any threads.
 cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nogil:
     cdef Py_ssize_t parts = threads
-    if job.gradients:
+    if adds_apart(job):
         parts = min(<Py_ssize_t>MOST_PARTS, SUMS_BYTES // (24 * job.params.count), elements // ELEMENTS_PER_THREAD)
         if job.within and not job.columns:      # a part has its own sums to clear and to add up
             parts = min(parts, job.tasks // SETS_PER_PART)

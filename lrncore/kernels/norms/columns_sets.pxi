@@ -37,6 +37,8 @@ cdef void open_columns(const Job* job, const Table* table, const Set* set) noexc
         spread(job, doubles_of(table, SQUARES), params.var + set.index, 0, length)
         memset(doubles_of(table, FIRST), 0, length * sizeof(double))
     fill(reals_of(table, SCALE), 1, length)
+    if not job.gradients:
+        return
     fill(reals_of(table, G_SCALE), 1, length)
     fill(reals_of(table, LOWER), 1, length)
     fill(reals_of(table, LOWER_TOO), 1, length)
@@ -59,37 +61,37 @@ cdef inline real weight_of_column(const Job* job, const Set* set, Py_ssize_t i) 
     return job.params.weight[set.param + i * job.inner.param] if job.params.weight else 1
 
 
-# The sums of g become those of h.
-cdef void weigh_columns(const Job* job, const Set* set, double* h, double* products) noexcept nogil:
-    cdef Pair w, zero = paired(0)
+# Sums of h from those of g, which were of h where the weight changes within a column.
+cdef void weigh_columns(const Job* job, const Set* set, const Table* table) noexcept nogil:
+    cdef const double* of_g = doubles_of(table, OF_G)
+    cdef const double* g_products = doubles_of(table, G_PRODUCTS)
+    cdef Pair w = paired(1), zero = paired(0)
     cdef Py_ssize_t i = 0
     while i < set.length:
-        w = widened(parameter_at(job, job.params.weight, set.param, 1, i, part_of(set.length - i)))
-        store_pair(h + i, times_plus(load_pair(h + i), w, zero))
-        store_pair(products + i, times_plus(load_pair(products + i), w, zero))
+        if not job.within:
+            w = widened(parameter_at(job, job.params.weight, set.param, 1, i, part_of(set.length - i)))
+        store_pair(doubles_of(table, H) + i, times_plus(load_pair(of_g + i), w, zero))
+        store_pair(doubles_of(table, PRODUCTS) + i, times_plus(load_pair(g_products + i), w, zero))
         i += LANES
 
 
-# The sums over a block join the table.
+# Are they those of the table from the start? Not where they are merged, or are chunks', or the statistics are given.
+cdef inline void place_sums(const Job* job, Room* room) noexcept nogil:
+    if job.columns and job.run == 1 and not job.given:
+        room.sums = doubles_of(&room.table, FIRST)
+
+
+# The sums over a block join the table, if they are not there. Those of h are those of g times a weight.
 cdef void take_block(const Job* job, const Room* room, const Set* set, const double* sums,
                      bint gradients) noexcept nogil:
     cdef const Table* table = &room.table
-    cdef Py_ssize_t apart = table.apart, bytes = set.length * sizeof(double)
-    if not job.given:
-        memcpy(doubles_of(table, SQUARES), sums + apart, bytes)
-        if job.centred:
-            memcpy(doubles_of(table, FIRST), sums, bytes)
-        else:
-            memset(doubles_of(table, FIRST), 0, bytes)
+    cdef Py_ssize_t bytes = set.length * sizeof(double), first = 2 if job.given else 0, kind
+    for kind in range(first, (job.sums // table.apart if gradients else 2) if sums != doubles_of(table, FIRST) else 0):
+        memcpy(doubles_of(table, FIRST + <int>kind), sums + kind * table.apart, bytes)
+    if not job.centred:
+        memset(doubles_of(table, FIRST), 0, bytes)
     if gradients:
-        memcpy(doubles_of(table, H), sums + 2 * apart, bytes)
-        memcpy(doubles_of(table, PRODUCTS), sums + 3 * apart, bytes)
-    if gradients and not job.within:
-        memcpy(doubles_of(table, OF_G), sums + 2 * apart, bytes)
-        memcpy(doubles_of(table, G_PRODUCTS), sums + 3 * apart, bytes)
-        memcpy(doubles_of(table, CUT), sums + 4 * apart, bytes)
-        if job.params.weight:
-            weigh_columns(job, set, doubles_of(table, H), doubles_of(table, PRODUCTS))
+        weigh_columns(job, set, table)
     if job.run > 1:
         merge_runs(job, doubles_of(table, FIRST), set.length)
         merge_runs(job, doubles_of(table, SQUARES), set.length)
@@ -108,35 +110,33 @@ cdef void mark_all(Room* room, Py_ssize_t length) noexcept nogil:
         column += LANES
 
 
-# A row of x, until anything else is brought
-cdef const real* bring_row(const Job* job, const Room* room, const Set* set, Py_ssize_t row) noexcept nogil:
+# A row of x, until anything else is brought to this place of scratch
+cdef const real* bring_row(const Job* job, const Room* room, const Set* set, Py_ssize_t row,
+                           Py_ssize_t place) noexcept nogil:
     cdef Tile tile
+    forget_brought(room)
     open_tile(job, set, row // job.tile_rows, &tile)
     if job.operand[X].staged:
-        carry(job, set, &tile, X, row - tile.row, room.staged[X], False)
-    return <const real*>row_of(job, room, set, &tile, X, 0 if job.operand[X].staged else row - tile.row)
+        carry(job, set, &tile, X, row - tile.row, room.staged[X] + place * set.length, False)
+    return <const real*>row_of(job, room, set, &tile, X, place if job.operand[X].staged else row - tile.row)
 
 
 # The means of one, two, four or eight rows, as far apart as can be; a power of two, so that those of a constant are it.
 cdef void take_means(const Job* job, const Room* room, const Set* set, real* to) noexcept nogil:
-    cdef double* sums = room.chunk_sums
-    cdef Py_ssize_t samples = 1, column, i
-    cdef const real* at
-    cdef Pair share
+    cdef const real* at[MOST_SAMPLES]
+    cdef Py_ssize_t samples = 1, column = 0, part, i
+    cdef Pair share, sum
     while samples < MOST_SAMPLES and 4 * samples <= job.rows:
         samples *= 2
-    share = paired(1 / <double>samples)
-    memset(sums, 0, room.table.apart * sizeof(double))
     for i in range(samples):
-        at = bring_row(job, room, set, i * (job.rows - 1) // max(samples - 1, <Py_ssize_t>1))
-        column = 0
-        while column < set.length:
-            store_pair(sums + column, times_plus(share, widened(fetch(at + column, part_of(set.length - column))),
-                                                 load_pair(sums + column)))
-            column += LANES
-    column = 0
+        at[i] = bring_row(job, room, set, i * (job.rows - 1) // max(samples - 1, <Py_ssize_t>1), i)
+    share = paired(1 / <double>samples)
     while column < set.length:
-        store(to + column, narrowed(sums + column))
+        part = part_of(set.length - column)
+        sum = paired(0)
+        for i in range(samples):
+            sum = times_plus(share, widened(fetch(at[i] + column, part)), sum)
+        store(to + column, narrowed(sum))
         column += LANES
 
 
@@ -151,10 +151,10 @@ cdef void take_tile_means(const Job* job, const Room* room, const Set* set, real
     if job.run > 1:
         merge_runs(job, room.chunk_sums, set.length)
     while column < set.length:
-        v = narrowed(room.chunk_sums + column) / splat(n)
+        v = narrowed(load_pair(room.chunk_sums + column)) / splat(n)
         store(to + column, v)
         if UNLIKELY(any_nan(v - v)):
-            line = bring_row(job, room, set, 0)
+            line = bring_row(job, room, set, 0, 0)
             for i in range(column, min(column + LANES, set.length)):
                 if to[i] - to[i] != 0:
                     memcpy(to + i, line + i, sizeof(real))
@@ -206,7 +206,8 @@ cdef void fold_parameters(const Job* job, const Room* room, const Set* set) noex
         b = parameter_at(job, job.params.bias, set.param, 0, column, part)
         store(reals_of(table, GAIN) + column, load(reals_of(table, INVERSE) + column) * w)
         store(reals_of(table, ADDEND) + column, muladd(load(reals_of(table, LOW_TERM) + column), w, b))
-        store(reals_of(table, WEIGHTS) + column, w)
+        if job.gradients:
+            store(reals_of(table, WEIGHTS) + column, w)
         column += LANES
 
 
@@ -345,6 +346,7 @@ cdef void finish_columns(const Job* job, Room* room, const Set* set) noexcept no
 
 # Phases 1 and 2 of a block
 cdef void measure_columns(const Job* job, Room* room, const Set* set) noexcept nogil:
+    forget_brought(room)
     open_columns(job, &room.table, set)
     mark_all(room, set.length)
     take_shifts(job, room, set)

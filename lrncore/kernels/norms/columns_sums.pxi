@@ -8,6 +8,7 @@ cdef struct RowTable:
     Py_ssize_t param[BLOCK_ROWS]
     Py_ssize_t first
     Py_ssize_t end
+    bint begins             # sums in `real` begin with the strip
 
 
 # Bytes from one row of a tile to the next, where they are the same for all
@@ -74,9 +75,10 @@ cdef inline real* line_of(const Room* room, int which) noexcept nogil:
     return room.lines + which * room.table.apart
 
 
-cdef inline void add_line(const Room* room, int which, Py_ssize_t column, vec sums) noexcept nogil:
+cdef inline void add_line(const Room* room, const RowTable* rows, int which, Py_ssize_t column,
+                          vec sums) noexcept nogil:
     cdef real* to = line_of(room, which) + column
-    store(to, load(to) + sums)
+    store(to, sums if rows.begins else load(to) + sums)
 
 
 # The shift of a vector of columns, negative
@@ -121,11 +123,11 @@ cdef inline void add_columns(const Job* job, const Room* room, const RowTable* r
         d = take_second(rows.x[i] + column + LANES, later) + less_too
         b = b + d
         r = muladd(d, d, r)
-    add_line(room, LINE_X, column, a)
-    add_line(room, LINE_SQUARES, column, p + q)
+    add_line(room, rows, LINE_X, column, a)
+    add_line(room, rows, LINE_SQUARES, column, p + q)
     if two:
-        add_line(room, LINE_X, column + LANES, b)
-        add_line(room, LINE_SQUARES, column + LANES, r + s)
+        add_line(room, rows, LINE_X, column + LANES, b)
+        add_line(room, rows, LINE_SQUARES, column + LANES, r + s)
 
 
 # Adds x and h likewise.
@@ -151,15 +153,15 @@ cdef inline void add_column_products(const Job* job, const Room* room, const Row
             q = muladd(d, d, q)
             t = t + h
             v = muladd(d, h, v)
-    add_line(room, LINE_X, column, a)
-    add_line(room, LINE_SQUARES, column, p)
-    add_line(room, LINE_H, column, s)
-    add_line(room, LINE_PRODUCTS, column, u)
+    add_line(room, rows, LINE_X, column, a)
+    add_line(room, rows, LINE_SQUARES, column, p)
+    add_line(room, rows, LINE_H, column, s)
+    add_line(room, rows, LINE_PRODUCTS, column, u)
     if two:
-        add_line(room, LINE_X, column + LANES, b)
-        add_line(room, LINE_SQUARES, column + LANES, q)
-        add_line(room, LINE_H, column + LANES, t)
-        add_line(room, LINE_PRODUCTS, column + LANES, v)
+        add_line(room, rows, LINE_X, column + LANES, b)
+        add_line(room, rows, LINE_SQUARES, column + LANES, q)
+        add_line(room, rows, LINE_H, column + LANES, t)
+        add_line(room, rows, LINE_PRODUCTS, column + LANES, v)
 
 
 cdef inline vec h_of_column(const Job* job, const RowTable* rows, Py_ssize_t i, Py_ssize_t column, Py_ssize_t part,
@@ -170,32 +172,38 @@ cdef inline vec h_of_column(const Job* job, const RowTable* rows, Py_ssize_t i, 
     return g * parameter_at(job, job.params.weight, rows.param[i], 1, column, part)
 
 
-# New sums in `real`; those of h are about the first one.
-cdef void open_lines(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t length,
-                     bint gradients) noexcept nogil:
+# Sums of h in `real` are about the first one.
+cdef void open_lines(const Job* job, const Room* room, const RowTable* rows, Py_ssize_t length) noexcept nogil:
     cdef bint weighted = job.within and job.params.weight != NULL
     cdef Py_ssize_t column = 0
-    memset(room.lines, 0, LINE_FIRST * room.table.apart * sizeof(real))
-    while gradients and column < length:
+    while column < length:
         store(line_of(room, LINE_FIRST) + column, h_of_column(job, rows, 0, column, part_of(length - column), weighted))
         column += LANES
 
 
-# Sums in `real` over `count` rows join those in doubles.
-cdef void close_lines(const Room* room, Py_ssize_t count, Py_ssize_t length, bint gradients,
+# A vector of columns of such sums, as doubles
+cdef inline Pair closed(const Room* room, int which, Py_ssize_t column) noexcept nogil:
+    return widened(load(line_of(room, which) + column))
+
+
+cdef inline void join_sums(double* to, Pair sums, bint begin) noexcept nogil:
+    store_pair(to, sums if begin else plus(load_pair(to), sums))
+
+
+# Sums in `real` over `count` rows join those in doubles, or begin these.
+cdef void close_lines(const Room* room, Py_ssize_t count, Py_ssize_t length, bint gradients, bint begin,
                       double* to) noexcept nogil:
     cdef Py_ssize_t apart = room.table.apart, column = 0
     cdef Pair sum, first
     while column < length:
-        sum = widened(load(line_of(room, LINE_X) + column))
-        add_to(to + column, sum)
-        add_to(to + apart + column, widened(load(line_of(room, LINE_SQUARES) + column)))
+        sum = closed(room, LINE_X, column)
+        join_sums(to + column, sum, begin)
+        join_sums(to + apart + column, closed(room, LINE_SQUARES, column), begin)
         if gradients:
-            first = widened(load(line_of(room, LINE_FIRST) + column))
-            add_to(to + 2 * apart + column,
-                   times_plus(paired(<double>count), first, widened(load(line_of(room, LINE_H) + column))))
-            add_to(to + 3 * apart + column,
-                   times_plus(sum, first, widened(load(line_of(room, LINE_PRODUCTS) + column))))
+            first = closed(room, LINE_FIRST, column)
+            join_sums(to + 2 * apart + column,
+                      times_plus(paired(<double>count), first, closed(room, LINE_H, column)), begin)
+            join_sums(to + 3 * apart + column, times_plus(sum, first, closed(room, LINE_PRODUCTS, column)), begin)
         column += LANES
 
 
@@ -245,6 +253,7 @@ cdef rare add_columns_exactly(const Job* job, const Table* table, const RowTable
     if gradients:
         add_to(to + 2 * table.apart, s)
         add_to(to + 3 * table.apart, u)
+    if gradients and job.params.tau:
         add_to(to + 4 * table.apart, c)
 
 
@@ -276,10 +285,12 @@ cdef inline void add_strip(const Job* job, const Room* room, const RowTable* row
 cdef void sum_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first, Py_ssize_t end, bint gradients,
                     bint exactly, double* to) noexcept nogil:
     cdef Py_ssize_t i, k, count = 0
+    cdef bint begin = True
     cdef Tile tile
     cdef RowTable rows
-    memset(to, 0, job.sums * sizeof(double))
     exactly = exactly or sums_exactly(job, gradients)
+    if exactly:
+        memset(to, 0, job.sums * sizeof(double))
     for i in range(first, end):
         open_tile(job, set, i, &tile)
         bring(job, room, set, &tile, X)
@@ -291,13 +302,16 @@ cdef void sum_block(const Job* job, const Room* room, const Set* set, Py_ssize_t
                                 part_of(set.length - room.mark[k]), gradients, to)
         if exactly:
             continue
-        if count == 0:
-            open_lines(job, room, &rows, set.length, gradients)
+        rows.begins = count == 0
+        if rows.begins and gradients:
+            open_lines(job, room, &rows, set.length)
         rows.first = 0
         while open_strip(job, &rows, tile.rows):
             add_strip(job, room, &rows, set.length, gradients)
+            rows.begins = False
             rows.first = rows.end
         count += tile.rows
         if count >= BLOCK_ROWS or i + 1 == end:
-            close_lines(room, count, set.length, gradients, to)
+            close_lines(room, count, set.length, gradients, begin, to)
+            begin = False
             count = 0

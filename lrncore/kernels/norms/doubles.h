@@ -91,13 +91,25 @@ INLINE Pair widened(vec v)
     return p;
 }
 
-/* LANES doubles as a vector */
-INLINE vec narrowed(const double *from)
+/* As a vector again. Halves that are stored and loaded as one would wait for each other. */
+INLINE vec narrowed(Pair p)
 {
+#if defined(LRN_X86) && !defined(LRN_DOUBLE) && VECTOR_BYTES == 64
+    __m512 low = _mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)p.low));
+    return (vec)_mm512_insertf32x8(low, _mm512_cvtpd_ps((__m512d)p.high), 1);
+#elif defined(LRN_X86) && !defined(LRN_DOUBLE) && VECTOR_BYTES == 32
+    __m256 low = _mm256_castps128_ps256(_mm256_cvtpd_ps((__m256d)p.low));
+    return (vec)_mm256_insertf128_ps(low, _mm256_cvtpd_ps((__m256d)p.high), 1);
+#elif defined(LRN_X86) && !defined(LRN_DOUBLE)
+    return (vec)_mm_movelh_ps(_mm_cvtpd_ps((__m128d)p.low), _mm_cvtpd_ps((__m128d)p.high));
+#elif defined(LRN_VECTORS) && !defined(LRN_DOUBLE)
     real lanes[LANES];
-    reals_of_wide(lanes, load_doubles(from));
-    IN_HIGH(reals_of_wide(lanes + WIDE_LANES, load_doubles(from + WIDE_LANES));)
+    reals_of_wide(lanes, p.low);
+    reals_of_wide(lanes + WIDE_LANES, p.high);
     return load(lanes);
+#else
+    return (vec)p.low;
+#endif
 }
 
 INLINE Pair load_pair(const double *from)

@@ -10,11 +10,11 @@ enum {
     SHIFT,
     FIRST,      /* sum of d */
     SQUARES,    /* of d^2 */
+    OF_G,       /* columns: of g, d g, and of g where the output is below tau, of one column each; these five are */
+    G_PRODUCTS, /* taken up in this order */
+    CUT,
     H,          /* of h */
     PRODUCTS,   /* of d h */
-    OF_G,       /* columns: of g, d g, and of g where the output is below tau, of one column each */
-    G_PRODUCTS,
-    CUT,
     EPS,
     OUT,        /* 1: out of range */
     IN_DOUBLES
@@ -58,9 +58,9 @@ INLINE wide factor_of(const Norm *norm, wide r, wide eps)
     return norm->outside ? r * r * eps : r * r * r * eps;
 }
 
-/* What loops take of `count` sets. Whether all are in range. */
-OUT_OF_LINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm,
-                            int gradients)
+/* What loops take of `count` sets, and which of them are out of range. Whether any is. */
+OUT_OF_LINE int finish_and_mark(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm,
+                                int gradients, int mark)
 {
     double of_n = norm->given ? 1 : 1 / norm->n;
     wide_bits outside = first_bits(0);
@@ -99,13 +99,20 @@ OUT_OF_LINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t c
             reals_of_wide(out + SLOPE * apart, -slope);
             reals_of_wide(out + TERM * apart, low * slope - h_low);
         }
-        if (norm->given)
-            continue;
-        found &= first_bits(count - i);
-        store_wide(at + OUT * apart, doubles_unless(~found, wide_splat(1)));
+        if (count - i < WIDE_LANES)
+            found &= first_bits(count - i);
+        if (UNLIKELY(mark))
+            store_wide(at + OUT * apart, doubles_unless(~found, wide_splat(1)));
         outside |= found;
     }
-    return !any_lane(outside);
+    return any_lane(outside);
+}
+
+/* Whether all are in range. If not, or where the statistics are given, they are not marked. */
+OUT_OF_LINE int finish_sets(double *from, real *to, ptrdiff_t apart, ptrdiff_t count, const Norm *norm, int gradients)
+{
+    int outside = finish_and_mark(from, to, apart, count, norm, gradients, 0) && !norm->given;
+    return !(outside && finish_and_mark(from, to, apart, count, norm, gradients, 1));
 }
 
 /* What divides by the elements of a set: a power of two multiplies, with the same bits. */

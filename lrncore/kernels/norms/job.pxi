@@ -12,6 +12,9 @@ cdef enum:
     BLOCK_BYTES = 1 << 12
     NARROW_BYTES = 1 << 9
     BLOCK_TILE_BYTES = 1 << 14
+    # of a block of fewer rows: its table has more bytes than these, and stays in the first-level cache
+    LOW_BYTES = 1 << 10
+    LOW_ROWS = 16
     BLOCK_ROWS = 64
     # columns: of a strip of rows, x and g
     STRIP_BYTES = 1 << 12
@@ -82,7 +85,8 @@ cdef struct Job:
     bint along                  # the weight changes along the inner axis
     bint within                 # it does within a set, or within a column of one
     bint split                  # into chunks of sets
-    bint owned                  # gradients of parameters: each belongs to one chunk of sets
+    bint owned                  # gradients of parameters: each belongs to one chunk of sets,
+    bint disjoint               # or to one block of columns
     double eps
     Norm norm
     Parameters params
@@ -116,6 +120,11 @@ cdef struct Job:
 # Are sums in doubles all the way? Where they are returned, or taken about a given mean, or from threshold to threshold.
 cdef inline bint sums_exactly(const Job* job, bint gradients) noexcept nogil:
     return job.measures or job.given or (gradients and job.params.tau != NULL)
+
+
+# Do parts have sums for the gradients of parameters of their own?
+cdef inline bint adds_apart(const Job* job) noexcept nogil:
+    return job.gradients and not job.split and not job.disjoint
 
 
 # One set, or a block of them side by side
@@ -152,7 +161,7 @@ cdef struct Carried:
 cdef struct Room:
     Carried* carried
     real* staged[OPERANDS]
-    const char** brought    # rows: sets of a single tile, of which this is in scratch (NULL: none)
+    const char** brought    # sets of a single tile, of which this is in scratch (NULL: none)
     Table table
     double* sums            # of a bundle of sets, or of a block of columns
     double* chunk_sums      # of a chunk of one
@@ -320,7 +329,7 @@ cdef inline void bring(const Job* job, const Room* room, const Set* set, const T
         return
     for row in range(tile.rows):
         carry(job, set, tile, which, row, room.staged[which] + row * tile.length, False)
-    if job.tiles == 1 and not job.columns:
+    if job.tiles == 1:
         room.brought[which] = set.at[which]
 
 

@@ -84,13 +84,14 @@ cdef rare set_rows(Job* job) noexcept nogil:
 
 # Rows of a strip, and from there to those that are prefetched. Memory is fastest in the order of addresses.
 cdef void set_strips(Job* job, bint far) noexcept nogil:
-    cdef Py_ssize_t bytes = job.tile_length * (2 if job.gradients else 1) * <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t bytes = job.tile_length * (2 if job.gradients else 1) * <Py_ssize_t>sizeof(real), rows
     cdef int which
     job.strip = max(<Py_ssize_t>2, STRIP_BYTES // bytes // 2 * 2) if far else job.tile_rows
+    rows = max(job.strip, LATER_BYTES // bytes)
     for which in range(OPERANDS):
         job.later[which] = 0
-        if job.reduced_dims and not job.operand[which].staged:
-            job.later[which] = max(job.strip, LATER_BYTES // bytes) * job.reduced[job.reduced_dims - 1].stride[which]
+        if rows < job.rows and job.reduced_dims and not job.operand[which].staged:
+            job.later[which] = rows * job.reduced[job.reduced_dims - 1].stride[which]
 
 
 cdef rare set_columns(Job* job) noexcept nogil:
@@ -99,39 +100,49 @@ cdef rare set_columns(Job* job) noexcept nogil:
     job.tile_length = min(job.inner.length, length // job.run * job.run)
     job.tile_rows = BLOCK_TILE_BYTES // (job.tile_length * <Py_ssize_t>sizeof(real))
     job.tile_rows = max(<Py_ssize_t>2, min(<Py_ssize_t>BLOCK_ROWS, job.tile_rows // 2 * 2))
+    if job.rows <= LOW_ROWS and job.run == 1:
+        job.tile_length = min(job.tile_length, LOW_BYTES // <Py_ssize_t>sizeof(real))
     job.blocks = (job.inner.length + job.tile_length - 1) // job.tile_length
     job.tiles = (job.rows + job.tile_rows - 1) // job.tile_rows
 
 
-# Does the weight change within a set, or within a column? And how many of them does a set of rows have?
+# Does the weight change within a set, or within a column? And how many of them does a set of rows have? One that is 1
+# and has no gradient changes nowhere, for columns.
 cdef rare set_params(Job* job) noexcept nogil:
+    cdef bint some = job.gradients or job.params.weight != NULL or job.params.bias != NULL
     cdef int i
+    if job.params.tau == NULL:
+        job.params.dtau = NULL
     job.along = job.inner.param != 0
     job.within = job.along and not job.columns
     job.span = 1
     job.owned = not job.columns and job.along
     for i in range(job.reduced_dims):
         job.span += (job.reduced[i].length - 1) * job.reduced[i].param
-        job.within = job.within or (job.columns and job.reduced[i].param != 0)
+        job.within = job.within or (job.columns and some and job.reduced[i].param != 0)
         job.owned = job.owned and job.reduced[i].param != 0
     for i in range(job.kept_dims):
         job.owned = job.owned and job.kept[i].param == 0
     job.owned = job.owned and job.params.count > MANY_PARAMS
+    job.disjoint = job.columns and job.along and not job.within and job.kept_dims == 0
     if job.within:
         job.span = 0
 
 
 # How sets are divided so that there are tasks for all threads, and which sums are added up when
 cdef rare set_chunks(Job* job) noexcept nogil:
-    cdef Py_ssize_t most, least = BLOCK_CHUNK_TILES if job.columns else CHUNK_TILES
+    cdef Py_ssize_t sums, most, least = BLOCK_CHUNK_TILES if job.columns else CHUNK_TILES
     job.tasks = length_over(job.kept, job.kept_dims) * job.blocks
     if job.columns:
         job.apart = round_up(job.tile_length, LANES) + CACHE_LINE // <Py_ssize_t>sizeof(real)
-        job.sums = (5 if job.gradients else 2) * job.apart
+        sums = 5 if job.gradients else 2
+        job.sums = (4 if job.gradients and job.params.tau == NULL else sums) * job.apart
+        sums *= job.apart
     else:
         job.apart = BUNDLE
         job.sums = round_up(4 + 3 * job.span, WIDE_LANES) if job.gradients else round_up(2, WIDE_LANES)
-    most = max(<Py_ssize_t>1, min(<Py_ssize_t>MOST_CHUNKS, SUMS_BYTES // (job.sums * <Py_ssize_t>sizeof(double))))
+        sums = job.sums
+    most = max(<Py_ssize_t>1, min(<Py_ssize_t>MOST_CHUNKS, SUMS_BYTES // (sums * <Py_ssize_t>sizeof(double))))
     job.chunk = max(least, (job.tiles + most - 1) // most)
     job.chunks = (job.tiles + job.chunk - 1) // job.chunk
     job.split = job.chunks > 1 and job.tasks < MOST_PARTS

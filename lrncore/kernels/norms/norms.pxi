@@ -110,11 +110,11 @@ cdef extern from "norms/finish.h" nogil:
         SHIFT
         FIRST
         SQUARES
-        H
-        PRODUCTS
         OF_G
         G_PRODUCTS
         CUT
+        H
+        PRODUCTS
         EPS
         OUT
         IN_DOUBLES
@@ -159,7 +159,7 @@ cdef extern from "norms/finish.h" nogil:
     real real_muladd(real a, real b, real c) noexcept
     Pair paired(double a) noexcept
     Pair widened(vec v) noexcept
-    vec narrowed(const double* at) noexcept
+    vec narrowed(Pair p) noexcept
     real middle_real(real a, real b, real c) noexcept
     Pair load_pair(const double* at) noexcept
     void store_pair(double* at, Pair p) noexcept

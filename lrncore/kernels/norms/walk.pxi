@@ -39,7 +39,8 @@ cdef char* furnish_table(const Job* job, Room* room, char* memory, Py_ssize_t su
 
 # Lays a part's scratch out likewise.
 cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
-    cdef Py_ssize_t tile = max(job.tile_rows, job.bundle) * job.tile_length
+    cdef Py_ssize_t rows = max(job.tile_rows, <Py_ssize_t>MOST_SAMPLES if job.columns else job.bundle)
+    cdef Py_ssize_t tile = rows * job.tile_length
     cdef Py_ssize_t sums = job.params.count * <Py_ssize_t>sizeof(double)
     cdef int which
     for which in range(OPERANDS):
@@ -58,7 +59,7 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
     room.recent[0] = room.recent[1] = NULL
     room.unflushed = 0
     room.dweight, room.dbias, room.dtau = job.params.dweight, job.params.dbias, job.params.dtau
-    if job.gradients and not job.split:
+    if adds_apart(job):
         room.dweight = <double*>reserve(&memory, sums)
         room.dbias = <double*>reserve(&memory, sums)
         room.dtau = <double*>reserve(&memory, sums) if job.params.dtau else NULL
@@ -73,7 +74,7 @@ cdef void clear_sums(const Job* job, Room* room, int part) noexcept nogil:
     cdef Py_ssize_t count = job.params.count
     if part == 0:
         room.dweight, room.dbias, room.dtau = job.params.dweight, job.params.dbias, job.params.dtau
-    elif job.gradients and not job.split:
+    elif adds_apart(job):
         memset(room.dweight, 0, count * sizeof(double))
         memset(room.dbias, 0, count * sizeof(double))
         if room.dtau:
@@ -115,6 +116,7 @@ cdef void work(const void* shared, int part) noexcept nogil:
     forget_brought(&room)
     clear_sums(job, &room, part)
     room.carried.end = NULL
+    place_sums(job, &room)
     if job.bundle > 1:
         walk_bundles(job, &room, call.data, task, last)
         task = last
@@ -160,7 +162,7 @@ cdef void collect(const Call* call) noexcept nogil:
 # Sets, or blocks, in parallel
 cdef void run(const Call* call, int threads) noexcept nogil:
     in_parallel(work, call, call.parts, threads)
-    if call.job.gradients and not call.job.split:
+    if adds_apart(&call.job):
         collect(call)
 
 
