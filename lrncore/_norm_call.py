@@ -117,8 +117,8 @@ def differentiate(
     if deps is not None:
         of_sets = layout.of_sets(deps)
     measured = _measured(statistics, layout)
-    of_parameters = (*sums, None)[:3]
-    arguments = parameters, (*of_parameters, of_sets), measured, layout.axes, layout.size, layout.norm
+    grads = sums[0], sums[1], None if deps is None else sums[2], of_sets
+    arguments = parameters, grads, measured, layout.axes, layout.size, layout.norm
     dx = carry_out(_kernels(x).backward, (g, x), elements, arguments, out, layout.work, threads, layout.view)
     if deps is not None and of_sets is not None:
         layout.take(deps, of_sets)
@@ -149,7 +149,9 @@ def _measured(statistics: Statistics | None, layout: Layout) -> tuple[Array | No
 
 
 def _take(statistics: Statistics, measured: tuple[Array | None, Array | None], layout: Layout) -> None:
-    """Take what the kernels have measured over into the sets' own order."""
+    """Take what the kernels have measured over into the sets' own order, if that is another."""
+    if layout.set_order is None:
+        return
     for to, found in zip(statistics, measured, strict=True):
         if found is not None:
             layout.take(to, found)

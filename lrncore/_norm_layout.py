@@ -47,6 +47,8 @@ class Layout(NamedTuple):
     #: The lengths of the axes of sets, and their order
     set_lengths: tuple[int, ...]
     set_order: tuple[int, ...] | None
+    #: Whether there are no elements
+    empty: bool
     #: What decides how long an element takes, besides its type
     work: Hashable
 
@@ -64,23 +66,23 @@ class Layout(NamedTuple):
         if dtype != sums.dtype:
             with np.errstate(over="ignore"):  # as in sums of such arrays
                 sums = sums.astype(dtype)
-        sums = sums.reshape(len(sums), *self.shape)
+        if sums.shape[1:] != self.shape:
+            sums = sums.reshape(len(sums), *self.shape)
         return tuple([sums[i, ...] for i in range(len(sums))])
 
     def of_sets(self, values: Array) -> Array:
         """Return numbers of the sets as the kernels number these."""
         walked = values if self.set_order is None else values.transpose(self.set_order)
-        return np.ascontiguousarray(walked, np.float64).reshape(-1)
+        return np.ascontiguousarray(walked, np.float64)
 
     def take(self, values: Array, found: Array) -> None:
         """Put the kernels' numbers of the sets, where these are in another order than `values`, into it."""
         if self.set_order is not None:
-            to = values.transpose(self.set_order)
-            np.copyto(to, found.reshape(to.shape))
+            np.copyto(values.transpose(self.set_order), found)
 
     def blank(self) -> Array:
-        """Return an array for a number of each set."""
-        return np.zeros(self.set_lengths)
+        """Return an array for a number of each set, which is 0 where the set has no elements."""
+        return np.zeros(self.set_lengths) if self.empty else np.empty(self.set_lengths)
 
     def with_eps(self, each: Array) -> Layout:
         """Return the same with an eps for each set."""
@@ -115,6 +117,7 @@ def lay_out(given: tuple[int, ...], apart: tuple[int, ...], make: Callable[..., 
         order=_order(weighted, sets.weighted),
         set_lengths=tuple([shape[axis] for axis in sorted(kept)]),
         set_order=_order(kept, sorted(kept)),
+        empty=0 in shape,
         work=(sum((axis in sets.kept) << i for i, axis in enumerate(order)), shape[-1]),
     )
 

@@ -16,6 +16,7 @@ enum {
     H,          /* of h */
     PRODUCTS,   /* of d h */
     EPS,
+    ROOT,       /* r, of gradients */
     OUT,        /* 1: out of range */
     IN_DOUBLES
 };
@@ -98,6 +99,7 @@ OUT_OF_LINE int finish_and_mark(double *from, real *to, ptrdiff_t apart, ptrdiff
             reals_of_wide(out + FACTOR * apart, factor_of(norm, r, eps));
             reals_of_wide(out + SLOPE * apart, -slope);
             reals_of_wide(out + TERM * apart, low * slope - h_low);
+            store_wide(at + ROOT * apart, r);
         }
         if (count - i < WIDE_LANES)
             found &= first_bits(count - i);
@@ -188,14 +190,12 @@ OUT_OF_LINE void add_columns_gradients(const double *from, const real *of, ptrdi
     Share share = share_of_set(norm);
     for (ptrdiff_t i = 0; i < count; i += WIDE_LANES) {
         const double *at = from + i;
-        wide off, squares = squares_about_mean(at, apart, share, &off), eps = load_doubles(at + EPS * apart);
+        wide off, squares = squares_about_mean(at, apart, share, &off);
         wide of_g = load_doubles(at + OF_G * apart), raised = wide_of_reals(of + G_SCALE * apart + i);
-        wide products = load_doubles(at + G_PRODUCTS * apart) - off * of_g, cut = load_doubles(at + CUT * apart), v;
-        v = over_set(squares, share);
-        v = norm->outside ? wide_root(v) + eps : wide_root(v + eps);
+        wide products = load_doubles(at + G_PRODUCTS * apart) - off * of_g, cut = load_doubles(at + CUT * apart);
         if (!norm->given)
             products = wide_select(wide_equal(squares, wide_splat(0)), products - products, products);
-        products = products / v;
+        products = products * load_doubles(at + ROOT * apart);
         if (UNLIKELY(other_than_one(raised, count - i))) {
             products = products / raised;
             of_g = of_g / raised;

@@ -116,6 +116,7 @@ cdef extern from "norms/finish.h" nogil:
         H
         PRODUCTS
         EPS
+        ROOT
         OUT
         IN_DOUBLES
         SCALE
