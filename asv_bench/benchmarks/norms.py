@@ -1,4 +1,4 @@
-"""Times the moment norms on one thread: every norm and layout, in cache and out of it, and rows of several lengths.
+"""Times the moment norms on one thread: every norm and layout, in cache and out of it, and rows and columns.
 
 A slowdown of one norm alone points at its sets; of all that are channels last, at the walk of columns.
 """
@@ -21,6 +21,7 @@ ROWS = {
     "4096 of 1024": (4096, 1024),
     "1024 of 4096": (1024, 4096),
 }
+COLUMNS = {"4 of 9000": (4, 9000), "32 of 1024": (32, 1024), "128 of 256": (128, 256)}
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,27 @@ class Rows(cases.Sweep):
 
     def time_backward(self, *_):
         self.back(self.g, self.x, *self.given[:2], out=self.out, num_threads=1)
+
+
+class Columns(cases.Sweep):
+    """Norms over the first axis, of few rows and many columns: what a column takes by itself counts most."""
+
+    params = (("layer", "batch_train"), tuple(COLUMNS))
+    param_names = ("norm", "columns")
+
+    def setup(self, name, columns):
+        self.x, self.g, self.out = cases.arrays(COLUMNS[columns], "float32")
+        self.options = {"out": self.out, "num_threads": 1}
+        weight = np.full(self.x.shape[1], 1.5, np.float32)
+        self.given = (0,) if name == "layer" else (weight,)
+        self.own = getattr(lrncore, "layer_norm" if name == "layer" else "batch_norm_train")
+        self.back = getattr(lrncore, f"{self.own.__name__}_backward")
+
+    def time_forward(self, *_):
+        self.own(self.x, *self.given, **self.options)
+
+    def time_backward(self, *_):
+        self.back(self.g, self.x, *self.given, **self.options)
 
 
 class BesideCopy:
