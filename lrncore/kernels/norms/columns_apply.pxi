@@ -8,24 +8,31 @@ cdef inline bint one_far(const Job* job) noexcept nogil:
 
 # A vector of columns of y, or two, where the parameters do not change by row
 cdef inline void normalize_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t column,
-                                   Py_ssize_t part, bint far, bint tlu, bint two) noexcept nogil:
+                                   bint far, bint two) noexcept nogil:
     cdef const real* at = table.reals + column + (LANES if two else 0)
+    cdef vec high = load(reals_of(table, HIGH) + column), high2 = load(at + HIGH * table.apart)
+    cdef vec gain = load(reals_of(table, GAIN) + column), addend = load(reals_of(table, ADDEND) + column)
+    cdef vec gain2 = load(at + GAIN * table.apart), addend2 = load(at + ADDEND * table.apart), v
+    cdef Py_ssize_t later = job.later[X], i
+    for i in range(rows.first, rows.end):
+        v = take(rows.x[i] + column, later, 0) - high
+        put(rows.y[i] + column, muladd(v, gain, addend), far, 0)
+        if two:
+            v = take_second(rows.x[i] + column + LANES, later) - high2
+            put(rows.y[i] + column + LANES, muladd(v, gain2, addend2), far, 0)
+
+
+# The same of a part of a vector, of numbers times powers of two, and where there is a threshold
+cdef void normalize_any_columns(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t column,
+                                Py_ssize_t part) noexcept nogil:
     cdef vec by = load(reals_of(table, SCALE) + column), high = splat(0) - load(reals_of(table, HIGH) + column)
     cdef vec gain = load(reals_of(table, GAIN) + column), addend = load(reals_of(table, ADDEND) + column)
-    cdef vec by2 = load(at + SCALE * table.apart), high2 = splat(0) - load(at + HIGH * table.apart)
-    cdef vec gain2 = load(at + GAIN * table.apart), addend2 = load(at + ADDEND * table.apart), v, tau = splat(0)
+    cdef vec tau = parameter_at(job, job.params.tau, rows.param[0], 0, column, part), v
+    cdef bint tlu = job.params.tau != NULL
     cdef Py_ssize_t later = job.later[X], i
-    if tlu:
-        tau = parameter_at(job, job.params.tau, rows.param[0], 0, column, part)
     for i in range(rows.first, rows.end):
-        v = muladd(take(rows.x[i] + column, later, part), by, high)
-        v = muladd(v, gain, addend)
-        if tlu:
-            v = replaced_below(v, v, tau, tau)
-        put(rows.y[i] + column, v, far, part)
-        if two:
-            v = muladd(take_second(rows.x[i] + column + LANES, later), by2, high2)
-            put(rows.y[i] + column + LANES, muladd(v, gain2, addend2), far, 0)
+        v = muladd(muladd(take(rows.x[i] + column, later, part), by, high), gain, addend)
+        put(rows.y[i] + column, replaced_below(v, v, tau, tau) if tlu else v, one_far(job), part)
 
 
 # A row of y, with the row's parameters
@@ -124,31 +131,30 @@ cdef inline void differentiate_line(const Job* job, const Room* room, const RowT
         dbias[0] += total(of_g)
 
 
+# Is a number of columns from `first` on times a power of two, or one up to the end of their last vector?
+cdef inline bint some_scaled(const Job* job, const Table* table, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    return (not all_ones(reals_of(table, SCALE) + first, count)
+            or (job.gradients and not all_ones(reals_of(table, G_SCALE) + first, count)))
+
+
 # Columns `left` to `right` - 1 of a strip of rows
 cdef void normalize_strip(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t left,
-                          Py_ssize_t right) noexcept nogil:
+                          Py_ssize_t right, bint scaled) noexcept nogil:
     cdef Py_ssize_t column = left, part
     while column < right:
         part = part_of(right - column)
-        if UNLIKELY(job.params.tau != NULL or part != 0):
-            normalize_columns(job, table, rows, column, part, False, job.params.tau != NULL, False)
+        if UNLIKELY(job.params.tau != NULL or part != 0
+                    or (scaled and some_scaled(job, table, column, min(<Py_ssize_t>2 * LANES, right - column)))):
+            normalize_any_columns(job, table, rows, column, part)
         elif column + 2 * LANES > right:
-            normalize_columns(job, table, rows, column, 0, one_far(job), False, False)
+            normalize_columns(job, table, rows, column, one_far(job), False)
         elif job.far:
-            normalize_columns(job, table, rows, column, 0, True, False, True)
+            normalize_columns(job, table, rows, column, True, True)
             column += LANES
         else:
-            normalize_columns(job, table, rows, column, 0, False, False, True)
+            normalize_columns(job, table, rows, column, False, True)
             column += LANES
         column += LANES
-
-
-cdef inline bint some_scaled(const Table* table, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(first, end):
-        if is_scaled(table, i):
-            return True
-    return False
 
 
 cdef void differentiate_strip(const Job* job, const Table* table, const RowTable* rows, Py_ssize_t left,
@@ -156,7 +162,8 @@ cdef void differentiate_strip(const Job* job, const Table* table, const RowTable
     cdef Py_ssize_t column = left, part
     while column < right:
         part = part_of(right - column)
-        if UNLIKELY(job.params.tau != NULL or (scaled and some_scaled(table, column, min(column + LANES, right)))):
+        if UNLIKELY(job.params.tau != NULL
+                    or (scaled and some_scaled(job, table, column, min(<Py_ssize_t>LANES, right - column)))):
             differentiate_any_columns(job, table, rows, column, part)
         elif UNLIKELY(part != 0):
             differentiate_columns(job, table, rows, column, part, False, False)
@@ -192,7 +199,7 @@ cdef void apply_rows(const Job* job, const Room* room, RowTable* rows, Py_ssize_
         if job.gradients and not job.given:
             differentiate_strip(job, &room.table, rows, left, right, scaled)
         else:
-            normalize_strip(job, &room.table, rows, left, right)
+            normalize_strip(job, &room.table, rows, left, right, scaled)
         rows.first = rows.end
 
 
@@ -204,8 +211,7 @@ cdef inline Py_ssize_t columns_before_line(const real* y) noexcept nogil:
 # Phase 3 of some tiles of a block
 cdef void apply_block(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
                       Py_ssize_t end) noexcept nogil:
-    cdef bint scaled = not (all_ones(reals_of(&room.table, SCALE), set.length)
-                            and all_ones(reals_of(&room.table, G_SCALE), set.length))
+    cdef bint scaled = some_scaled(job, &room.table, 0, set.length)
     cdef Py_ssize_t index, lead = 0
     cdef Tile tile
     cdef RowTable rows

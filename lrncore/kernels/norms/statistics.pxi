@@ -33,10 +33,6 @@ cdef inline bint finish_table(const Job* job, const Table* table, Py_ssize_t cou
     return finish_sets(table.doubles, table.reals, table.apart, count, &job.norm, gradients)
 
 
-cdef inline bint is_scaled(const Table* table, Py_ssize_t i) noexcept nogil:
-    return at(table, SCALE, i) != 1 or at(table, G_SCALE, i) != 1
-
-
 # The statistics and the gradient of eps of the set of column i
 cdef inline void tell_statistics(const Job* job, const Table* table, Py_ssize_t i, Py_ssize_t index) noexcept nogil:
     cdef double n = <double>job.elements, off = doubles_of(table, FIRST)[i] / n, scale = at(table, SCALE, i)
