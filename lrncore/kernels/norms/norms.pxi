@@ -51,7 +51,9 @@
 #        the second-level cache: prefetches into the first one wait for its few misses, many at once are dropped, and
 #        reading a tile once before it is used overlaps with nothing (Zen 4). Where rows have no gaps they are taken
 #        from the first cache line of y on (`rolled`), so that lines are written whole, past the caches. Results of
-#        blocks come from the last chunk on, which phase 1 read last.
+#        blocks come from the last chunk on, which phase 1 read last. Over few rows what a column takes by itself counts
+#        most, a root and a quotient above all: blocks are narrow, so that their tables stay in the first-level cache.
+#        Phases 1 and 2 of one vector of columns after the other take longer (Zen 4 sees too little of the next one).
 #     f) Short rows are measured a bundle at a time, two or four side by side, with shifts that were taken a few rows
 #        before, so that several rows wait for memory at once. They are normalized in pairs, from copies of weight and
 #        bias that lie at cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`):
