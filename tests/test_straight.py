@@ -1,7 +1,8 @@
 """What goes straight from its inputs to its results gives the bits of the other ways, in place too.
 
-Operands in the other byte order never go straight: they go the other ways. In place, results are written before all
-sums are known to be in range, and the other way then starts from what they were written over.
+Planar operands in the other byte order never go straight, and any layout has a planar one: they go the other ways.
+In place, results are written before all sums are known to be in range, and the other way then starts from what they
+were written over.
 """
 
 import cases
@@ -43,8 +44,9 @@ def operands(layout, dtype):
 
 def step_by_step(arrays, spec, axis):
     """Return the forward of one array, or the gradient of two, made in the other ways."""
-    swapped = [array.astype(other_order(array.dtype)) for array in arrays]
-    return call(swapped, spec, axis, np.empty_like(swapped[0]))
+    planar = [np.moveaxis(array, axis, 0) for array in arrays]
+    swapped = [array.astype(other_order(array.dtype), order="C") for array in planar]
+    return np.moveaxis(call(swapped, spec, 0, np.empty_like(swapped[0])), 0, axis)
 
 
 def call(arrays, spec, axis, out=None, threads=1):
@@ -106,11 +108,12 @@ def test_one_number_that_is_out_of_range(bad, layout, spec, dtype):
 @each_dtype
 @pytest.mark.parametrize("channels", [24, 61, 300])
 @pytest.mark.parametrize("before", [0, 1, 2, 3, 4, 5, 8, 13, 31, 60, 130])
-def test_any_window(before, channels, dtype):
+@pytest.mark.parametrize("axis", [0, 1], ids=["planar", "packed"])
+def test_any_window(axis, before, channels, dtype):
     """Sums of one to five levels, with none to two taps on the squares."""
-    x = cases.normal((channels, 37), dtype)
+    x = cases.normal((channels, 37) if axis == 0 else (5, channels), dtype)
     for after in (0, 1, 2, 4, 9, 27, 80, 110):
-        assert_same_bits([x], LRNSpec(before, after, 1e-3, 0.75, 1.0), axis=0)
+        assert_same_bits([x], LRNSpec(before, after, 1e-3, 0.75, 1.0), axis)
 
 
 @each_dtype
