@@ -230,7 +230,8 @@ cdef rare set_source(Job* job, const Grid* grid, bint aligned) noexcept nogil:
     elif not grid.streamed:
         job.far = job.far and direct and job.window.levels == 1 and not staged and aligned
     if grid.streamed:
-        job.straight = goes_straight(job, True) and SHIFTS_LANES and job.inner == 1
+        job.straight = goes_straight_masked(job) if job.adjoining else goes_straight(job, True)
+        job.straight = job.straight and SHIFTS_LANES and job.inner == 1
     else:
         job.straight = goes_straight(job, False) and has_columns(job, grid)
     # tiles do not come in one run

@@ -133,7 +133,7 @@ cdef rare choose(const Job* job, Grid* grid, int threads) noexcept nogil:
     cdef Py_ssize_t few = FEW_CHANNELS, least = LEAST_INNER_LATE if job.op.late else LEAST_INNER, slabs = 1, i
     cdef Axis* last = &grid.axes[max(grid.dims - 1, 0)]
     cdef bint rows, whole_slab = False
-    if goes_straight(job, True) and reach <= 4 and not converted:
+    if goes_straight_masked(job) and not converted:
         few = max(few, <Py_ssize_t>(2 * LANES - 2))
     grid.adjoining = grid.tiled = False
     grid.inner.length = 1

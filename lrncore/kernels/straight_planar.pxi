@@ -206,8 +206,13 @@ cdef inline bint goes_straight(const Job* job, bint packed) noexcept nogil:
     cdef bint near = job.before == job.after and (1 <= job.before <= 2 or job.before == MOST_REACH)
     if job.op.straight == NULL or job.whole or job.formula.kind != THREE_QUARTERS:
         return False
-    if packed and not near:
-        return MANY_REGISTERS and not job.op.late and has_slab_trail(job)
-    if job.op.late or packed:
-        return MANY_REGISTERS and near and not (job.before == MOST_REACH and job.adjoining)
-    return GOES_DOWN and (near or has_trail(&job.window, job.channels + job.after + 1))
+    if job.op.late:
+        return MANY_REGISTERS and near
+    if packed:
+        return MANY_REGISTERS and (near or has_slab_trail(job))
+    return GOES_DOWN and (near or has_column_trail(job))
+
+
+# And packed ones with masks, of adjoining slabs?
+cdef inline bint goes_straight_masked(const Job* job) noexcept nogil:
+    return job.before + job.after <= 4 and goes_straight(job, True)
