@@ -41,13 +41,13 @@ cdef inline Py_ssize_t trail_reach(const Window* window) noexcept nogil:
     return window.depth[window.levels - 1] * trail_row(window)
 
 
-# For so many rows, those of zeros included
-cdef inline Py_ssize_t trail_size(const Window* window, Py_ssize_t rows) noexcept nogil:
-    return trail_reach(window) + rows * trail_row(window)
+# Elements of scratch, for all rows and those of zeros that enter behind them; none under short windows
+cdef inline Py_ssize_t column_trail(const Job* job) noexcept nogil:
+    return trail_reach(&job.window) + (job.channels + job.after + 1) * trail_row(&job.window)
 
 
-cdef inline bint has_trail(const Window* window, Py_ssize_t rows) noexcept nogil:
-    return window.levels > 1 and trail_size(window, rows) <= TRAIL_BYTES // <Py_ssize_t>sizeof(real)
+cdef inline bint has_column_trail(const Job* job) noexcept nogil:
+    return job.window.levels > 1 and column_trail(job) <= TRAIL_BYTES // <Py_ssize_t>sizeof(real)
 
 
 cdef inline Trail trail_of(const Window* window, real* scratch) noexcept nogil:

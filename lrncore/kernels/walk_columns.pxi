@@ -15,16 +15,12 @@ cdef enum:
     LEAST_VECTORS = 768
 
 
-# In scratch, behind that of rows: trailing sums,
-cdef inline Py_ssize_t trail_scratch(const Job* job) noexcept nogil:
-    return trail_size(&job.window, job.channels + job.after + 1)
-
-
-# and in place the results of the last column, and what a column overwrites
+# In scratch, behind that of rows: trailing sums of long windows, and in place the results of the last column, and what
+# a column overwrites
 cdef inline Py_ssize_t columns_scratch(const Job* job) noexcept nogil:
     if not job.straight:
         return 0
-    return trail_scratch(job) + (2 * job.channels * LANES if is_in_place(job) else 0)
+    return column_trail(job) + (2 * job.channels * LANES if is_in_place(job) else 0)
 
 
 # The columns from element `begin` of the piece on
@@ -44,7 +40,7 @@ cdef void walk_columns(const Job* job, const Piece* piece, const Room* room) noe
     cdef Py_ssize_t width = LANES * max(<Py_ssize_t>LEAST_COLUMNS, LEAST_VECTORS // job.channels), begin = 0, done, row
     cdef Py_ssize_t part = piece.length % LANES if is_in_place(job) else 0, end = piece.length - part
     cdef real* trailing = room.scratch + rows_scratch(job)
-    cdef real* ends = trailing + trail_scratch(job)
+    cdef real* ends = trailing + column_trail(job)
     cdef Piece columns = piece[0]
     cdef Lines lines
     cdef bint ended = False
