@@ -205,12 +205,14 @@ cdef inline void enter_places(Track* t, int which, Py_ssize_t i, Py_ssize_t coun
     cdef Py_ssize_t c, apart = s.apart, sums_apart = s.sums.apart
     cdef double* block = s.block + j * inner + i
     cdef double* sums = s.sums.at + (first - s.ahead - s.sums.begin) * inner + i
-    cdef const double* terms = t.terms.at + (first - t.terms.begin) * inner + i
+    cdef const double* terms = NULL
     cdef const real* x = neighbour(&around.x, t.x, first - t.channel) + i
     cdef const real* g = x
     cdef bint of_terms = which == SECOND and t.adds_terms
     cdef Wide newest = load_some_numbers(s.newest + i, inner + WIDE_LANES, count), sum, v
     cdef wide lost = load_some_numbers(s.lost + i, 0, count).m
+    if of_terms:
+        terms = t.terms.at + (first - t.terms.begin) * inner + i
     if which == SECOND:
         g = neighbour(&around.g, t.g, first - t.channel) + i
     if j == 0 or first == s.lowest:
