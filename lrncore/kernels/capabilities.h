@@ -31,7 +31,9 @@
 #define HAS_WORD_PERMUTE 1   /* any order of 16-bit words */
 #define HAS_TABLES 1         /* lookup of all float lanes at once in a table of two registers, */
 #define HAS_PERMUTE_2 1      /* in one instruction */
+#if !defined(LRN_WIDTH) || !defined(LRN_DOUBLE) /* shifts by up to eight lanes */
 #define HAS_LANE_SHIFTS 1    /* two vectors side by side, shifted by lanes: cheaper than a load across cache lines */
+#endif
 
 /* AVX2, in vectors of 32 bytes */
 #elif defined(LRN_X86) && defined(__AVX2__)
