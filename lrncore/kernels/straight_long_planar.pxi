@@ -1,7 +1,7 @@
 # The forward of planar data in one pass under windows of ten channels and more, for beta 3/4, column of vectors by
-# column as in straight_planar.pxi. The two latest squares are in registers. The trailing sums of the levels above
-# (window.pxi) go to scratch, all of a row side by side, and windows take them from there, the latest out of the
-# first-level cache:
+# column as in straight_planar.pxi. The two latest squares are in registers, and with many registers the six latest
+# sums of three. Trailing sums (window.pxi) that registers do not have go to scratch, all of a row side by side,
+# and come from the first-level cache if they are among the latest:
 #
 #     turn            0   1  ...  after   after + 1 ...
 #     square x, climb 0   1       after
@@ -18,7 +18,7 @@ cdef enum:
     TRAIL_BYTES = 1 << 18   # of a column, at most
 
 
-# The trailing sums of a column, in elements
+# Where the trailing sums of a column, or of a slab, are; in elements
 cdef struct Trail:
     real* begin
     Py_ssize_t row          # from row to row
@@ -92,7 +92,7 @@ cdef inline void push_threes(Recent* recent, vec threes) noexcept nogil:
 
 # A row enters: returns where its sums are.
 cdef inline real* trail_on(const Trail* trail, real* newest, Recent* recent, vec square) noexcept nogil:
-    cdef vec sum = square + recent.squares[0] + recent.squares[1]
+    cdef vec threes = square + recent.squares[0] + recent.squares[1], sum = threes
     cdef int level = 2
     cdef real* to
     recent.squares[1] = recent.squares[0]
@@ -100,11 +100,10 @@ cdef inline real* trail_on(const Trail* trail, real* newest, Recent* recent, vec
     newest += trail.row
     to = newest
     if not MANY_REGISTERS or trail.stores_threes:
-        store(to, sum)
+        store(to, threes)
     if MANY_REGISTERS and trail.levels > 2:
-        square = sum
-        sum = sum + recent.threes[2] + recent.threes[5]
-        push_threes(recent, square)
+        sum = threes + recent.threes[2] + recent.threes[5]
+        push_threes(recent, threes)
         to += LANES
         store(to, sum)
         level = 3
