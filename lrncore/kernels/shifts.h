@@ -48,25 +48,22 @@ INLINE vec lanes_before(vec before, vec v, int by)
 }
 #endif
 
-/* The vector whose first `count` lanes, any number of them, are the last ones of `before`, and the others those of v */
-#if defined(HAS_PERMUTE_2)
-#define REALIGNS 1
-INLINE ivec order_of(ptrdiff_t count)
+/* Loads and stores of the lanes from `count` on, those before it are `before`, or not written. */
+#if defined(HAS_MASK_REGISTERS)
+#define PARTS_LINES 1
+INLINE vec load_behind(vec before, const real *from, ptrdiff_t count)
 {
-    bits_t order[LANES];
-    for (int i = 0; i < LANES; i++)
-        order[i] = (bits_t)(LANES - count + i);
-    return as_bits(load((const real *)order));
+    return (vec)X86(mask_loadu)(before, ~TAIL_MASK(count), from);
 }
 
-INLINE vec realigned(vec before, vec v, ivec order)
+INLINE void store_behind(real *to, vec v, ptrdiff_t count)
 {
-    return (vec)X86(permutex2var)(before, (x86_bits)order, v);
+    X86(mask_storeu)(to, ~TAIL_MASK(count), v);
 }
 #else
-#define REALIGNS 0
-INLINE ivec order_of(ptrdiff_t count) { return splat_bits((bits_t)count); }
-INLINE vec realigned(vec before, vec v, ivec order) { return (void)before, (void)order, v; }
+#define PARTS_LINES 0
+INLINE vec load_behind(vec before, const real *from, ptrdiff_t count) { return (void)from, (void)count, before; }
+INLINE void store_behind(real *to, vec v, ptrdiff_t count) { (void)to, (void)v, (void)count; }
 #endif
 
 #endif

@@ -22,22 +22,26 @@ cdef Py_ssize_t params_apart(const Job* job) noexcept nogil:
     cdef bint some = job.tasks >= BUNDLE and (job.params.weight != NULL or job.params.bias != NULL)
     if job.bundle == 1 or not job.along or job.params.tau != NULL or not (some or job.gradients):
         return 0
-    return round_up(job.params.count * <Py_ssize_t>sizeof(real), ALIGNMENT)
+    return round_up((job.params.count + LANES) * <Py_ssize_t>sizeof(real), ALIGNMENT)
+
+
+# A row of parameters, or of ones; before it, up to the cache line, its last ones, for what two rows share.
+cdef const real* copy_row(const Job* job, const real* row, char** memory) noexcept nogil:
+    cdef real* to = reserve_row(job, memory)
+    cdef Py_ssize_t count = job.params.count, i
+    if row:
+        memcpy(to, row, count * sizeof(real))
+    for i in range(0 if row else count):
+        to[i] = 1
+    memcpy(to - job.behind, to + count - job.behind, job.behind * sizeof(real))
+    return to
 
 
 # `weight` is 1 where there is none.
-cdef void copy_params(Parameters* params, char** memory) noexcept nogil:
-    cdef Py_ssize_t bytes = params.count * <Py_ssize_t>sizeof(real), i
-    cdef real* weight = <real*>reserve(memory, bytes)
-    cdef real* bias = <real*>reserve(memory, bytes)
-    if params.weight:
-        memcpy(weight, params.weight, bytes)
-    for i in range(0 if params.weight else params.count):
-        weight[i] = 1
-    params.weight = weight
-    if params.bias:
-        memcpy(bias, params.bias, bytes)
-        params.bias = bias
+cdef void copy_params(Job* job, char** memory) noexcept nogil:
+    job.params.weight = copy_row(job, job.params.weight, memory)
+    if job.params.bias:
+        job.params.bias = copy_row(job, job.params.bias, memory)
 
 
 cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answer* answer) noexcept nogil:
@@ -65,7 +69,7 @@ cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answ
         return NORM_VARIED_THRESHOLD
     far = elements * views[X].itemsize >= FAR_BYTES
     set_strips(job, far)
-    set_stores(job, far and aligned(views[Y]))
+    set_stores(job, call.data[Y], far and aligned(views[Y]))
     call.job = job[0]
     chunks = job.split and threads > 1
     call.parts = threads if chunks else 1 if job.split else parts_of(job, elements, threads)
@@ -79,7 +83,7 @@ cdef int dispatch(Job* job, Py_buffer** views, const norm_call* asked, norm_answ
         return NORM_NO_MEMORY
     call.memory = <char*>round_up(<Py_ssize_t>memory, ALIGNMENT)
     if params:
-        copy_params(&call.job.params, &call.memory)
+        copy_params(&call.job, &call.memory)
     if chunks:
         run_split(&call)
     else:

@@ -79,7 +79,8 @@ cdef struct Job:
     bint columns
     bint far                    # rows are written past the caches
     bint rolled                 # columns: rows begin where y is aligned
-    bint carries                # rows of whole vectors, without gaps: every cache line is written whole, by two of them
+    bint lines                  # rows of whole vectors, without gaps: they are written by whole cache lines,
+    Py_ssize_t behind           # behind which each begins, by so many elements
     bint ahead                  # rows: those that follow are prefetched
     bint streams                # other bundles are: through scratch, since short rows share cache lines
     bint along                  # the weight changes along the inner axis
@@ -151,15 +152,8 @@ cdef struct Table:
     Py_ssize_t apart
 
 
-# A vector of results of which some belong to a cache line that is not whole yet
-cdef struct Carried:
-    real lanes[MOST_LANES]
-    real* end               # of it in y; NULL: there is none
-
-
 # What a thread has to itself
 cdef struct Room:
-    Carried* carried
     real* staged[OPERANDS]
     const char** brought    # sets of a single tile, of which this is in scratch (NULL: none)
     Table table

@@ -268,16 +268,18 @@ cdef bint looks_ahead(const Job* job, bint far) noexcept nogil:
 
 
 # Results beyond the caches are written past them.
-cdef void set_stores(Job* job, bint far) noexcept nogil:
+cdef void set_stores(Job* job, const char* y, bint far) noexcept nogil:
     job.rolled = rolls(job)
     job.ahead = looks_ahead(job, far)
     job.far = far and not job.measures and not job.operand[Y].staged
-    job.streams = job.carries = False
+    job.streams = job.lines = False
+    job.behind = 0
     if job.columns:     # loops write two vectors at once
         job.far = job.far and job.rolled and 2 * LANES * <Py_ssize_t>sizeof(real) >= CACHE_LINE
-    elif (job.far and job.bundle > 1 and job.kept_dims == 1 and not job.operand[X].staged
-          and not job.operand[G].staged
-          and job.kept[0].stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)):
-        job.carries = REALIGNS and job.inner.length % LANES == 0 and params_apart(job) > 0
-        job.streams = not job.carries and job.inner.length < SHORT_ROW
-        job.far = not job.streams
+    elif (job.bundle > 1 and job.kept_dims == 1 and not job.operand[X].staged and not job.operand[G].staged
+          and not job.operand[Y].staged and job.kept[0].stride[Y] == job.inner.length * <Py_ssize_t>sizeof(real)):
+        job.lines = (PARTS_LINES and job.inner.length % LANES == 0 and params_apart(job) > 0
+                     and job.kept[0].param == 0 and job.params.count == job.inner.length)
+        job.behind = <Py_ssize_t>y // <Py_ssize_t>sizeof(real) % LANES if job.lines else 0
+        job.streams = job.far and not job.lines and job.inner.length < SHORT_ROW
+        job.far = job.far and not job.streams

@@ -18,7 +18,7 @@
 #     rows_sums       sets of rows (a reduced axis is adjacent in memory, vectors run along the set): sums over tiles,
 #     rows_sets       over sets, which are measured again where they are out of range,
 #     rows_apply      and results
-#     bundles, short  the same for sets of one short row, several at a time
+#     bundles, short  the same for sets of one short row, several at a time; results by cache lines in whole_lines
 #     columns_sums    sets side by side (a kept axis is adjacent, a vector holds as many sets as it has lanes), likewise
 #     columns_sets
 #     columns_apply
@@ -56,8 +56,8 @@
 #        Phases 1 and 2 of one vector of columns after the other take longer (Zen 4 sees too little of the next one).
 #     f) Short rows are measured a bundle at a time, two or four side by side, with shifts that were taken a few rows
 #        before, so that several rows wait for memory at once. They are normalized in pairs, from copies of weight and
-#        bias that lie at cache lines. Beyond the caches rows without gaps are written by whole cache lines (`carries`):
-#        each of the end of a vector of results and the start of the next, in whichever row that is.
+#        bias that lie at cache lines; without gaps they are written by whole cache lines (`lines`), of which each row
+#        shares one with the next.
 #     g) Rows beyond the caches are prefetched where the processor does that badly by itself (`ahead`): some elements
 #        of each are read for the shift, far from each other, before the row is, and backward reads two arrays. Within
 #        the caches it gains nothing, so that these loops are compiled without it too.
@@ -96,10 +96,9 @@ cdef extern from "simd.h" nogil:
 
 
 cdef extern from "shifts.h" nogil:
-    ctypedef int ivec       # the bits of a vector
-    bint REALIGNS
-    ivec order_of(Py_ssize_t count) noexcept
-    vec realigned(vec before, vec v, ivec order) noexcept
+    bint PARTS_LINES
+    vec load_behind(vec before, const real* at, Py_ssize_t count) noexcept
+    void store_behind(real* at, vec v, Py_ssize_t count) noexcept
 
 
 include "../operands.pxi"
@@ -190,6 +189,7 @@ include "rows_sums.pxi"
 include "rows_sets.pxi"
 include "rows_apply.pxi"
 include "bundles.pxi"
+include "whole_lines.pxi"
 include "short.pxi"
 include "columns_sums.pxi"
 include "columns_sets.pxi"

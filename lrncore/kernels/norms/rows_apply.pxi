@@ -40,63 +40,6 @@ cdef inline void normalize_row(const Row* row, const Terms* t, bint weight_along
         i += step_of(part)
 
 
-# Whole cache lines of results of two rows, the second behind the first. A line is written when a vector and the one
-# before it are there: for the first vector of `other` this is at the end.
-cdef struct Lines:
-    ivec order
-    Py_ssize_t behind       # elements by which y begins behind a cache line
-    vec last
-    vec other_last
-    vec other_first
-
-
-cdef inline Py_ssize_t behind_line(const real* y) noexcept nogil:
-    return <Py_ssize_t>y // <Py_ssize_t>sizeof(real) % LANES
-
-
-# Writes what is left of a cache line.
-cdef void put_carried(Carried* carried) noexcept nogil:
-    cdef Py_ssize_t behind, i
-    if carried.end:
-        behind = behind_line(carried.end)
-        for i in range(behind):
-            carried.end[i - behind] = carried.lanes[LANES - behind + i]
-    carried.end = NULL
-
-
-cdef inline void begin_lines(Lines* lines, Carried* carried, const real* y) noexcept nogil:
-    if carried.end != y:
-        put_carried(carried)
-    lines.behind = behind_line(y)
-    lines.order = order_of(lines.behind)
-    lines.last = load(carried.lanes)
-    lines.other_last = lines.other_first = lines.last
-
-
-# Elements i to i + LANES - 1 of both
-cdef inline void put_lines(Lines* lines, const Carried* carried, real* y, real* other, Py_ssize_t i, vec u,
-                           vec v) noexcept nogil:
-    cdef Py_ssize_t behind = lines.behind
-    if i > 0:
-        store_far(y + i - behind, realigned(lines.last, u, lines.order))
-        store_far(other + i - behind, realigned(lines.other_last, v, lines.order))
-    else:
-        if carried.end:
-            store_far(y - behind, realigned(lines.last, u, lines.order))
-        elif behind:
-            store_part(y, u, LANES - behind)
-        else:
-            store_far(y, u)
-        lines.other_first = v
-    lines.last, lines.other_last = u, v
-
-
-cdef inline void end_lines(const Lines* lines, Carried* carried, real* other, Py_ssize_t length) noexcept nogil:
-    store_far(other - lines.behind, realigned(lines.last, lines.other_first, lines.order))
-    store(carried.lanes, lines.other_last)
-    carried.end = other + length
-
-
 # Two rows at once, whose parameters are the same and change along them
 cdef inline void normalized_two(const Row* row, const Terms* t, const Row* other, const Terms* o, Py_ssize_t i,
                                 Py_ssize_t part, bint biased, vec* u, vec* v) noexcept nogil:
@@ -111,19 +54,6 @@ cdef inline void normalize_two_rows_at(const Row* row, const Terms* t, const Row
     normalized_two(row, t, other, o, i, part, biased, &u, &v)
     put(row.y + i, u, far, part)
     put(other.y + i, v, far, part)
-
-
-cdef inline void carry_two_rows(const Row* row, const Terms* t, const Row* other, const Terms* o,
-                                bint biased, Carried* carried) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    cdef Lines lines
-    cdef vec u, v
-    begin_lines(&lines, carried, row.y)
-    while i < row.length:
-        normalized_two(row, t, other, o, i, 0, biased, &u, &v)
-        put_lines(&lines, carried, row.y, other.y, i, u, v)
-        i += LANES
-    end_lines(&lines, carried, other.y, row.length)
 
 
 cdef inline void normalize_two_rows(const Row* row, const Terms* t, const Row* other, const Terms* o, bint biased,
@@ -224,19 +154,6 @@ cdef inline void gradient_two_at(const Row* row, const Terms* t, const Row* othe
     gradients_of_two(row, t, other, o, i, part, &u, &v)
     put(row.y + i, u, far, part)
     put(other.y + i, v, far, part)
-
-
-cdef inline void carry_gradients(const Row* row, const Terms* t, const Row* other, const Terms* o,
-                                 Carried* carried) noexcept nogil:
-    cdef Py_ssize_t i = 0
-    cdef Lines lines
-    cdef vec u, v
-    begin_lines(&lines, carried, row.y)
-    while i < row.length:
-        gradients_of_two(row, t, other, o, i, 0, &u, &v)
-        put_lines(&lines, carried, row.y, other.y, i, u, v)
-        i += LANES
-    end_lines(&lines, carried, other.y, row.length)
 
 
 cdef inline void gradient_two(const Row* row, const Terms* t, const Row* other, const Terms* o,

@@ -216,10 +216,7 @@ cdef inline void normalize_pair(const Job* job, const Room* room, const Bundle* 
     open_short(job, room, bundle, i + 1, &other)
     open_terms(table, i, &terms)
     open_terms(table, i + 1, &others)
-    if job.carries:
-        carry_two_rows(&row, &terms, &other, &others, biased, room.carried)
-    else:
-        normalize_two_rows(&row, &terms, &other, &others, biased, job.far)
+    normalize_two_rows(&row, &terms, &other, &others, biased, job.far)
 
 
 # dx. The gradients of parameters that change along rows are those of two rows at a time, wherever these lie.
@@ -233,15 +230,14 @@ cdef inline void differentiate_pair(const Job* job, const Room* room, const Bund
     open_terms(table, i + 1, &others)
     open_gradient_terms(table, i, &terms)
     open_gradient_terms(table, i + 1, &others)
-    if job.carries:
-        carry_gradients(&row, &terms, &other, &others, room.carried)
-    else:
-        gradient_two(&row, &terms, &other, &others, job.far)
+    gradient_two(&row, &terms, &other, &others, job.far)
 
 
 cdef void apply_bundle(const Job* job, const Room* room, const Bundle* bundle, bint all_in) noexcept nogil:
     cdef Table table = room.table
     cdef Py_ssize_t i = 0
+    if PARTS_LINES and job.lines and all_in:
+        i = apply_lines(job, room, bundle)
     while i < bundle.count:
         if go_together(job, bundle, &table, i, all_in):
             if job.gradients:

@@ -27,6 +27,12 @@ cdef char* reserve(char** memory, Py_ssize_t bytes) noexcept nogil:
     return at
 
 
+# Room for a row of parameters, or of their gradients, that begins as far behind a cache line as the rows of y do, with
+# that line and the one at its end to itself
+cdef real* reserve_row(const Job* job, char** memory) noexcept nogil:
+    return <real*>reserve(memory, (job.params.count + LANES) * <Py_ssize_t>sizeof(real)) + job.behind
+
+
 # Lays out a task's table and sums from `memory` on, and returns where they end.
 cdef char* furnish_table(const Job* job, Room* room, char* memory, Py_ssize_t sums) noexcept nogil:
     cdef Table* table = &room.table
@@ -47,7 +53,6 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
         room.staged[which] = NULL
         if is_brought(job, which):
             room.staged[which] = <real*>reserve(&memory, tile * <Py_ssize_t>sizeof(real))
-    room.carried = <Carried*>reserve(&memory, sizeof(Carried))
     room.brought = <const char**>reserve(&memory, OPERANDS * <Py_ssize_t>sizeof(char*))
     memory = furnish_table(job, room, memory, 1)
     room.chunk_sums = <double*>reserve(&memory, job.sums * <Py_ssize_t>sizeof(double))
@@ -64,8 +69,8 @@ cdef char* furnish(const Job* job, Room* room, char* memory) noexcept nogil:
         room.dbias = <double*>reserve(&memory, sums)
         room.dtau = <double*>reserve(&memory, sums) if job.params.dtau else NULL
     if job.gradients and job.within and not job.columns and not job.owned:
-        room.recent[0] = <real*>reserve(&memory, job.params.count * <Py_ssize_t>sizeof(real))
-        room.recent[1] = <real*>reserve(&memory, job.params.count * <Py_ssize_t>sizeof(real))
+        room.recent[0] = reserve_row(job, &memory)
+        room.recent[1] = reserve_row(job, &memory)
     return memory
 
 
@@ -80,8 +85,8 @@ cdef void clear_sums(const Job* job, Room* room, int part) noexcept nogil:
         if room.dtau:
             memset(room.dtau, 0, count * sizeof(double))
     if room.recent[0]:
-        memset(room.recent[0], 0, count * sizeof(real))
-        memset(room.recent[1], 0, count * sizeof(real))
+        memset(room.recent[0] - job.behind, 0, (count + LANES) * sizeof(real))
+        memset(room.recent[1] - job.behind, 0, (count + LANES) * sizeof(real))
 
 
 cdef inline void apply_tiles(const Job* job, const Room* room, const Set* set, Py_ssize_t first,
@@ -115,7 +120,6 @@ cdef void work(const void* shared, int part) noexcept nogil:
     furnish(job, &room, scratch_of(call, part))
     forget_brought(&room)
     clear_sums(job, &room, part)
-    room.carried.end = NULL
     place_sums(job, &room)
     if job.bundle > 1:
         walk_bundles(job, &room, call.data, task, last)
@@ -131,7 +135,6 @@ cdef void work(const void* shared, int part) noexcept nogil:
         task += 1
     if room.recent[0]:
         flush(job, &room)
-    put_carried(room.carried)
     if job.far or job.streams:
         fence_stores()
 
