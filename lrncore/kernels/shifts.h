@@ -48,7 +48,8 @@ INLINE vec lanes_before(vec before, vec v, int by)
 }
 #endif
 
-/* Loads and stores of the lanes from `count` on, those before it are `before`, or not written. */
+/* Loads and stores of the lanes from `count` on; those before it are `before`, or not written. `turned` has lanes `by` to
+ * the last one, then the first ones. */
 #if defined(HAS_MASK_REGISTERS)
 #define PARTS_LINES 1
 INLINE vec load_behind(vec before, const real *from, ptrdiff_t count)
@@ -60,10 +61,18 @@ INLINE void store_behind(real *to, vec v, ptrdiff_t count)
 {
     X86(mask_storeu)(to, ~TAIL_MASK(count), v);
 }
+
+INLINE vec turned(vec v, ptrdiff_t by)
+{
+    static const bits_t lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    ivec order = as_bits(load((const real *)lanes)) + splat_bits((bits_t)by);
+    return (vec)X86(permutexvar)((x86_bits)order, v); /* which takes no more of a number than there are lanes */
+}
 #else
 #define PARTS_LINES 0
 INLINE vec load_behind(vec before, const real *from, ptrdiff_t count) { return (void)from, (void)count, before; }
 INLINE void store_behind(real *to, vec v, ptrdiff_t count) { (void)to, (void)v, (void)count; }
+INLINE vec turned(vec v, ptrdiff_t by) { return (void)by, v; }
 #endif
 
 #endif

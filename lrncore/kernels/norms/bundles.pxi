@@ -13,6 +13,7 @@ cdef struct Bundle:
     char* row[OPERANDS][BUNDLE]
     Py_ssize_t params[BUNDLE]
     bint alike              # all have the same parameters
+    bint far                # the mean of a row of the bundle before is not near 0
 
 
 # Copies rows to scratch.

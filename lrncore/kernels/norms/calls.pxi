@@ -11,7 +11,7 @@ cdef int parts_of(const Job* job, Py_ssize_t elements, int threads) noexcept nog
     if adds_apart(job):
         parts = min(<Py_ssize_t>MOST_PARTS, SUMS_BYTES // (24 * job.params.count), elements // ELEMENTS_PER_THREAD)
         if job.within and not job.columns:      # a part has its own sums to clear and to add up
-            parts = min(parts, job.tasks // SETS_PER_PART)
+            parts = min(parts, min(job.tasks // SETS_PER_PART, elements // ELEMENTS_PER_PART))
         parts = max(<Py_ssize_t>1, parts)
     return <int>min(parts, job.tasks)
 

@@ -33,9 +33,10 @@ cdef enum:
     BUNDLE_BYTES = 1 << 14
     # and rows whose sums are taken together, at most
     TOGETHER = 4
-    # sets whose sums for weights are added up in `real`, and those of a part that has such sums
+    # sets whose sums for weights are added up in `real`, and those of a part that has such sums, and its elements
     FLUSH = 64
     SETS_PER_PART = 32
+    ELEMENTS_PER_PART = 1 << 15
     # a set's sums are those of its chunks, which are as many tiles as this or more, and as many chunks or fewer
     CHUNK_TILES = 8
     BLOCK_CHUNK_TILES = 32

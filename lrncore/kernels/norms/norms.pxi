@@ -18,7 +18,8 @@
 #     rows_sums       sets of rows (a reduced axis is adjacent in memory, vectors run along the set): sums over tiles,
 #     rows_sets       over sets, which are measured again where they are out of range,
 #     rows_apply      and results
-#     bundles, short  the same for sets of one short row, several at a time; results by cache lines in whole_lines
+#     bundles, short  the same for sets of one short row, several at a time: their sums in short_sums, results by cache
+#                     lines in whole_lines
 #     columns_sums    sets side by side (a kept axis is adjacent, a vector holds as many sets as it has lanes), likewise
 #     columns_sets
 #     columns_apply
@@ -39,7 +40,8 @@
 #     b) One pass over x, about a shift near the mean: the mean of up to eight elements (columns), the middle one of
 #        three means of two (rows), or in float64 the mean of the first tile. With the shift off by k deviations the
 #        variance has 1 + k^2 times the rounding errors that it has about the mean. Where k^2 > 4 (columns: 2) the set
-#        is measured again, in doubles and about the mean that was found. float32 is summed in float32 over a run of at
+#        is measured again, in doubles and about the mean that was found. Short rows are added up about 0 first, and
+#        about a shift where then k^2 > 1/2. float32 is summed in float32 over a run of at
 #        most 32 vectors (columns: over some 64 rows), then in doubles; where sums are returned (`measures`), in doubles
 #        all the way. The lanes of a run are added in float32 only while four sums of them or more are left.
 #     c) Gradients of parameters that do not change within a row (or column) follow from its sums in phase 1; others
@@ -54,10 +56,11 @@
 #        blocks come from the last chunk on, which phase 1 read last. Over few rows what a column takes by itself counts
 #        most, a root and a quotient above all: blocks are narrow, so that their tables stay in the first-level cache.
 #        Phases 1 and 2 of one vector of columns after the other take longer (Zen 4 sees too little of the next one).
-#     f) Short rows are measured a bundle at a time, two or four side by side, with shifts that were taken a few rows
-#        before, so that several rows wait for memory at once. They are normalized in pairs, from copies of weight and
-#        bias that lie at cache lines; without gaps they are written by whole cache lines (`lines`), of which each row
-#        shares one with the next.
+#     f) Short rows are measured a bundle at a time, two or four side by side, so that several rows wait for memory at
+#        once. Where their vectors do not begin at cache lines each load would wait for two: forward, lines of x are
+#        added up, and the sums of lanes put in their order at the end. Rows are normalized in pairs, from copies of
+#        weight and bias that lie at cache lines; without gaps they are written by whole cache lines (`lines`), of
+#        which each row shares one with the next.
 #     g) Rows beyond the caches are prefetched where the processor does that badly by itself (`ahead`): some elements
 #        of each are read for the shift, far from each other, before the row is, and backward reads two arrays. Within
 #        the caches it gains nothing, so that these loops are compiled without it too.
@@ -99,6 +102,7 @@ cdef extern from "shifts.h" nogil:
     bint PARTS_LINES
     vec load_behind(vec before, const real* at, Py_ssize_t count) noexcept
     void store_behind(real* at, vec v, Py_ssize_t count) noexcept
+    vec turned(vec v, Py_ssize_t by) noexcept
 
 
 include "../operands.pxi"
@@ -190,6 +194,7 @@ include "rows_sets.pxi"
 include "rows_apply.pxi"
 include "bundles.pxi"
 include "whole_lines.pxi"
+include "short_sums.pxi"
 include "short.pxi"
 include "columns_sums.pxi"
 include "columns_sets.pxi"

@@ -113,19 +113,23 @@ cdef inline vec gradient_by(const Splats* t, vec x, vec g, vec weight, Share* sh
     return (muladd(g, weight, t.h_high) + muladd(d, t.slope, t.term)) * t.factor
 
 
+cdef inline void add_at(real* to, vec v) noexcept nogil:
+    store(to, load(to) + v)
+
+
 cdef inline void add_shares(real* dweight, real* dbias, const Share* a, const Share* b) noexcept nogil:
-    store(dweight, load(dweight) + muladd(b.g, b.xh, a.g * a.xh))
-    store(dbias, load(dbias) + (a.g + b.g))
+    add_at(dweight, muladd(b.g, b.xh, a.g * a.xh))
+    add_at(dbias, a.g + b.g)
 
 
-# The same of lanes before `count`, and from it on in the line `length` before
+# The same of a line whose lanes before `count` lie `length` behind it
 cdef inline void add_shared(real* dweight, real* dbias, const Share* a, const Share* b, Py_ssize_t length,
                             Py_ssize_t count) noexcept nogil:
     cdef vec dv = muladd(b.g, b.xh, a.g * a.xh), v = a.g + b.g
-    store(dweight, load(dweight) + first_lanes(splat(0), dv, count))
-    store(dbias, load(dbias) + first_lanes(splat(0), v, count))
-    store_part(dweight + length, load_part(dweight + length, count) + dv, count)
-    store_part(dbias + length, load_part(dbias + length, count) + v, count)
+    add_at(dweight, first_lanes(splat(0), dv, count))
+    add_at(dbias, first_lanes(splat(0), v, count))
+    add_at(dweight + length, first_lanes(dv, splat(0), count))
+    add_at(dbias + length, first_lanes(v, splat(0), count))
 
 
 cdef inline Share share_of_both(const Share* a, const Share* b, Py_ssize_t count) noexcept nogil:
