@@ -59,12 +59,24 @@ def check_parameters(
     x: Array, layout: Layout, weight: ArrayLike | None, bias: ArrayLike | None = None, tau: ArrayLike | None = None
 ) -> Parameters:
     """Return the parameters, where there are any, as the kernels take them."""
-    real, shape, walked = real_of(x), layout.shape, layout.of_parameter
+    real = real_of(x)
     return (
-        None if weight is None else walked(check_numbers(weight, "weight", shape), real),
-        None if bias is None else walked(check_numbers(bias, "bias", shape), real),
-        None if tau is None else walked(check_numbers(tau, "tau", shape), real),
+        None if weight is None else _parameter(weight, "weight", layout, real),
+        None if bias is None else _parameter(bias, "bias", layout, real),
+        None if tau is None else _parameter(tau, "tau", layout, real),
     )
+
+
+def _parameter(value: ArrayLike, name: str, layout: Layout, real: np.dtype[Any]) -> Array:
+    if (  # as in most calls: in less time
+        type(value) is np.ndarray
+        and value.dtype is real
+        and layout.order is None
+        and value.shape == layout.shape
+        and value.flags.c_contiguous
+    ):
+        return value
+    return layout.of_parameter(check_numbers(value, name, layout.shape), real)
 
 
 def check_eps(eps: object) -> float:
@@ -77,8 +89,11 @@ def check_eps(eps: object) -> float:
 
 def check_weight(x: Array, layout: Layout, weight: ArrayLike | None) -> tuple[Parameters, np.dtype[Any]]:
     """Return the parameters of a backward that has no other, and the dtype of their gradients."""
+    parameters = check_parameters(x, layout, weight)
+    if weight is not None and parameters[0] is weight:
+        return parameters, parameters[0].dtype
     given = None if weight is None else check_numbers(weight, "weight", layout.shape)
-    return check_parameters(x, layout, given), dtype_of_gradients(given, x)
+    return parameters, dtype_of_gradients(given, x)
 
 
 def dtype_of_gradients(weight: Array | None, x: Array) -> np.dtype[Any]:
@@ -113,16 +128,14 @@ def differentiate(
     That of each set's eps goes into `deps`, where it is asked for, and then there is one of tau.
     """
     layout, parameters, statistics = norm
-    sums, of_sets = np.zeros((2 if deps is None else 3, layout.size)), None
-    if deps is not None:
-        of_sets = layout.of_sets(deps)
+    found = np.zeros((2 if deps is None else 3, layout.size), FLOAT if dtype == FLOAT else DOUBLE)
+    of_sets = None if deps is None else layout.of_sets(deps)
     measured = _measured(statistics, layout)
-    grads = sums[0], sums[1], None if deps is None else sums[2], of_sets
-    arguments = parameters, grads, measured, layout.axes, layout.size, layout.norm
+    arguments = parameters, found, of_sets, measured, layout.axes, layout.size, layout.norm
     dx = carry_out(_kernels(x).backward, (g, x), elements, arguments, out, layout.work, threads, layout.view)
     if deps is not None and of_sets is not None:
         layout.take(deps, of_sets)
-    return dx, *layout.of_gradients(sums, dtype)
+    return dx, *layout.of_gradients(found, dtype)
 
 
 def measure(x: Array, element: Element, layout: Layout, num_threads: int | None) -> Statistics:

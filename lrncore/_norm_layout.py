@@ -58,7 +58,7 @@ class Layout(NamedTuple):
         return np.ascontiguousarray(walked, real)
 
     def of_gradients(self, sums: Array, dtype: np.dtype[Any]) -> tuple[Array, ...]:
-        """Return the kernels' sums for parameters, one in a row, as these are given."""
+        """Return the kernels' gradients of parameters, one in a row, as these are given."""
         if self.order is not None:
             lengths = [self.lengths[axis] for axis in self.order]
             back = [1 + self.order.index(axis) for axis in range(len(lengths))]

@@ -22,7 +22,8 @@ def kernel_arguments(**changed):
         "g": X,
         "y": np.zeros_like(X),
         "parameters": (real, real, real),
-        "grads": (double.copy(), double.copy(), double.copy(), double.copy()),
+        "grads": np.zeros((3, 3)),
+        "deps": double.copy(),
         "statistics": (double.copy(), double.copy()),
         "axes": ((False, 0), (True, 1)),
         "params": 3,
@@ -38,7 +39,7 @@ def forward(a):
 
 
 def backward(a):
-    grads = a["parameters"], a["grads"], a["statistics"]
+    grads = a["parameters"], a["grads"], a["deps"], a["statistics"]
     return lambda: _norm_call.KERNELS["float32"].backward(
         a["g"], a["x"], a["y"], *grads, a["axes"], a["params"], a["norm"], 1, 0
     )
@@ -48,6 +49,13 @@ def test_the_kernels_take_what_fits():
     arguments = kernel_arguments()
     assert forward(arguments)()
     assert backward(arguments)()
+
+
+def test_gradients_of_parameters_in_float32_are_those_in_float64():
+    wide, narrow = kernel_arguments(), kernel_arguments(grads=np.full((3, 3), 7, np.float32))
+    assert backward(wide)()
+    assert backward(narrow)()
+    np.testing.assert_array_equal(narrow["grads"], wide["grads"].astype(np.float32))
 
 
 SHORT, LONG, WIDE = np.ones(2, np.float32), np.ones(4, np.float32), np.ones(3)
@@ -68,9 +76,10 @@ WRONG = {
     "mean_short": ({"statistics": (np.zeros(2), np.zeros(3))}, True),
     "var_long": ({"statistics": (np.zeros(3), np.zeros(4))}, True),
     "var_dtype": ({"statistics": (np.zeros(3), np.zeros(3, np.float32))}, True),
-    "dweight": ({"grads": (np.zeros(2), np.zeros(3), np.zeros(3), np.zeros(3))}, False),
-    "dtau_dtype": ({"grads": (np.zeros(3), np.zeros(3), np.zeros(3, np.float32), np.zeros(3))}, False),
-    "deps": ({"grads": (np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(4))}, False),
+    "grads": ({"grads": np.zeros((3, 2))}, False),
+    "grads_long": ({"grads": np.zeros((3, 4), np.float32)}, False),
+    "grads_dtype": ({"grads": np.zeros((3, 3), np.float16)}, False),
+    "deps": ({"deps": np.zeros(4)}, False),
     "axes_few": ({"axes": ((True, 1),)}, True),
     "axes_many": ({"axes": ((False, 0), (False, 0), (True, 1))}, True),
     "eps": ({"norm": (np.zeros(2), False, False, False)}, True),

@@ -74,7 +74,7 @@ class NormKernels(Protocol):
 
     lanes: int
     forward: Callable[..., bool]  # x, y, (weight, bias, tau)
-    backward: Callable[..., bool]  # g, x, y, (weight, bias, tau), (dweight, dbias, dtau, deps)
+    backward: Callable[..., bool]  # g, x, y, (weight, bias, tau), their gradients, deps
 
 
 class DivisiveKernels(Protocol):

@@ -6,6 +6,7 @@ One module for all builds of the kernels, as `_lrn`.
 """
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 
@@ -14,7 +15,7 @@ include "forms.pxi"
 include "norms/asked.pxi"
 
 
-# The buffers after the arrays, in the order of `numbers`
+# The buffers after the arrays, in the order of `numbers`. DWEIGHT holds the gradients of all parameters.
 cdef enum:
     WEIGHT = OPERANDS
     BIAS
@@ -93,39 +94,68 @@ cdef bint writes(const norm_call* asked, int which) noexcept:
     return DWEIGHT <= which <= VAR and not (asked.given and which >= MEAN)
 
 
+# Gradients of the parameters: sums in doubles, which the kernels add to, are those that were given, or memory for them.
+cdef double* sums_for(const Py_buffer* grads, Py_ssize_t count) except? NULL:
+    cdef bint wide = grads.itemsize == sizeof(double)
+    cdef void* sums = grads.buf
+    check_parameters(grads, sizeof(double) if wide else sizeof(float), count)
+    if grads.buf != NULL and not wide:
+        sums = calloc(count + 1, sizeof(double))
+        if sums == NULL:
+            raise MemoryError(f"{count} sums")
+    return <double*>sums
+
+
+cdef void narrow(const double* sums, float* to, Py_ssize_t count) noexcept:
+    cdef Py_ssize_t i
+    for i in range(count):
+        to[i] = <float>sums[i]
+
+
 # Takes the buffers that there are (None: there is none), and calls the kernels. The arrays are in the order of the
 # enum. Returns False, with nothing done, if `y` overlaps an input so that it cannot be written in place.
 cdef bint apply(Kernels kernels, tuple arrays, Axes* axes, norm_call* asked) except -1:
     cdef Py_buffer buffers[BUFFERS]
     cdef Py_buffer* views[OPERANDS]
     cdef norm_answer answer
+    cdef double* sums = NULL
     cdef int which, wanted, outcome
     cdef Py_ssize_t item = kernels.answer.item
+    cdef bint same = arrays[G] is arrays[X]
+    cdef Py_ssize_t rows = 2 if arrays[DEPS] is None else 3
     memset(buffers, 0, sizeof(buffers))     # releasing one that was not taken does nothing
     try:
         for which in range(BUFFERS):
-            if arrays[which] is None:
+            if arrays[which] is None or (same and which == G):
                 continue
             wanted = PyBUF_STRIDES if which < OPERANDS else 0
             if writes(asked, which):
                 wanted |= PyBUF_WRITABLE
             PyObject_GetBuffer(arrays[which], &buffers[which], wanted | PyBUF_FORMAT)
         for which in range(OPERANDS):
-            views[which] = &buffers[which]
-            asked.data[which] = <char*>buffers[which].buf
-            asked.strides[which] = buffers[which].strides
+            views[which] = &buffers[X if same and which == G else which]
+            asked.data[which] = <char*>views[which].buf
+            asked.strides[which] = views[which].strides
         asked.form = check_buffers(views, axes, asked.swapped, item)
         check_strides(views[X], axes, asked.params)
         for which in range(WEIGHT, BUFFERS):
-            if arrays[which] is not None:
+            if arrays[which] is not None and which != DWEIGHT:
                 check_parameters(&buffers[which], sizeof(double) if which >= DWEIGHT else item,
                                  sets_of(views[X], axes) if which >= DEPS else asked.params)
             asked.numbers[which - OPERANDS] = buffers[which].buf
+        if asked.gradients:
+            sums = sums_for(&buffers[DWEIGHT], rows * asked.params)
+            asked.numbers[NORM_DWEIGHT], asked.numbers[NORM_DBIAS] = sums, sums + asked.params
+            asked.numbers[NORM_DTAU] = NULL if rows < 3 or arrays[TAU] is None else sums + 2 * asked.params
         asked.ndim, asked.shape = views[X].ndim, views[X].shape
         asked.kept, asked.apart = axes.kept, axes.apart
         with nogil:
             outcome = kernels.enter(asked, &answer)
+        if outcome == NORM_DONE and sums != buffers[DWEIGHT].buf:
+            narrow(sums, <float*>buffers[DWEIGHT].buf, rows * asked.params)
     finally:
+        if sums != buffers[DWEIGHT].buf:
+            free(sums)
         for which in range(BUFFERS):
             PyBuffer_Release(&buffers[which])
     if outcome == NORM_VARIED_THRESHOLD:
@@ -181,19 +211,20 @@ cdef class Kernels:
         take_norm(&asked, norm)
         return apply(self, (x, x, y, *parameters, None, None, None, None, *statistics, each_eps(norm)), &places, &asked)
 
-    def backward(self, g, x, y, tuple parameters not None, tuple grads not None, tuple statistics not None,
+    def backward(self, g, x, y, tuple parameters not None, grads not None, deps, tuple statistics not None,
                  tuple axes not None, Py_ssize_t params, tuple norm not None, int threads, int swapped, /):
-        """Write the gradient with respect to `x` into `y`, and add those of the parameters to arrays of float64.
+        """Write the gradient with respect to `x` into `y`, and those of weight, bias and tau one behind the other.
 
-        `grads` are those of weight, bias, tau and eps (of each set, written). False if `y` overlaps `g` or `x`, with
-        nothing done.
+        `grads` takes these: float32, or float64 that is added to. `deps` is that of eps, of each set, or None, without
+        which there is none of tau. False if `y` overlaps `g` or `x`, with nothing done.
         """
         cdef Axes places = axes_of(axes)
         cdef norm_call asked
         asked.gradients, asked.measures, asked.params, asked.threads = True, False, params, threads
         asked.swapped = swapped
         take_norm(&asked, norm)
-        return apply(self, (x, g, y, *parameters, *grads, *statistics, each_eps(norm)), &places, &asked)
+        return apply(self, (x, g, y, *parameters, grads, None, None, deps, *statistics, each_eps(norm)), &places,
+                     &asked)
 
     def __reduce__(self):
         raise TypeError("kernels cannot be pickled")
