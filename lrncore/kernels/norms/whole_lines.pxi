@@ -55,13 +55,29 @@ cdef inline vec normalized_by(const Splats* t, vec x, vec weight, vec bias) noex
 
 # The lines of rows x and `other` that are theirs alone
 cdef inline void normalize_lines(const Splats* t, const Splats* o, const real* x, const real* other, real* y,
-                                 Py_ssize_t length, const real* weight, const real* bias, bint far) noexcept nogil:
+                                 Py_ssize_t length, const real* weight, const real* bias) noexcept nogil:
     cdef Py_ssize_t k = LANES
     cdef vec w, c
     while k < length:
         w, c = held(load(weight + k)), held(load(bias + k) if bias else splat(0))
-        put_line(y + k, normalized_by(t, load(x + k), w, c), far)
-        put_line(y + length + k, normalized_by(o, load(other + k), w, c), far)
+        store(y + k, normalized_by(t, load(x + k), w, c))
+        store(y + length + k, normalized_by(o, load(other + k), w, c))
+        k += LANES
+
+
+# The same past the caches, of two lines or more. Vectors are loaded before results of those before them are stored:
+# behind these they would wait for them where y lies less than a line behind x, modulo 4096 bytes.
+cdef inline void normalize_far_lines(const Splats* t, const Splats* o, const real* x, const real* other, real* y,
+                                     Py_ssize_t length, const real* weight, const real* bias) noexcept nogil:
+    cdef Py_ssize_t k = LANES, next
+    cdef vec w, c, u, v, d = load(x + k), e = load(other + k)
+    while k < length:
+        w, c = held(load(weight + k)), held(load(bias + k) if bias else splat(0))
+        u, v = normalized_by(t, d, w, c), normalized_by(o, e, w, c)
+        next = min(k + LANES, length - LANES)
+        d, e = held(load(x + next)), held(load(other + next))
+        store_far(y + k, u)
+        store_far(y + length + k, v)
         k += LANES
 
 
@@ -82,10 +98,10 @@ cdef inline void normalize_rows(const Job* job, const Room* room, const Bundle* 
     while i < rows:
         other, next = row_in(bundle, X, i + 1), row_in(bundle, X, i + 2)
         open_splats(&table, i + 1, False, &o)
-        if job.far:
-            normalize_lines(&t, &o, x - behind, other - behind, y, length, weight, bias, True)
+        if job.far and length > LANES:
+            normalize_far_lines(&t, &o, x - behind, other - behind, y, length, weight, bias)
         else:
-            normalize_lines(&t, &o, x - behind, other - behind, y, length, weight, bias, False)
+            normalize_lines(&t, &o, x - behind, other - behind, y, length, weight, bias)
         both = of_both(&t, &o, behind, False)
         put_line(y + length, normalized_by(&both, across(x + length, other, behind), w, c), job.far)
         i += 2
@@ -153,14 +169,32 @@ cdef inline void open_pass(const Bundle* bundle, const Table* table, Py_ssize_t 
 
 # The lines of two rows that are theirs alone
 cdef inline void differentiate_lines(const Pass* row, const Pass* other, real* y, Py_ssize_t length,
-                                     const real* weight, real* dweight, real* dbias, bint far) noexcept nogil:
+                                     const real* weight, real* dweight, real* dbias) noexcept nogil:
     cdef Py_ssize_t k = LANES
     cdef Share a, b
     cdef vec w
     while k < length:
         w = held(load(weight + k))
-        put_line(y + k, gradient_by(&row.t, load(row.x + k), load(row.g + k), w, &a), far)
-        put_line(y + length + k, gradient_by(&other.t, load(other.x + k), load(other.g + k), w, &b), far)
+        store(y + k, gradient_by(&row.t, load(row.x + k), load(row.g + k), w, &a))
+        store(y + length + k, gradient_by(&other.t, load(other.x + k), load(other.g + k), w, &b))
+        add_shares(dweight + k, dbias + k, &a, &b)
+        k += LANES
+
+
+cdef inline void differentiate_far_lines(const Pass* row, const Pass* other, real* y, Py_ssize_t length,
+                                         const real* weight, real* dweight, real* dbias) noexcept nogil:
+    cdef Py_ssize_t k = LANES, next
+    cdef vec x = load(row.x + k), z = load(other.x + k), g = load(row.g + k), h = load(other.g + k)
+    cdef vec u, v, w
+    cdef Share a, b
+    while k < length:
+        w = held(load(weight + k))
+        u, v = gradient_by(&row.t, x, g, w, &a), gradient_by(&other.t, z, h, w, &b)
+        next = min(k + LANES, length - LANES)
+        x, z = held(load(row.x + next)), held(load(other.x + next))
+        g, h = held(load(row.g + next)), held(load(other.g + next))
+        store_far(y + k, u)
+        store_far(y + length + k, v)
         add_shares(dweight + k, dbias + k, &a, &b)
         k += LANES
 
@@ -188,10 +222,10 @@ cdef void differentiate_rows(const Job* job, const Room* room, const Bundle* bun
                                 &before), behind)
     while i < rows:
         open_pass(bundle, &table, i + 1, behind, &other)
-        if job.far:
-            differentiate_lines(&row, &other, y, length, weight, dweight, dbias, True)
+        if job.far and length > LANES:
+            differentiate_far_lines(&row, &other, y, length, weight, dweight, dbias)
         else:
-            differentiate_lines(&row, &other, y, length, weight, dweight, dbias, False)
+            differentiate_lines(&row, &other, y, length, weight, dweight, dbias)
         put_line(y + length, gradient_across(&row, &other, length, behind, w, &between), job.far)
         i += 2
         y += 2 * length
