@@ -12,7 +12,7 @@ cdef struct Job:
     bint scattered          # rows: the inner axis is all outer axes in one
     bint whole              # every window holds every channel (walk_whole)
     bint squared            # stream: x is squared as it comes into scratch
-    bint straight           # whole slabs, or columns of them, need no hooks (straight_packed, straight_planar)
+    bint straight           # whole slabs, or columns of them, need no hooks (straight.pxi)
     bint streamed           # positions in memory order, or else rows of tiles
     bint slides             # windows are so long that what is recomputed slides along them (exact_sliding.pxi)
     bint adjoining          # stream: all slabs follow each other without a gap, and are walked as one, with masks

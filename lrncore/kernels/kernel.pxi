@@ -32,9 +32,9 @@
 #         parameters       squares              their sums         adds to the totals    -
 #
 # `along` is for boxes: the sums along a row itself. Data may go `straight` through the forward and the backward,
-# with all that their hooks pass on in registers (straight_packed, straight_planar), or with trailing sums of long
-# windows in scratch (straight_long_packed, straight_long_planar). Where windows hold every channel, their sums come
-# before the first line is ready; op_whole.pxi has the forward and the derivatives of that walk.
+# with all that their hooks pass on in registers, or with trailing sums of long windows in scratch (straight). Where
+# windows hold every channel, their sums come before the first line is ready; op_whole.pxi has the forward and the
+# derivatives of that walk.
 #
 # `grid` finds the walk that fits the strides, `split` shares it among threads, and `box` has the rows of a box; `job`
 # has what a call is, `buffers` what memory it is given, `call` the one parallel loop, and `c_entry` what faces call.
@@ -275,6 +275,7 @@ include "straight_packed.pxi"
 include "straight_planar.pxi"
 include "straight_long_planar.pxi"
 include "straight_long_packed.pxi"
+include "straight.pxi"
 include "powers_any.pxi"
 include "op_forward.pxi"
 include "op_forward_pairs.pxi"
