@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[1]
 WHEELS = os.environ.get("WHEELS")
 COMPILER = '#!/bin/sh\nexec {compiler} "$@" -O1 -UCYTHON_INLINE\n'
 AUTHOR = ["-c", "user.name=A test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
-KERNEL = "lrncore/kernels/walk_rows.pxi"
+#: The call that normalizes a row, and the one that normalizes columns where these go straight
+CALLS = {"walk_rows": r"op\.ready\(.*\)", "walk_columns": r"done = job\.op\.straight\(.*\)"}
 #: What is planted makes the call several times slower; a neighbour on the same cores does not.
 TIMES = 6
 FACTOR = 2
@@ -91,11 +92,12 @@ def equal(clone):
 
 @pytest.fixture(scope="module")
 def slower(clone, equal):  # noqa: ARG001
-    """Compare it with one whose kernel normalizes every row several times."""
-    source = clone.folder / KERNEL
-    planted, places = re.subn(r"(?m)^( +)(op\.ready\(.*\))$", r"\1" + r"\2; " * TIMES, source.read_text())
-    assert places == 1, f"{KERNEL} has no single call of op.ready"
-    source.write_text(planted)
+    """Compare it with one whose kernels normalize every row, or column, several times."""
+    for name, call in CALLS.items():
+        source = clone.folder / "lrncore" / "kernels" / f"{name}.pxi"
+        planted, places = re.subn(rf"(?m)^( +)({call})$", r"\1" + r"\2; " * TIMES, source.read_text())
+        assert places == 1, f"{source} has no single {call}"
+        source.write_text(planted)
     clone.commit("A slower kernel")
     return clone.compare()
 
