@@ -41,10 +41,25 @@ def tool(name: str) -> str:
     return run(*COMPILER, f"-print-prog-name={name}")
 
 
+def python_headers(folder: Path) -> list[object]:
+    """Return the options that find Python's headers.
+
+    Debian's pyconfig.h includes that of the compiler's target, where a compiler for another C library or processor
+    does not look: it gets that of this Python.
+    """
+    include = Path(sysconfig.get_path("include"))
+    for name in re.findall(r"include <(.+/pyconfig\.h)>", (include / "pyconfig.h").read_text()):
+        stand_in = folder / "python" / name
+        stand_in.parent.mkdir(parents=True, exist_ok=True)
+        own = include.parent / sysconfig.get_config_var("MULTIARCH") / include.name / "pyconfig.h"
+        stand_in.write_text(f'#include "{own}"\n')
+    return ["-I", include, "-I", folder / "python"]
+
+
 def compile_all(folder: Path, flags: list[str]) -> list[Path]:
     """Compile the kernels and the C face, as many at once as there are processors; return the objects."""
     macros = [f"-D{name}={value}" for name, value in SETUP["MACROS"]]
-    headers = ["-I", KERNELS, "-I", INCLUDE, "-I", sysconfig.get_path("include")]
+    headers = ["-I", KERNELS, "-I", INCLUDE, *python_headers(folder)]
 
     def kernels(extension: Any) -> Path:
         name = extension.name.rpartition(".")[2]
