@@ -92,7 +92,7 @@ cdef outlying packed_long_loop(const Formula* f, const Lines* at, const Trail* t
     cdef Py_ssize_t x_pitch = at.x_pitch, count = at.count, row = trail.row
     cdef int levels = trail.levels
     cdef Raising to = raising(f, THREE_QUARTERS)
-    cdef Inside inside = nothing_outside()
+    cdef Inside inside = all_seen[0]
     cdef vec scale = splat(f.scale), k = splat(f.k), s = splat(1), v, x
     cdef Estimate estimate = estimate_of(s), correction = estimate
     cdef Climbing latest
@@ -147,6 +147,6 @@ cdef outlying packed_long_loop(const Formula* f, const Lines* at, const Trail* t
 
 cdef Py_ssize_t packed_long(const Formula* f, const Lines* lines) noexcept nogil:
     cdef Trail trail = trail_of_slab(lines)
-    cdef Inside inside
+    cdef Inside inside = nothing_outside()
     packed_long_loop(f, lines, &trail, &inside)
     return lines.length if all_inside(inside, raising(f, THREE_QUARTERS).holds) else 0

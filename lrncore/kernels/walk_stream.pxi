@@ -306,7 +306,7 @@ cdef void walk_chunk(const Job* job, Buffers* buffers, const Piece* piece, Py_ss
 
 
 cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noexcept nogil:
-    cdef Py_ssize_t slab, together, first = 0, p, item = sizeof(real)
+    cdef Py_ssize_t slab, together, first = 0, p, item = sizeof(real), size
     cdef Piece piece = slabs[0]
     cdef Buffers buffers
     cdef Lines lines
@@ -314,7 +314,7 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     cdef Track track
     cdef int which
     buffers.plan = plan_stream(job, piece.length)
-    take_buffers(job, &buffers, <char*>room.scratch)
+    size = (take_buffers(job, &buffers, <char*>room.scratch) - <char*>room.scratch) // item
     around.inner = piece.length
     if job.operand[X].staged:
         around.x.step = piece.length * item
@@ -331,8 +331,7 @@ cdef void walk_stream(const Job* job, const Piece* slabs, const Room* room) noex
     if job.adjoining:
         write_masks(job, job.after, buffers.masks[SQUARES])
         write_masks(job, job.before if job.op.late else job.after, buffers.masks[SECOND])
-    if job.straight:
-        aim_windows(job, room.scratch + stream_scratch(job), &lines)
+    aim_windows(job, room.scratch + round_up(size, LANES), &lines)
     lines.around = &around
     lines.totals = room.totals
     lines.source = job.source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -296,16 +295,10 @@ def rms_norm_backward(
 
 def over_axes(x: Array, axis: object, eps: object, eps_outside: object, centred: bool) -> Layout:
     """Return the layout of a norm over some axes."""
-    ndim = x.ndim
-    if type(axis) is int and -ndim <= axis < ndim:  # most calls, in less time
-        axes: tuple[int, ...] = (axis % ndim,)
-    else:
-        axes = check_axes(axis, ndim)
-    if type(eps) is not float or not 0 < eps < inf:
-        eps = check_eps(eps)
-    if type(eps_outside) is not bool:
-        eps_outside = check_flag(eps_outside, "eps_outside")
-    return lay_out(x.shape, x.strides, _others, axes, eps, eps_outside, centred)
+    axes = check_axes(axis, x.ndim)
+    return lay_out(
+        x.shape, x.strides, _others, axes, check_eps(eps), check_flag(eps_outside, "eps_outside"), centred
+    )
 
 
 def _others(ndim: int, axes: tuple[int, ...], eps: float, outside: bool, centred: bool) -> Sets:
